@@ -1,0 +1,40 @@
+"""The exceptions that pbslim raises on purpose; anything else that escapes is a bug.
+
+Every message is one line that says what is wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class PbslimError(Exception):
+    """Base class: something the user can act on."""
+
+
+class UsageError(PbslimError):
+    """A wrong option, name or parameter."""
+
+
+class TransformSyntaxError(UsageError):
+    """A mistake in the text of ``--transforms``, with the place where it was found.
+
+    ``str(error)`` has three lines: the message, the line of the text, and a caret under the character.
+    """
+
+    def __init__(self, message: str, text: str, position: int) -> None:
+        self.message, self.text, self.position = message, text, position
+        start = text.rfind("\n", 0, position) + 1
+        end = text.find("\n", position)
+        line = text[start : end if end >= 0 else len(text)]
+        super().__init__(f"{message}\n    {line.expandtabs(1)}\n    {' ' * (position - start)}^")
+
+
+class DecodeError(PbslimError):
+    """A file or a message is not what it claims to be."""
+
+
+class GraphError(PbslimError):
+    """The graph is broken, or a change would break it."""
+
+
+class TransformError(PbslimError):
+    """A transform cannot do its work on this graph; ``ignore_errors=true`` skips it."""
