@@ -1,0 +1,34 @@
+"""The graph in memory: nodes, values with uses, control edges, tensors, and the rules they obey."""
+
+from pbslim.ir.attributes import Attributes, AttrValue, Encoded, FunctionRef, TypeVariable
+from pbslim.ir.graph import Graph, Node, Use, Value
+from pbslim.ir.tensors import (
+    ArrayTensor,
+    DeferredTensor,
+    ElementwiseTensor,
+    MappedTensor,
+    OpaqueTensor,
+    SplatTensor,
+    StringTensor,
+    Tensor,
+)
+
+__all__ = [
+    "ArrayTensor",
+    "AttrValue",
+    "Attributes",
+    "DeferredTensor",
+    "ElementwiseTensor",
+    "Encoded",
+    "FunctionRef",
+    "Graph",
+    "MappedTensor",
+    "Node",
+    "OpaqueTensor",
+    "SplatTensor",
+    "StringTensor",
+    "Tensor",
+    "TypeVariable",
+    "Use",
+    "Value",
+]

@@ -1,0 +1,80 @@
+"""Attributes of a node: decoded on first need, and never if nobody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from pbslim.dtypes import DType, Shape
+from pbslim.ir.tensors import Tensor
+
+
+class TypeVariable(str):
+    """The name of an attribute of the enclosing function, standing for its value (``placeholder`` in AttrValue)."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class FunctionRef:
+    """A function of the library by name, with the attributes it is called with."""
+
+    name: str
+    attrs: Mapping[str, AttrValue]
+
+
+AttrValue: TypeAlias = "bytes | int | float | bool | DType | Shape | Tensor | FunctionRef | TypeVariable | tuple[Any, ...] | None"
+"""What an attribute can be; a tuple is a list, None an AttrValue message in which nothing is set."""
+
+
+@runtime_checkable
+class Encoded(Protocol):
+    """An attribute value still in the form in which a file holds it."""
+
+    def decode(self) -> AttrValue:
+        """The value; raises DecodeError when the bytes are not an AttrValue."""
+        ...
+
+
+class Attributes(Mapping[str, AttrValue]):
+    """The attributes of one node: a read-only mapping (`Node.set_attr` changes it)."""
+
+    __slots__ = ("_decoded", "_items")
+
+    def __init__(self, items: dict[str, AttrValue | Encoded] | None = None) -> None:
+        self._items: dict[str, AttrValue | Encoded] = items if items is not None else {}
+        self._decoded: dict[str, AttrValue] = {}
+
+    def __getitem__(self, key: str) -> AttrValue:
+        item = self._items[key]
+        if not isinstance(item, _PLAIN) and isinstance(item, Encoded):
+            if key not in self._decoded:
+                self._decoded[key] = item.decode()
+            return self._decoded[key]
+        return item  # type: ignore[return-value]  # Encoded was dealt with above
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def stored(self) -> Mapping[str, AttrValue | Encoded]:
+        """The values as they are held: those that nobody touched are still encoded."""
+        return self._items
+
+    def copy(self) -> Attributes:
+        """Attributes that can change on their own; encoded values are shared."""
+        return Attributes(dict(self._items))
+
+    def with_(self, key: str, value: AttrValue | Encoded) -> Attributes:
+        """A copy in which `key` has `value`."""
+        return Attributes({**self._items, key: value})
+
+    def without(self, key: str) -> Attributes:
+        """A copy that lacks `key`."""
+        return Attributes({k: v for k, v in self._items.items() if k != key})
+
+
+_PLAIN = (bytes, int, float, DType, Shape, Tensor, FunctionRef, tuple, str, type(None))

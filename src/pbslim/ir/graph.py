@@ -1,0 +1,425 @@
+"""The graph: nodes hold values, not strings, and every change can be taken back.
+
+A `Value` is one output port of a node and knows who reads it. Control edges are edges of their own kind.
+All changes go through a few primitive steps that record their inverse in the journal; `Graph.rollback`
+replays it backwards. Names are unique; what is still read cannot be erased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pbslim.dtypes import DType, Shape
+from pbslim.errors import GraphError
+from pbslim.ir.attributes import Attributes, AttrValue
+from pbslim.ir.tensors import Tensor
+
+
+class Use(NamedTuple):
+    """A place where a value is read: the reader and which of its data inputs."""
+
+    node: Node
+    index: int
+
+
+class Value:
+    """One output port of a node."""
+
+    __slots__ = ("_uses", "node", "port")
+
+    def __init__(self, node: Node, port: int) -> None:
+        self.node, self.port = node, port
+        self._uses: dict[Use, None] = {}
+
+    @property
+    def uses(self) -> list[Use]:
+        """Where this value is read, in the order in which the edges were made."""
+        return list(self._uses)
+
+    @property
+    def name(self) -> str:
+        """As GraphDef writes it in an input: ``node`` for port 0, else ``node:port``."""
+        return f"{self.node.name}:{self.port}" if self.port else self.node.name
+
+    def replace_all_uses_with(self, new: Value) -> None:
+        """Let every reader of this value read `new` instead."""
+        for use in self.uses:
+            use.node.set_input(use.index, new)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+class Node:
+    """A node of a graph; make one with `Graph.add`.
+
+    Attributes:
+        origin: what the reader of the file left here to write an untouched node back byte for byte.
+    """
+
+    __slots__ = (
+        "_attrs",
+        "_controls",
+        "_device",
+        "_graph",
+        "_inputs",
+        "_name",
+        "_op",
+        "_outputs",
+        "_readers",
+        "origin",
+    )
+
+    def __init__(self, graph: Graph, name: str, op: str, device: str, attrs: Attributes, origin: object) -> None:
+        self._graph, self._name, self._op, self._device, self._attrs = graph, name, op, device, attrs
+        self.origin = origin
+        self._inputs: tuple[Value, ...] = ()
+        self._controls: tuple[Node, ...] = ()
+        self._outputs: dict[int, Value] = {}
+        self._readers: dict[Node, None] = {}
+
+    @property
+    def name(self) -> str:
+        """Unique within the graph."""
+        return self._name
+
+    @property
+    def op(self) -> str:
+        """What it computes."""
+        return self._op
+
+    @property
+    def device(self) -> str:
+        """Where it is asked to run; empty for anywhere."""
+        return self._device
+
+    @property
+    def attrs(self) -> Attributes:
+        """The attributes, read-only."""
+        return self._attrs
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The data inputs in order."""
+        return self._inputs
+
+    @property
+    def controls(self) -> tuple[Node, ...]:
+        """The nodes that must have run before, without passing data."""
+        return self._controls
+
+    @property
+    def control_readers(self) -> list[Node]:
+        """The nodes that wait for this one by a control edge."""
+        return list(self._readers)
+
+    @property
+    def outputs(self) -> list[Value]:
+        """The ports that somebody has asked for, by number."""
+        return [self._outputs[port] for port in sorted(self._outputs)]
+
+    def output(self, port: int = 0) -> Value:
+        """The value at `port`."""
+        if port not in self._outputs:
+            self._outputs[port] = Value(self, port)
+        return self._outputs[port]
+
+    @property
+    def readers(self) -> list[Node]:
+        """Every node that reads this one by data or control edge, each once."""
+        found = dict.fromkeys(use.node for value in self._outputs.values() for use in value._uses)
+        found.update(self._readers)
+        return list(found)
+
+    @property
+    def producers(self) -> list[Node]:
+        """Every node that this one reads by data or control edge, each once."""
+        return list(dict.fromkeys([*(value.node for value in self._inputs), *self._controls]))
+
+    # Attributes by kind: a missing or wrongly typed one is reported by name, never a TypeError.
+
+    def tensor(self) -> Tensor:
+        """The ``value`` of a Const.
+
+        Raises:
+            GraphError: there is none.
+        """
+        value = self._attrs.get("value")
+        if not isinstance(value, Tensor):
+            raise GraphError(f"node '{self._name}' ({self._op}) has no 'value' tensor")
+        return value
+
+    def dtype_attr(self, key: str, default: DType | None = None) -> DType | None:
+        """The data type in attribute `key`, `default` when it is absent or something else."""
+        value = self._attrs.get(key)
+        return value if isinstance(value, DType) else default
+
+    def shape_attr(self, key: str) -> Shape:
+        """The shape in attribute `key`; of unknown rank when it is absent or something else."""
+        value = self._attrs.get(key)
+        return value if isinstance(value, Shape) else Shape()
+
+    # Changes
+
+    def set_input(self, index: int, value: Value) -> None:
+        """Read `value` as data input `index`."""
+        self.set_inputs([*self._inputs[:index], value, *self._inputs[index + 1 :]])
+
+    def set_inputs(self, values: Iterable[Value]) -> None:
+        """Read these values as data inputs."""
+        self._graph._do_inputs(self, tuple(values))
+
+    def set_controls(self, nodes: Iterable[Node]) -> None:
+        """Wait for these nodes (each counts once)."""
+        self._graph._do_controls(self, tuple(dict.fromkeys(nodes)))
+
+    def set_attr(self, key: str, value: AttrValue) -> None:
+        """Give attribute `key` a value."""
+        self._graph._do_field(self, "_attrs", self._attrs.with_(key, value))
+
+    def remove_attr(self, key: str) -> None:
+        """Drop attribute `key` if it is there."""
+        if key in self._attrs:
+            self._graph._do_field(self, "_attrs", self._attrs.without(key))
+
+    def set_device(self, device: str) -> None:
+        """Ask to run on `device`."""
+        if device != self._device:
+            self._graph._do_field(self, "_device", device)
+
+    def set_op(self, op: str) -> None:
+        """Compute something else."""
+        self._graph._do_field(self, "_op", op)
+
+    def become(
+        self,
+        op: str,
+        inputs: Iterable[Value] = (),
+        attrs: Mapping[str, AttrValue] | Attributes | None = None,
+        *,
+        controls: Iterable[Node] = (),
+        device: str = "",
+    ) -> None:
+        """Turn into another node under the same name; whoever reads this one reads the new one."""
+        self.set_op(op)
+        self.set_inputs(inputs)
+        self.set_controls(controls)
+        self.set_device(device)
+        new = attrs.copy() if isinstance(attrs, Attributes) else Attributes(dict(attrs or {}))
+        self._graph._do_field(self, "_attrs", new)
+
+    def replace_control_uses_with(self, new: Sequence[Node]) -> None:
+        """Let every node that waits for this one wait for `new` instead."""
+        for reader in self.control_readers:
+            kept: list[Node] = []
+            for control in reader.controls:
+                kept.extend(new if control is self else [control])
+            reader.set_controls(kept)
+
+    def __repr__(self) -> str:
+        return f"<{self._name} = {self._op}>"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One entry of the journal: which nodes, what happened to them, and how to take it back."""
+
+    nodes: tuple[str, ...]
+    what: str
+    undo: Callable[[], None]
+
+
+@dataclass
+class Library:
+    """The function library of a graph, carried along as it is.
+
+    Attributes:
+        functions: name of each function and the ops in its body.
+        origin: what the reader of the file left here to write it back.
+    """
+
+    functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    origin: object = None
+
+
+class Graph:
+    """A GraphDef in memory: nodes in file order, the function library, and what else the file held.
+
+    Attributes:
+        library: the functions.
+        producer: the version number of the writer, 0 when the file does not say.
+        origin: what the reader of the file left here to write the rest back.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Node] = {}
+        self._missing: dict[str, Node] = {}
+        self.library = Library()
+        self.producer = 0
+        self.origin: object = None
+        self.journal: list[Change] = []
+
+    # Looking
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(list(self._nodes.values()))
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._nodes
+
+    def __getitem__(self, name: str) -> Node:
+        try:
+            return self._nodes[name]
+        except KeyError:
+            raise GraphError(f"the graph has no node '{name}'") from None
+
+    def get(self, name: str) -> Node | None:
+        """The node called `name`, if there is one."""
+        return self._nodes.get(name)
+
+    def missing(self) -> list[Node]:
+        """Stand-ins for nodes that are read but do not exist."""
+        return [node for node in self._missing.values() if node.readers]
+
+    def unique_name(self, wanted: str) -> str:
+        """`wanted`, or with the first number behind it that makes it new."""
+        if wanted not in self._nodes:
+            return wanted
+        number = 1
+        while f"{wanted}_{number}" in self._nodes:
+            number += 1
+        return f"{wanted}_{number}"
+
+    # Changing
+
+    def add(
+        self,
+        name: str,
+        op: str,
+        inputs: Iterable[Value] = (),
+        attrs: Mapping[str, AttrValue] | Attributes | None = None,
+        *,
+        controls: Iterable[Node] = (),
+        device: str = "",
+        origin: object = None,
+    ) -> Node:
+        """Append a node.
+
+        Raises:
+            GraphError: the name is taken.
+        """
+        if name in self._nodes:
+            raise GraphError(f"the graph has two nodes named '{name}'")
+        held = attrs if isinstance(attrs, Attributes) else Attributes(dict(attrs or {}))
+        node = Node(self, name, op, device, held, origin)
+        self._do_insert(node)
+        node.set_inputs(inputs)
+        node.set_controls(controls)
+        return node
+
+    def stand_in(self, name: str) -> Node:
+        """What an input refers to when no node has that name; the graph is broken while one is read."""
+        if name not in self._missing:
+            self._missing[name] = Node(self, name, "", "", Attributes(), None)
+        return self._missing[name]
+
+    def erase(self, nodes: Iterable[Node]) -> None:
+        """Remove nodes that nothing outside of `nodes` reads.
+
+        Raises:
+            GraphError: something still does.
+        """
+        doomed = dict.fromkeys(nodes)
+        for node in doomed:
+            for reader in node.readers:
+                if reader not in doomed:
+                    raise GraphError(f"'{node.name}' cannot go: '{reader.name}' reads it")
+        for node in doomed:
+            node.set_inputs(())
+            node.set_controls(())
+        kept = {name: node for name, node in self._nodes.items() if node not in doomed}
+        self._do_nodes(kept, [node.name for node in doomed], "removed")
+
+    def reorder(self, nodes: Sequence[Node]) -> None:
+        """Put the nodes in this order, in which each must occur once."""
+        new = {node.name: node for node in nodes}
+        if len(nodes) != len(new) or new.keys() != self._nodes.keys():
+            raise GraphError("a new order must name every node once")
+        if list(new) != list(self._nodes):
+            self._do_nodes(new, [], "moved")
+
+    def move_to_end(self, node: Node) -> None:
+        """Put the node last."""
+        self.reorder([n for n in self if n is not node] + [node])
+
+    # The journal
+
+    def rollback(self, mark: int = 0) -> None:
+        """Take back every change since the journal had `mark` entries."""
+        while len(self.journal) > mark:
+            self.journal.pop().undo()
+
+    def changed_since(self, mark: int) -> dict[str, set[str]]:
+        """Names of the nodes touched since the journal had `mark` entries, and what happened to each."""
+        found: dict[str, set[str]] = {}
+        for change in self.journal[mark:]:
+            for name in change.nodes:
+                found.setdefault(name, set()).add(change.what)
+        return found
+
+    def _record(self, node: str, what: str, undo: Callable[[], None]) -> None:
+        self.journal.append(Change((node,), what, undo))
+
+    # Primitive steps: each does one thing and knows its inverse.
+
+    def _do_inputs(self, node: Node, new: tuple[Value, ...]) -> None:
+        old = node.inputs
+        if new == old:
+            return
+        _link_inputs(node, new)
+        self._record(node.name, "inputs", lambda: _link_inputs(node, old))
+
+    def _do_controls(self, node: Node, new: tuple[Node, ...]) -> None:
+        old = node.controls
+        if new == old:
+            return
+        _link_controls(node, new)
+        self._record(node.name, "controls", lambda: _link_controls(node, old))
+
+    def _do_field(self, node: Node, key: str, new: Any) -> None:
+        old = getattr(node, key)
+        setattr(node, key, new)
+        self._record(node.name, key.strip("_"), lambda: setattr(node, key, old))
+
+    def _do_insert(self, node: Node) -> None:
+        self._nodes[node.name] = node
+        self._record(node.name, "added", lambda: self._forget(node))
+
+    def _forget(self, node: Node) -> None:
+        del self._nodes[node.name]
+
+    def _do_nodes(self, new: dict[str, Node], names: list[str], what: str) -> None:
+        old = self._nodes
+        self._nodes = new
+        self.journal.append(Change(tuple(names), what, lambda: setattr(self, "_nodes", old)))
+
+
+def _link_inputs(node: Node, new: tuple[Value, ...]) -> None:
+    for index, value in enumerate(node.inputs):
+        value._uses.pop(Use(node, index), None)
+    node._inputs = new
+    for index, value in enumerate(new):
+        value._uses[Use(node, index)] = None
+
+
+def _link_controls(node: Node, new: tuple[Node, ...]) -> None:
+    for control in node.controls:
+        control._readers.pop(node, None)
+    node._controls = new
+    for control in new:
+        control._readers[node] = None

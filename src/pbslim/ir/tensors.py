@@ -1,0 +1,266 @@
+"""Constant tensors: dtype and shape are free, the elements are read only when somebody asks.
+
+A big tensor is worked on in pieces (`Tensor.chunks`), so that memory stays far below its size.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pbslim.dtypes import STRING, DType
+from pbslim.errors import DecodeError
+
+Array = npt.NDArray[np.generic]
+
+CHUNK_BYTES = 1 << 20
+"""How much of a tensor is worked on at a time: small enough for the processor's cache."""
+
+
+class Buffer(Protocol):
+    """Bytes that stay where they are, in a file or in memory."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, stop: int) -> memoryview:
+        """The bytes from `start` to `stop`; valid as long as it is held, mapped pages may be given back after."""
+        ...
+
+
+class Tensor(ABC):
+    """A constant.
+
+    Attributes:
+        dtype: the element type as GraphDef knows it.
+        shape: the dimensions; ``()`` is a scalar.
+    """
+
+    dtype: DType
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the elements take in memory (0 for types without a fixed size)."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def stored_nbytes(self) -> int:
+        """Bytes the elements take in a file."""
+        return self.nbytes
+
+    @abstractmethod
+    def numpy(self) -> Array:
+        """All elements, in a read-only array of this shape.
+
+        Raises:
+            DecodeError: the stored elements cannot be read.
+        """
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The elements in C order as flat arrays; each but the last has a multiple of `multiple_of` elements."""
+        flat = self.numpy().reshape(-1)
+        step = chunk_length(self.dtype, multiple_of)
+        for start in range(0, flat.size, step):
+            yield flat[start : start + step]
+
+    def reshaped(self, shape: tuple[int, ...]) -> Tensor:
+        """The same elements in another shape (of equal size), nothing read."""
+        return ReshapedTensor(self, shape)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.dtype}, {list(self.shape)})"
+
+
+def chunk_length(dtype: DType, multiple_of: int) -> int:
+    """Elements in one piece of work: about `CHUNK_BYTES`, a multiple of `multiple_of`."""
+    wanted = CHUNK_BYTES // max(dtype.itemsize, 1)
+    return max(wanted // multiple_of, 1) * multiple_of
+
+
+def _frozen(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+class ArrayTensor(Tensor):
+    """A tensor that is held in memory."""
+
+    def __init__(self, array: Array, dtype: DType | None = None) -> None:
+        self.dtype = dtype or DType.from_numpy(array.dtype)
+        self.shape = array.shape
+        self._array = _frozen(np.ascontiguousarray(array, dtype=self.dtype.numpy).reshape(array.shape))
+
+    def numpy(self) -> Array:
+        """All elements."""
+        return self._array
+
+
+class MappedTensor(Tensor):
+    """A tensor whose raw little-endian bytes lie in a buffer, usually a mapped file."""
+
+    def __init__(self, buffer: Buffer, start: int, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape = dtype, shape
+        self._buffer, self._start = buffer, start
+
+    def numpy(self) -> Array:
+        """All elements, still in the buffer."""
+        view = self._buffer.read(self._start, self._start + self.nbytes)
+        return np.frombuffer(view, self.dtype.numpy).reshape(self.shape)
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The elements in pieces, each read just before it is given."""
+        step = chunk_length(self.dtype, multiple_of) * self.dtype.itemsize
+        end = self._start + self.nbytes
+        for start in range(self._start, end, step):
+            yield np.frombuffer(self._buffer.read(start, min(start + step, end)), self.dtype.numpy)
+
+
+class SplatTensor(Tensor):
+    """One value for a whole shape; it is not expanded to be written."""
+
+    def __init__(self, value: np.generic, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.value, self.dtype, self.shape = value, dtype, shape
+
+    @property
+    def stored_nbytes(self) -> int:
+        """One element."""
+        return self.dtype.itemsize
+
+    def numpy(self) -> Array:
+        """A view that repeats the value without holding it more than once."""
+        return np.broadcast_to(np.asarray(self.value, self.dtype.numpy), self.shape)
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The value, repeated a piece at a time."""
+        step = min(chunk_length(self.dtype, multiple_of), self.size)
+        piece = _frozen(np.full(step, self.value, self.dtype.numpy))
+        for start in range(0, self.size, max(step, 1)):
+            yield piece[: self.size - start]
+
+    def reshaped(self, shape: tuple[int, ...]) -> Tensor:
+        """Still one value."""
+        return SplatTensor(self.value, self.dtype, shape)
+
+
+class ElementwiseTensor(Tensor):
+    """The elements of another tensor through a function, computed a piece at a time whenever they are read.
+
+    Args:
+        source: where the elements come from.
+        function: takes a flat piece of `source`, gives as many elements of `dtype`.
+        dtype: of the result.
+        multiple_of: the length of each piece is a multiple of this, so that a vector of that length can be
+            applied along the last dimension.
+    """
+
+    def __init__(
+        self, source: Tensor, function: Callable[[Array], Array], dtype: DType | None = None, multiple_of: int = 1
+    ) -> None:
+        self.dtype, self.shape = dtype or source.dtype, source.shape
+        self._source, self._function, self._multiple_of = source, function, multiple_of
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The computed elements."""
+        for piece in self._source.chunks(math.lcm(multiple_of, self._multiple_of)):
+            yield self._function(piece)
+
+    def numpy(self) -> Array:
+        """All elements, computed anew."""
+        return _gathered(self)
+
+
+class DeferredTensor(Tensor):
+    """A tensor that is cheaper to compute again than to hold."""
+
+    def __init__(self, compute: Callable[[], Array], dtype: DType, shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape, self._compute = dtype, shape, compute
+
+    def numpy(self) -> Array:
+        """All elements, computed anew."""
+        return _frozen(np.ascontiguousarray(self._compute()).reshape(self.shape))
+
+
+class ReshapedTensor(Tensor):
+    """Another shape over the same elements."""
+
+    def __init__(self, source: Tensor, shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape, self._source = source.dtype, shape, source
+
+    def numpy(self) -> Array:
+        """All elements."""
+        return self._source.numpy().reshape(self.shape)
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The elements in pieces."""
+        return self._source.chunks(multiple_of)
+
+    def reshaped(self, shape: tuple[int, ...]) -> Tensor:
+        """The same elements in yet another shape."""
+        return self._source.reshaped(shape)
+
+
+class StringTensor(Tensor):
+    """A tensor of byte strings."""
+
+    def __init__(self, values: tuple[bytes, ...], shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape, self.values = STRING, shape, values
+
+    @property
+    def stored_nbytes(self) -> int:
+        """The bytes of all strings that are stored."""
+        return sum(map(len, self.values))
+
+    def numpy(self) -> Array:
+        """All strings as ``bytes`` in an object array; fewer stored ones repeat the last."""
+        array = np.empty(self.size, object)
+        array[:] = b""
+        stored = min(len(self.values), self.size)
+        array[:stored] = self.values[:stored]
+        if stored:
+            array[stored:] = self.values[stored - 1]
+        return _frozen(array.reshape(self.shape))
+
+
+class OpaqueTensor(Tensor):
+    """A tensor that is carried along but never read: resources, variants, and what cannot be decoded.
+
+    Attributes:
+        encoded: the TensorProto message as it stood in the file.
+        reason: why it cannot be read.
+    """
+
+    def __init__(self, encoded: bytes, reason: str, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.encoded, self.reason, self.dtype, self.shape = encoded, reason, dtype, shape
+
+    @property
+    def stored_nbytes(self) -> int:
+        """The bytes of the message."""
+        return len(self.encoded)
+
+    def numpy(self) -> Array:
+        """Never works.
+
+        Raises:
+            DecodeError: always, with the reason.
+        """
+        raise DecodeError(self.reason)
+
+
+def _gathered(tensor: Tensor) -> Array:
+    result = np.empty(tensor.size, tensor.dtype.numpy)
+    at = 0
+    for piece in tensor.chunks():
+        result[at : at + piece.size] = piece
+        at += piece.size
+    return _frozen(result.reshape(tensor.shape))

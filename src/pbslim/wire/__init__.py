@@ -1,0 +1,5 @@
+"""Bytes ↔ graph; the only place that knows protocol buffers."""
+
+from pbslim.wire.files import PROTOBUF_LIMIT, load, save, to_bytes, to_text
+
+__all__ = ["PROTOBUF_LIMIT", "load", "save", "to_bytes", "to_text"]

@@ -1,0 +1,109 @@
+"""Load a graph from a file or bytes, binary or text; save it whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pbslim.errors import DecodeError, GraphError, PbslimError
+from pbslim.ir import Graph
+from pbslim.wire import schema
+from pbslim.wire.mapping import HeldBytes, MappedFile, Source
+from pbslim.wire.read import read_graph
+from pbslim.wire.sniff import sniff
+from pbslim.wire.write import graph_parts, replacing, write_parts
+
+_HEAD, _TAIL = 1 << 16, 64
+PROTOBUF_LIMIT = (1 << 31) - 1
+"""TensorFlow cannot read a message of more bytes than this."""
+
+
+def load(source: str | Path | bytes) -> Graph:
+    """The graph in a GraphDef file (binary or text) or in the bytes of one. Constants are not read yet.
+
+    A file stays mapped as long as the graph lives; it must not be changed meanwhile.
+
+    Raises:
+        DecodeError: it is not a GraphDef; the message says what it is instead and what to do.
+        GraphError: it is one, but nodes have no name or share one.
+    """
+    if isinstance(source, bytes):
+        return _load(HeldBytes(source), Path("<bytes>"))
+    path = Path(source).expanduser()
+    return _load(MappedFile(path), path)
+
+
+def _load(source: Source, path: Path) -> Graph:
+    head = bytes(source.view[:_HEAD])
+    try:
+        graph = read_graph(source)
+        if len(graph):
+            return graph
+        problem = "it has no nodes"
+    except DecodeError as error:
+        problem = str(error)
+    except GraphError as error:
+        raise GraphError(f"'{path}': {error}") from None
+    if _looks_like_text(head):
+        return _load_text(source, path)
+    kind = sniff(head, path, bytes(source.view[-_TAIL:]))
+    raise DecodeError(f"'{path}' is not a frozen graph ({problem}); it looks like {kind.name}: {kind.advice}")
+
+
+def _looks_like_text(head: bytes) -> bool:
+    start = head.lstrip()
+    return start.startswith((b"node", b"library", b"version", b"#")) and b"\0" not in head
+
+
+def _load_text(source: Source, path: Path) -> Graph:
+    from google.protobuf import text_format
+
+    message = schema.new("GraphDef")
+    try:
+        text_format.Parse(bytes(source.view).decode("utf-8"), message)
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise DecodeError(f"'{path}' is not a GraphDef in text form: {error}") from None
+    return read_graph(HeldBytes(message.SerializeToString(deterministic=True)))
+
+
+def save(graph: Graph, path: str | Path, *, as_text: bool = False, progress: Callable[[int], None] | None = None) -> int:
+    """Write `graph` to `path` as a GraphDef and give its size in bytes; constants are streamed.
+
+    The file appears whole or not at all. It may replace the file that the graph was read from.
+
+    Raises:
+        PbslimError: the file cannot be written.
+    """
+    target = Path(path).expanduser()
+    with replacing(target) as out:
+        if as_text:
+            text = to_text(graph).encode()
+            out.write(text)
+            return len(text)
+        return write_parts(graph_parts(graph), out, progress)
+
+
+def to_bytes(graph: Graph) -> bytes:
+    """The binary GraphDef of `graph`."""
+    import io
+
+    out = io.BytesIO()
+    write_parts(graph_parts(graph), out)
+    return out.getvalue()
+
+
+def to_text(graph: Graph) -> str:
+    """The GraphDef of `graph` in protobuf's text form.
+
+    Raises:
+        PbslimError: it is too large for that form.
+    """
+    from google.protobuf import text_format
+
+    message: Any = schema.new("GraphDef")
+    try:
+        message.ParseFromString(to_bytes(graph))
+    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+        raise PbslimError(f"the graph cannot be written as text: {error}") from None
+    return text_format.MessageToString(message)

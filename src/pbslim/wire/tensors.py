@@ -1,0 +1,215 @@
+"""TensorProto ↔ `Tensor`, in every encoding that TensorFlow writes.
+
+A tensor is stored as raw ``tensor_content`` or in a typed list (``float_val``, ``int_val`` ...). A list that is
+shorter than the shape repeats its last value, an empty one means zeros.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pbslim import dtypes
+from pbslim.dtypes import DTYPES, DType
+from pbslim.errors import DecodeError
+from pbslim.ir import MappedTensor, OpaqueTensor, SplatTensor, StringTensor, Tensor
+from pbslim.ir.tensors import Array, ArrayTensor, Buffer
+from pbslim.wire import schema
+from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
+
+_DTYPE, _SHAPE, _CONTENT, _STRING = 1, 2, 4, 8
+_MAX_ELEMENTS = 1 << 48
+
+# The typed list of each type: its field name and the numpy type of the stored numbers.
+_LISTS: dict[str, tuple[str, type[np.generic]]] = {
+    "float": ("float_val", np.float32),
+    "double": ("double_val", np.float64),
+    "int64": ("int64_val", np.int64),
+    "bool": ("bool_val", np.bool_),
+    "uint32": ("uint32_val", np.uint32),
+    "uint64": ("uint64_val", np.uint64),
+    "complex64": ("scomplex_val", np.float32),
+    "complex128": ("dcomplex_val", np.float64),
+    "half": ("half_val", np.int32),
+    "bfloat16": ("half_val", np.int32),
+    **dict.fromkeys(
+        ("int32", "uint8", "int16", "int8", "qint8", "quint8", "qint32", "qint16", "quint16", "uint16", "int4", "uint4"),
+        ("int_val", np.int32),
+    ),
+}
+# Lists of fixed-size numbers can be used where they lie: field number, bytes a number.
+_FIXED_LISTS = {"float": (5, 4), "double": (6, 8), "complex64": (9, 4), "complex128": (12, 8)}
+
+
+def decode_tensor(buffer: Buffer, view: memoryview, start: int, end: int) -> Tensor:
+    """The TensorProto between `start` and `end` of `view`, the bytes of `buffer`; elements stay where they are.
+
+    Raises:
+        DecodeError: the message is broken, or its elements do not fit its shape.
+    """
+    dtype_number, dims, content = 0, (), None
+    seen: dict[int, list[tuple[int, int, int]]] = {}
+    for number, kind, at, stop in fields(view, start, end, "a tensor"):
+        if number == _DTYPE and kind == VARINT:
+            dtype_number = read_varint(view, at, stop)[0]
+        elif number == _SHAPE and kind == LEN:
+            dims = decode_dims(view, at, stop) or ()
+        elif number == _CONTENT and kind == LEN:
+            content = (at, stop)
+        else:
+            seen.setdefault(number, []).append((kind, at, stop))
+    dtype = DTYPES.get(dtype_number)
+    if dtype is None or min(dims, default=0) < 0 or math.prod(dims) > _MAX_ELEMENTS:
+        shown = dtype or f"type number {dtype_number}"
+        raise DecodeError(f"a tensor at byte {start} has an impossible type or shape: {shown}, {list(dims)}")
+    if dtype.name in ("resource", "variant"):
+        reason = f"a {dtype} has no value that could be read"
+        return OpaqueTensor(bytes(view[start:end]), reason, dtype, dims)
+    if content and content[1] > content[0] and dtype.itemsize:
+        expected = math.prod(dims) * dtype.itemsize
+        if content[1] - content[0] != expected:
+            raise DecodeError(
+                f"a tensor at byte {start} has {content[1] - content[0]} bytes of content, "
+                f"{dtype} {list(dims)} needs {expected}"
+            )
+        return MappedTensor(buffer, content[0], dtype, dims)
+    if dtype.itemsize and (mapped := _fixed_list(buffer, seen, dtype, dims)):
+        return mapped
+    return _typed_list(view, start, end, dtype, dims)
+
+
+def _fixed_list(
+    buffer: Buffer, seen: dict[int, list[tuple[int, int, int]]], dtype: DType, dims: tuple[int, ...]
+) -> Tensor | None:
+    number, _ = _FIXED_LISTS.get(dtype.name, (0, 0))
+    places = seen.get(number, ())
+    if len(places) == 1 and places[0][0] == LEN:
+        _, at, stop = places[0]
+        if stop - at == math.prod(dims) * dtype.itemsize > dtype.itemsize:
+            return MappedTensor(buffer, at, dtype, dims)
+    return None
+
+
+def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tuple[int, ...]) -> Tensor:
+    message = schema.new("TensorProto")
+    try:
+        message.ParseFromString(bytes(view[start:end]))
+    except Exception as error:  # the libraries behind protobuf raise different classes
+        raise DecodeError(f"a tensor at byte {start} cannot be decoded: {error}") from None
+    size = math.prod(dims)
+    if dtype is dtypes.STRING:
+        if message.tensor_content:
+            values = _string_content(message.tensor_content, size, start)
+        else:
+            values = tuple(message.string_val)
+        if len(values) > max(size, 1):
+            raise DecodeError(f"a tensor at byte {start} has {len(values)} strings for {size} elements")
+        return StringTensor(values, dims)
+    if dtype.name.startswith("float8"):
+        stored: Array = np.frombuffer(message.float8_val, dtype.numpy)
+    elif dtype.name not in _LISTS:
+        return OpaqueTensor(bytes(view[start:end]), f"values of type {dtype} cannot be read", dtype, dims)
+    else:
+        name, number_type = _LISTS[dtype.name]
+        numbers = np.array(list(getattr(message, name)), number_type)
+        stored = _from_numbers(numbers, dtype)
+    if stored.size > max(size, 1):
+        raise DecodeError(f"a tensor at byte {start} has {stored.size} values for {size} elements")
+    if size and stored.size <= 1:
+        return SplatTensor(stored[0] if stored.size else dtype.numpy.type(0), dtype, dims)
+    if 1 < stored.size < size:
+        tail = np.broadcast_to(stored[-1], size - stored.size)
+        stored = np.concatenate([stored, tail]) if size < (1 << 28) else stored
+        if stored.size != size:
+            raise DecodeError(f"a tensor at byte {start} repeats a value {size - stored.size} times")
+    return ArrayTensor(stored[:size].reshape(dims), dtype)
+
+
+def _from_numbers(numbers: Array, dtype: DType) -> Array:
+    if dtype.name.startswith("complex"):
+        whole = numbers[: numbers.size // 2 * 2]
+        return np.ascontiguousarray(whole).view(dtype.numpy)
+    if dtype.name in ("half", "bfloat16"):
+        return np.ascontiguousarray(numbers.astype(np.uint16)).view(dtype.numpy)
+    return numbers.astype(dtype.numpy)
+
+
+def _string_content(content: bytes, size: int, start: int) -> tuple[bytes, ...]:
+    # TensorFlow packs several strings as all lengths, then all bytes.
+    view, at = memoryview(content), 0
+    lengths = []
+    if size > len(content):
+        raise DecodeError(f"a tensor at byte {start} has fewer bytes than strings")
+    for _ in range(size):
+        length, at = read_varint(view, at, len(content))
+        lengths.append(length)
+    if at + sum(lengths) != len(content):
+        raise DecodeError(f"a tensor at byte {start}: the lengths of its strings do not add up")
+    values = []
+    for length in lengths:
+        values.append(content[at : at + length])
+        at += length
+    return tuple(values)
+
+
+def decode_dims(view: memoryview, start: int, end: int) -> tuple[int, ...] | None:
+    """The dimensions of a TensorShapeProto, None for an unknown rank."""
+    dims: list[int] = []
+    for number, kind, at, stop in fields(view, start, end, "a shape"):
+        if number == 2 and kind == LEN:  # noqa: PLR2004
+            size = 0
+            for inner, inner_kind, inner_at, inner_stop in fields(view, at, stop, "a dimension"):
+                if inner == 1 and inner_kind == VARINT:
+                    size = read_varint(view, inner_at, inner_stop)[0]
+                    size -= (size >> 63) << 64
+            dims.append(size)
+        elif number == 3 and kind == VARINT and read_varint(view, at, stop)[0]:  # noqa: PLR2004
+            return None
+    return tuple(dims)
+
+
+class Piece:
+    """Bytes to write of which the length is known beforehand, the content only when it is their turn."""
+
+    def __init__(self, size: int, pieces: Callable[[], Iterator[bytes | memoryview | Array]]) -> None:
+        self.size, self.pieces = size, pieces
+
+
+def encode_shape(dims: tuple[int, ...]) -> bytes:
+    """A TensorShapeProto with these dimensions."""
+    return b"".join(
+        length_delimited(2, tag(1, VARINT) + varint(dim) if dim else b"") for dim in dims
+    )
+
+
+def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:
+    """The TensorProto for `tensor`: raw content, or one typed value for a splat, or strings."""
+    if isinstance(tensor, OpaqueTensor):
+        return [tensor.encoded]
+    head = tag(_DTYPE, VARINT) + varint(tensor.dtype.number) + length_delimited(_SHAPE, encode_shape(tensor.shape))
+    if isinstance(tensor, StringTensor):
+        return [head + b"".join(length_delimited(_STRING, value) for value in tensor.values)]
+    if tensor.size == 0:
+        return [head]
+    if isinstance(tensor, SplatTensor) and tensor.dtype.name in _LISTS:
+        return [head + _one_value(tensor)]
+    if tensor.dtype is dtypes.STRING:
+        values = tensor.numpy().reshape(-1)
+        return [head + b"".join(length_delimited(_STRING, value) for value in values)]
+    content = Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
+    return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), content]
+
+
+def _one_value(tensor: SplatTensor) -> bytes:
+    message: Any = schema.new("TensorProto")
+    name, number_type = _LISTS[tensor.dtype.name]
+    value = np.asarray(tensor.value, tensor.dtype.numpy).reshape(1)
+    if tensor.dtype.name in ("half", "bfloat16"):
+        value = value.view(np.uint16)
+    elif tensor.dtype.name.startswith("complex"):
+        value = value.view(number_type)
+    getattr(message, name).extend(value.astype(number_type).tolist())
+    return bytes(message.SerializeToString())
