@@ -1,1 +1,27 @@
-"""pbslim."""
+"""pbslim: make frozen TensorFlow graphs small, without TensorFlow.
+
+>>> import pbslim
+>>> graph = pbslim.load("model.pb")
+>>> pbslim.transform(graph, "strip_unused_nodes fold_constants", inputs=["x"], outputs=["y"])
+>>> pbslim.save(graph, "smaller.pb")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pbslim._version import __version__
+
+if TYPE_CHECKING:
+    from pbslim.api import Graph, load, save, shrink, transform, verify
+
+__all__ = ["Graph", "__version__", "load", "save", "shrink", "transform", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    # The command line must start at once, so numpy and protobuf are loaded by the first use.
+    if name in __all__:
+        from pbslim import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'pbslim' has no attribute '{name}'")

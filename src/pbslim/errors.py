@@ -27,6 +27,12 @@ class TransformSyntaxError(UsageError):
         line = text[start : end if end >= 0 else len(text)]
         super().__init__(f"{message}\n    {line.expandtabs(1)}\n    {' ' * (position - start)}^")
 
+    @property
+    def one_line(self) -> str:
+        """The message with the place as a number, for where a caret would not line up."""
+        before = self.text[max(self.position - 20, 0) : self.position].replace("\n", " ")
+        return f"{self.message} (--transforms, character {self.position + 1}, after '{before}')"
+
 
 class DecodeError(PbslimError):
     """A file or a message is not what it claims to be."""

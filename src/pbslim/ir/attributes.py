@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 from pbslim.dtypes import DType, Shape
 from pbslim.ir.tensors import Tensor
@@ -28,13 +29,14 @@ AttrValue: TypeAlias = "bytes | int | float | bool | DType | Shape | Tensor | Fu
 """What an attribute can be; a tuple is a list, None an AttrValue message in which nothing is set."""
 
 
-@runtime_checkable
-class Encoded(Protocol):
+class Encoded(ABC):
     """An attribute value still in the form in which a file holds it."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def decode(self) -> AttrValue:
         """The value; raises DecodeError when the bytes are not an AttrValue."""
-        ...
 
 
 class Attributes(Mapping[str, AttrValue]):
@@ -48,11 +50,11 @@ class Attributes(Mapping[str, AttrValue]):
 
     def __getitem__(self, key: str) -> AttrValue:
         item = self._items[key]
-        if not isinstance(item, _PLAIN) and isinstance(item, Encoded):
+        if isinstance(item, Encoded):
             if key not in self._decoded:
                 self._decoded[key] = item.decode()
             return self._decoded[key]
-        return item  # type: ignore[return-value]  # Encoded was dealt with above
+        return item
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -76,5 +78,3 @@ class Attributes(Mapping[str, AttrValue]):
         """A copy that lacks `key`."""
         return Attributes({k: v for k, v in self._items.items() if k != key})
 
-
-_PLAIN = (bytes, int, float, DType, Shape, Tensor, FunctionRef, tuple, str, type(None))

@@ -20,17 +20,17 @@ from typing import Any
 
 from pbslim.dtypes import DTYPES, DType, Shape
 from pbslim.errors import DecodeError
-from pbslim.ir import AttrValue, FunctionRef, Tensor, TypeVariable
+from pbslim.ir import AttrValue, Encoded, FunctionRef, Tensor, TypeVariable
 from pbslim.wire import schema
 from pbslim.wire.mapping import HeldBytes, Source
 from pbslim.wire.tensors import Piece, decode_tensor, encode_shape, encode_tensor
-from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
+from pbslim.wire.varint import LEN, VARINT, fields, read_varint, tag, varint
 
 _TENSOR = 8
 
 
-class EncodedAttr:
-    """An AttrValue message that still lies in its file; satisfies `pbslim.ir.Encoded`."""
+class EncodedAttr(Encoded):
+    """An AttrValue message that still lies in its file."""
 
     __slots__ = ("end", "source", "start")
 
@@ -181,5 +181,3 @@ def joined(pieces: list[bytes | Piece]) -> bytes:
         b"".join(bytes(part) for part in piece.pieces()) if isinstance(piece, Piece) else piece for piece in pieces
     )
 
-
-__all__ = ["EncodedAttr", "encode_attr", "fill_map", "joined", "length_delimited", "total", "value_of"]

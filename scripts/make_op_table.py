@@ -1,0 +1,165 @@
+"""Make src/pbslim/ops/table.json.gz, the definitions of TensorFlow's ops, from TensorFlow's own libraries.
+
+First dump the ops of each release, then merge the dumps. A dump asks the C library, so TensorFlow's Python packages
+need not be importable: an unpacked wheel will do. The ops of a release come from its main library
+(``_pywrap_tensorflow_internal.so``, from 2.9 on ``libtensorflow_cc.so.2``) and from further op libraries::
+
+    python3.7 scripts/make_op_table.py dump 1.15.5.pb tensorflow_core/python/_pywrap_tensorflow_internal.so \
+        tensorflow_core/lite/experimental/microfrontend/python/ops/_audio_microfrontend_op.so
+    python3.11 scripts/make_op_table.py merge src/pbslim/ops/table.json.gz 1.4.0.pb 1.15.5.pb 2.21.0.pb
+
+Each dump is named after its release. Use the Python the wheel is for; ``merge`` needs an importable TensorFlow for
+its OpDef messages. The same dumps always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import ctypes
+import gzip
+import importlib
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+PREFERRED = (1, 15)
+"""Where this release has an op, its definition is the base; later ones only add attributes that have a default."""
+
+Release = Tuple[int, ...]
+
+
+class _Buffer(ctypes.Structure):
+    """TF_Buffer of TensorFlow's C interface."""
+
+    _fields_ = (("data", ctypes.c_void_p), ("length", ctypes.c_size_t), ("deallocator", ctypes.c_void_p))
+
+
+def dump(out: Path, library: Path, op_libraries: List[Path]) -> None:
+    """Write the serialized OpList of all ops, internal ones included, that the libraries register."""
+    tensorflow = ctypes.CDLL(str(library.resolve()), mode=ctypes.RTLD_GLOBAL)
+    tensorflow.TF_NewStatus.restype = ctypes.c_void_p
+    tensorflow.TF_Message.restype = ctypes.c_char_p
+    tensorflow.TF_GetAllOpList.restype = ctypes.POINTER(_Buffer)
+    status = ctypes.c_void_p(tensorflow.TF_NewStatus())
+    for path in op_libraries:
+        tensorflow.TF_LoadLibrary(str(path.resolve()).encode(), status)
+        if tensorflow.TF_GetCode(status):
+            raise SystemExit(f"{path}: {tensorflow.TF_Message(status).decode()}")
+    ops = tensorflow.TF_GetAllOpList().contents
+    out.write_bytes(ctypes.string_at(ops.data, ops.length))
+
+
+def _value(kind: str, value: Any) -> Any:
+    """An AttrValue of the given kind as JSON; strings are Latin-1, so that each byte is one character."""
+    if kind.startswith("list("):
+        kind = kind[5:-1]
+        field = {"string": "s", "int": "i", "float": "f", "bool": "b"}.get(kind, kind)
+        return [_plain(kind, item) for item in getattr(value.list, field)]
+    return _plain(kind, getattr(value, value.WhichOneof("value")))
+
+
+def _plain(kind: str, value: Any) -> Any:
+    if kind == "string":
+        return value.decode("latin-1")
+    if kind == "shape":
+        return None if value.unknown_rank else [dim.size for dim in value.dim]
+    if kind == "tensor":
+        array = importlib.import_module("tensorflow").make_ndarray(value)
+        data = base64.b64encode(array.tobytes()).decode("ascii")
+        return {"dtype": array.dtype.name, "shape": list(array.shape), "data": data}
+    if kind == "func":
+        return value.name
+    return value
+
+
+def _arguments(arguments: Any) -> List[Dict[str, Any]]:
+    fields = ("name", "type", "type_attr", "number_attr", "type_list_attr", "is_ref")
+    return [{f: getattr(a, f) for f in fields if getattr(a, f)} for a in arguments]
+
+
+def _attribute(attr: Any) -> Dict[str, Any]:
+    entry = {"name": attr.name, "kind": attr.type}
+    if attr.HasField("default_value"):
+        entry["default"] = _value(attr.type, attr.default_value)
+    if attr.HasField("allowed_values"):
+        kind = "list(string)" if attr.type.endswith(("string", "string)")) else "list(type)"
+        entry["allowed"] = _value(kind, attr.allowed_values)
+    return entry
+
+
+def _merge_op(history: List[Tuple[Release, Any]]) -> Dict[str, Any]:
+    """One entry from the definitions of an op, given from the oldest release to the newest."""
+    bases = [d for release, d in history if release[:2] == PREFERRED]
+    if not bases:
+        after = [d for release, d in history if release > PREFERRED]
+        bases = [after[0] if after else history[-1][1]]
+    base = shape = bases[0]
+    attrs = {a.name: _attribute(a) for a in base.attr}
+    later = [d for _, d in history][[id(d) for _, d in history].index(id(base)) + 1 :]
+    for definition in later:
+        names = {a.name for a in definition.attr}
+        added = [a for a in definition.attr if a.name not in attrs]
+        if not names.issuperset(attrs) or not all(a.HasField("default_value") for a in added):
+            break  # internal ops change as they please: graphs of the older form are the ones that exist
+        attrs.update((a.name, _attribute(a)) for a in added)
+        for attr in definition.attr:  # later releases accept more types
+            if "allowed" in attrs[attr.name]:
+                attrs[attr.name] = {**_attribute(attr), **attrs[attr.name]}
+                if attr.HasField("allowed_values"):
+                    attrs[attr.name]["allowed"] = _attribute(attr)["allowed"]
+                else:
+                    del attrs[attr.name]["allowed"]
+        shape = definition
+    since = history[0][0]
+    for name, entry in attrs.items():
+        first = next(release for release, d in history if any(a.name == name for a in d.attr))
+        if first != since:
+            entry["since"] = _release_text(first)
+    entry = {
+        "since": _release_text(since),
+        "inputs": _arguments(shape.input_arg),
+        "outputs": _arguments(shape.output_arg),
+        "attrs": list(attrs.values()),
+    }
+    entry.update({flag: True for flag in ("is_stateful", "is_commutative") if getattr(base, flag)})
+    return entry
+
+
+def _release_text(release: Release) -> str:
+    return ".".join(map(str, release[:2]))
+
+
+def merge(out: Path, dumps: List[Path]) -> None:
+    """Write the table from dumps that are named ``<release>.pb``."""
+    op_list = importlib.import_module("tensorflow.core.framework.op_def_pb2").OpList
+    history: Dict[str, List[Tuple[Release, Any]]] = {}
+    releases = {tuple(map(int, path.stem.split("."))): path for path in dumps}
+    for release in sorted(releases):
+        for op in op_list.FromString(releases[release].read_bytes()).op:
+            history.setdefault(op.name, []).append((release, op))
+    table = {name: _merge_op(history[name]) for name in sorted(history)}
+    text = json.dumps(table, separators=(",", ":"), sort_keys=True)
+    out.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
+
+
+def main() -> None:
+    """Read the command line and run ``dump`` or ``merge``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("dump", help="write the ops that a release registers")
+    one.add_argument("out", type=Path)
+    one.add_argument("library", type=Path)
+    one.add_argument("op_libraries", type=Path, nargs="*")
+    both = commands.add_parser("merge", help="write the table from the dumps of several releases")
+    both.add_argument("out", type=Path)
+    both.add_argument("dumps", type=Path, nargs="+")
+    arguments = parser.parse_args()
+    if arguments.command == "dump":
+        dump(arguments.out, arguments.library, arguments.op_libraries)
+    else:
+        merge(arguments.out, arguments.dumps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m pbslim``."""
+
+from pbslim.cli import main
+
+main()

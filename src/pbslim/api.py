@@ -1,0 +1,127 @@
+"""The public functions; `pbslim` re-exports them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import pbslim.transforms  # noqa: F401 - registers them
+from pbslim.errors import UsageError
+from pbslim.ir import Graph
+from pbslim.passes import pipeline
+from pbslim.passes.pipeline import StepResult
+from pbslim.recipes import RECIPES, transforms_of
+from pbslim.report.endpoints import Endpoint, find_endpoints
+from pbslim.report.zipsize import ZipSize, zipped_size
+from pbslim.verify import Comparison, compare_files
+from pbslim.wire import load, save
+
+__all__ = ["RECIPES", "Graph", "ShrinkResult", "Totals", "load", "save", "shrink", "transform", "verify"]
+
+
+def transform(
+    graph: Graph, transforms: str, inputs: Sequence[str] = (), outputs: Sequence[str] = ()
+) -> list[StepResult]:
+    """Apply `transforms` (the language of ``transform_graph --transforms``) to `graph`, in place.
+
+    Args:
+        inputs, outputs: tensor names, ``node`` or ``node:port``.
+
+    Raises:
+        TransformSyntaxError: `transforms` cannot be read.
+        PbslimError: a transform failed, or the graph is broken.
+    """
+    return pipeline.run(graph, pipeline.plan(transforms).steps, inputs, outputs)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a file holds: nodes, constants, and its size in bytes as it is and deflated."""
+
+    nodes: int
+    constants: int
+    size: int
+    zipped: ZipSize
+
+
+@dataclass
+class ShrinkResult:
+    """What `shrink` did."""
+
+    recipe: str
+    inputs: list[Endpoint]
+    outputs: list[Endpoint]
+    before: Totals
+    after: Totals
+    seconds: float
+    steps: list[StepResult] = field(default_factory=list)
+
+
+def shrink(
+    source: str | Path,
+    out: str | Path,
+    recipe: str = "round",
+    *,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    exact_zip: bool = False,
+    on_step: Callable[[StepResult], None] | None = None,
+    on_bytes: Callable[[int], None] | None = None,
+) -> ShrinkResult:
+    """Run a recipe on the frozen graph in `source` and write the result to `out`.
+
+    Args:
+        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``.
+        inputs, outputs: tensor names; found from the graph when not given.
+        exact_zip: deflate the files whole, however large, to tell their zipped size.
+
+    Raises:
+        UsageError: no such recipe, or the inputs or outputs cannot be found.
+        PbslimError: the file is not a frozen graph, or cannot be transformed or written.
+    """
+    steps = pipeline.plan(transforms_of(recipe)).steps
+    source, out = Path(source).expanduser(), Path(out).expanduser()
+    started = time.perf_counter()
+    graph = load(source)
+    found_inputs, found_outputs = find_endpoints(graph, inputs, outputs)
+    nodes, constants = _count(graph)
+    names = [endpoint.name for endpoint in found_inputs], [endpoint.name for endpoint in found_outputs]
+    results = pipeline.run(graph, steps, *names, on_step=on_step)
+    if out.exists() and source.exists() and out.samefile(source):
+        raise UsageError(f"'{out}' is the input; name another file with -o")
+    size = save(graph, out, progress=on_bytes)
+    seconds = time.perf_counter() - started
+    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
+    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
+    return ShrinkResult(recipe, found_inputs, found_outputs, before, after, seconds, results)
+
+
+def _count(graph: Graph) -> tuple[int, int]:
+    return len(graph), sum(node.op == "Const" for node in graph)
+
+
+def verify(
+    first: str | Path,
+    second: str | Path,
+    feeds: Mapping[str, np.ndarray] | None = None,
+    *,
+    outputs: Sequence[str] | None = None,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+) -> list[Comparison]:
+    """Run both graphs with TensorFlow on the same inputs and compare every output.
+
+    Args:
+        feeds: tensor name → array; generated from the placeholders when not given.
+        outputs: tensor names; those that the second graph has and nothing reads, when not given.
+        rtol, atol: an output agrees when ``|a - b| <= atol + rtol * max|a|`` everywhere.
+
+    Raises:
+        UsageError: TensorFlow is not installed, or a name is not in the graphs.
+        PbslimError: a graph cannot be read or does not run.
+    """
+    return compare_files(Path(first), Path(second), feeds, outputs=outputs, rtol=rtol, atol=atol)

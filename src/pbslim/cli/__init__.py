@@ -1,0 +1,59 @@
+"""The command line: a thin face over the package. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The ``pbslim`` program."""
+    from pbslim.cli.commands import pbslim
+
+    _run(lambda args: pbslim.main(args, prog_name="pbslim", standalone_mode=False), argv)
+
+
+def transform_graph(argv: Sequence[str] | None = None) -> None:
+    """The ``transform_graph`` program."""
+    from pbslim.cli.commands import pbslim
+
+    _run(
+        lambda args: pbslim.commands["transform_graph"].main(args, prog_name="transform_graph", standalone_mode=False),
+        argv,
+    )
+
+
+def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> None:
+    """Run a program and turn what goes wrong into one line on stderr and an exit code: 1 check failed, 2 bad input."""
+    import click
+
+    from pbslim.cli.arguments import plain
+    from pbslim.errors import PbslimError, TransformSyntaxError
+
+    args, notes = plain(sys.argv[1:] if argv is None else argv)
+    try:
+        status = program(args)
+    except TransformSyntaxError as error:
+        # A caret helps a person; whoever reads a pipe gets the one line that a log can hold.
+        _fail(str(error) if sys.stderr.isatty() else error.one_line)
+    except PbslimError as error:
+        _fail(" ".join(str(error).split()))
+    except click.exceptions.Abort:
+        _fail("interrupted", 130)
+    except click.ClickException as error:
+        _fail(" ".join(error.format_message().split()))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except (MemoryError, RecursionError) as error:
+        _fail(f"the file asks for too much ({type(error).__name__})")
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int = 2) -> None:
+    import click
+
+    click.echo(f"error: {message}", err=True)
+    sys.exit(status)

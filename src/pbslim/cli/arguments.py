@@ -1,0 +1,34 @@
+"""Understand command lines as they come out of copied articles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_DASHES = "‐‑‒–—―−"
+_QUOTES = "“”„‟‘’‚‛"
+_BLANKS = "\u00a0\u202f\u2007\ufeff\u200b"
+
+
+def plain(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments with typographic dashes, quotes and blanks made plain, and a remark for each kind of repair.
+
+    A dash counts only at the start of an option, a quote only at the ends of a value: what stands inside is left.
+    """
+    found = []
+    notes: dict[str, None] = {}
+    for argument in argv:
+        text = argument.strip(_BLANKS)
+        if text != argument:
+            notes["special blanks around options were dropped"] = None
+        name = text.lstrip(_DASHES + "-")
+        lead = text[: len(text) - len(name)]
+        if name and any(dash in _DASHES for dash in lead):
+            text = ("-" if lead == "‑" or (len(name) == 1 and len(lead) == 1) else "--") + name
+            notes["typographic dashes before options were read as --"] = None
+        key, equals, value = text.partition("=") if text.startswith("--") else ("", "", text)
+        bare = value.strip(_QUOTES)
+        if bare != value:
+            text = key + equals + bare
+            notes["typographic quotes around values were dropped"] = None
+        found.append(text)
+    return found, list(notes)

@@ -1,0 +1,41 @@
+"""``pbslim inspect``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from pbslim.cli import terminal
+from pbslim.report.inspection import inspect_file
+
+
+def run(source: Path, as_json: bool) -> int:
+    """Tell what a graph file holds."""
+    found = inspect_file(source)
+    if as_json:
+        terminal.print_json(asdict(found))
+        return 0
+    console = terminal.stdout()
+    for label, endpoints in (("input", found.inputs), ("output", found.outputs)):
+        for endpoint in endpoints:
+            console.print(f"{label:7} {endpoint}", markup=False)
+    rows = [
+        ("nodes", str(found.nodes)),
+        ("constants", str(found.constants)),
+        ("parameters", f"{found.parameters:,}"),
+        ("bytes", terminal.size_text(found.size)),
+        ("dtypes", ", ".join(f"{name} {terminal.size_text(size)}" for name, size in found.dtype_bytes.items()) or "none"),
+        ("producer", str(found.producer or "not given")),
+        ("functions", ", ".join(found.functions) or "none"),
+        ("loops and branches", str(found.control_flow) if found.control_flow else "none"),
+        ("not frozen", ", ".join(found.variables[:5]) + (" …" if len(found.variables) > 5 else "") or "nothing"),  # noqa: PLR2004
+        ("training leftovers", ", ".join(f"{n} {op}" for op, n in found.leftovers.items()) or "none"),
+    ]
+    console.print(terminal.table(["", ""], rows))
+    ops = [(op, str(count)) for op, count in found.ops.items()]
+    console.print(terminal.table(["op", "nodes"], ops, right=(1,)))
+    constants = [(c.name, c.dtype, c.shape, terminal.size_text(c.size)) for c in found.biggest]
+    console.print(terminal.table(["biggest constants", "dtype", "shape", "bytes"], constants, right=(3,)))
+    for text in found.advice:
+        terminal.note(text)
+    return 0

@@ -1,0 +1,95 @@
+"""What the commands share: tables on stdout, progress and notes on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pbslim.passes.pipeline import StepResult
+
+_WIDE = 200
+
+
+def stdout() -> Console:
+    """The console for results; a pipe gets wide lines without colours."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> Table:
+    """A plain table; the columns numbered in `right` hold figures."""
+    found = Table(box=box.SIMPLE, pad_edge=False)
+    for i, column in enumerate(columns):
+        found.add_column(column, justify="right" if i in right else "left")
+    for row in rows:
+        found.add_row(*map(Text, row))
+    return found
+
+
+def size_text(size: int) -> str:
+    """A number of bytes as people read it (powers of ten)."""
+    if size < 1000:  # noqa: PLR2004
+        return f"{size} B"
+    value = float(size)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.5:  # noqa: PLR2004
+            break
+    return f"{value:.2f} {unit}"
+
+
+def note(text: str) -> None:
+    """A remark on stderr."""
+    print(f"note: {text}", file=sys.stderr)  # noqa: T201
+
+
+def print_json(content: Any) -> None:
+    """`content` on stdout."""
+    print(json.dumps(content, indent=2, ensure_ascii=False))  # noqa: T201
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, on a terminal only; the function changes the text."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(text) as status:
+        yield status.update
+
+
+def tell_steps(results: Iterable[StepResult], *, explain: bool) -> None:
+    """Notes and ignored errors of a run on stderr, and with `explain` what was skipped and why."""
+    for result in results:
+        for text in result.notes:
+            note(text)
+        if result.error:
+            note(f"{result.step} failed and was skipped: {result.error}")
+        if explain:
+            for skipped in result.skipped:
+                print(f"{result.step}: '{skipped.node}': {skipped.reason}", file=sys.stderr)  # noqa: T201
+
+
+def step_rows(results: Iterable[StepResult]) -> list[dict[str, Any]]:
+    """The results of a run for JSON."""
+    return [
+        {
+            "step": result.step,
+            "nodes_before": result.nodes_before,
+            "nodes_after": result.nodes_after,
+            "changed": len(result.changed),
+            "skipped": [{"node": s.node, "reason": s.reason} for s in result.skipped],
+            "notes": result.notes,
+            "error": result.error or None,
+            "seconds": round(result.seconds, 6),
+        }
+        for result in results
+    ]

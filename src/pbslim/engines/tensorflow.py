@@ -1,0 +1,57 @@
+"""Run a graph with an installed TensorFlow (1.x or 2.x)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pbslim.errors import PbslimError, UsageError
+
+Feeds = Mapping[str, npt.NDArray[Any]]
+
+
+def _module() -> ModuleType:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        import tensorflow
+    except ImportError:
+        raise UsageError("TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'") from None
+    return tensorflow  # type: ignore[no-any-return, unused-ignore]
+
+
+def tensor_name(name: str) -> str:
+    """`name` with its port, as TensorFlow wants it."""
+    return name if ":" in name else f"{name}:0"
+
+
+def run(path: Path, feeds: Feeds, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
+    """The values of `outputs` for `feeds`, in a session with the graph optimizers off.
+
+    Raises:
+        UsageError: TensorFlow is not installed.
+        PbslimError: TensorFlow cannot load or run the graph.
+    """
+    tf = _module()
+    graph_def = tf.compat.v1.GraphDef()
+    config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    try:
+        graph_def.ParseFromString(path.read_bytes())
+        with tf.Graph().as_default() as graph:
+            tf.compat.v1.import_graph_def(graph_def, name="")
+            del graph_def
+            with tf.compat.v1.Session(graph=graph, config=config) as session:
+                tables = [op for op in graph.get_operations() if op.type.startswith("InitializeTable")]
+                session.run(tables)
+                fed = {tensor_name(name): value for name, value in feeds.items()}
+                results = session.run([tensor_name(name) for name in outputs], fed)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise PbslimError(f"TensorFlow cannot run '{path}': {reason}") from None
+    return [np.asarray(result) for result in results]

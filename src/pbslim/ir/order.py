@@ -1,0 +1,105 @@
+"""Execution order, and the rules that every graph obeys."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from pbslim.errors import GraphError
+from pbslim.ir.graph import Graph, Node
+
+MERGE_OPS = frozenset({"Merge", "RefMerge", "_XlaMerge"})
+"""Ops that run as soon as one of their data inputs is there; loops close through them."""
+
+
+def _pending(node: Node) -> int:
+    if node.op in MERGE_OPS and node.inputs:
+        return len(node.controls) + 1
+    return len(node.inputs) + len(node.controls)
+
+
+def _readers(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
+    readers: dict[Node, list[Node]] = {}
+    for node in nodes:
+        for value in node.inputs:
+            readers.setdefault(value.node, []).append(node)
+        for control in node.controls:
+            readers.setdefault(control, []).append(node)
+    return readers
+
+
+def execution_order(graph: Graph) -> list[Node]:
+    """The nodes, each after those it reads, in the order of the reference tool: the last one ready comes first.
+
+    Nodes in a cycle and nodes that wait for a missing one are left out.
+    """
+    readers = _readers(graph)
+    pending = {node: _pending(node) for node in graph}
+    ready = [node for node, count in pending.items() if count == 0]
+    order: list[Node] = []
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for reader in readers.get(node, ()):
+            pending[reader] -= 1
+            if pending[reader] == 0:
+                ready.append(reader)
+    return order
+
+
+def file_order(graph: Graph) -> list[Node]:
+    """The nodes, each after those it reads, otherwise as they stand in the file (as TensorFlow's importer goes).
+
+    A Merge that closes a loop comes before what flows back into it.
+
+    Raises:
+        GraphError: the graph has a cycle that is not a loop.
+    """
+    nodes = list(graph)
+    index = {node: i for i, node in enumerate(nodes)}
+    readers = _readers(nodes)
+    pending = {}
+    for node in nodes:
+        closes_loop = any(value.node.op in ("NextIteration", "RefNextIteration") for value in node.inputs)
+        loop = node.op in MERGE_OPS and closes_loop
+        pending[node] = _pending(node) if loop else len(node.inputs) + len(node.controls)
+    ready = [i for i, node in enumerate(nodes) if pending[node] == 0]
+    heapq.heapify(ready)
+    order: list[Node] = []
+    while ready:
+        node = nodes[heapq.heappop(ready)]
+        order.append(node)
+        for reader in readers.get(node, ()):
+            pending[reader] -= 1
+            if pending[reader] == 0:
+                heapq.heappush(ready, index[reader])
+    if len(order) < len(nodes):
+        raise _cycle(set(nodes).difference(order))
+    return order
+
+
+def check(graph: Graph) -> None:
+    """Hold the graph against the rules: inputs exist, and cycles only go through a Merge.
+
+    Raises:
+        GraphError: a rule is broken; the message names the nodes.
+    """
+    for stand_in in graph.missing():
+        reader = stand_in.readers[0].name
+        raise GraphError(f"node '{reader}' reads '{stand_in.name}', which is not in the graph")
+    order = execution_order(graph)
+    if len(order) < len(graph):
+        raise _cycle(set(graph).difference(order))
+
+
+def _cycle(stuck: set[Node]) -> GraphError:
+    # Walk backwards among the nodes that never became ready until one comes again: that is the cycle.
+    node = next(iter(sorted(stuck, key=lambda n: n.name)))
+    path: dict[Node, None] = {}
+    while node not in path:
+        path[node] = None
+        node = next(producer for producer in node.producers if producer in stuck)
+    names = [n.name for n in path]
+    names = names[names.index(node.name) :]
+    shown = " → ".join(f"'{name}'" for name in [*reversed(names[:4]), names[0]][:5])
+    return GraphError(f"the graph has a cycle: {shown}" + (" …" if len(names) > 4 else ""))  # noqa: PLR2004

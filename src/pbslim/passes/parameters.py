@@ -1,0 +1,147 @@
+"""Typed parameters of a transform, derived from its signature."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pbslim.errors import TransformSyntaxError
+from pbslim.passes.language import Argument, Step
+
+_INT = re.compile(r"\s*(-?[0-9]+)\s*")
+_BOOLS = {"true": True, "1": True, "false": False, "0": False}
+_KINDS: dict[type, str] = {
+    bool: "true, false, 1 or 0",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter.
+
+    Attributes:
+        kind: bool, int, float or str.
+        repeated: may be given several times; the values arrive as a tuple.
+    """
+
+    name: str
+    kind: type
+    repeated: bool
+    required: bool
+    default: object
+
+    def describe(self) -> str:
+        """As the manual shows it: ``num_steps: int = 256``."""
+        text = f"{self.name}: {self.kind.__name__}" + (" ..." if self.repeated else "")
+        if self.required or self.repeated or self.default is None:
+            return text
+        default = str(self.default).lower() if self.kind is bool else self.default
+        return f"{text} = {default}"
+
+
+def parameters_of(function: Callable[..., object]) -> dict[str, Parameter]:
+    """The keyword-only parameters of a transform function."""
+    hints = typing.get_type_hints(function)
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        hint = hints[name]
+        if typing.get_origin(hint) in (types.UnionType, typing.Union):
+            hint = next(each for each in typing.get_args(hint) if each is not type(None))
+        repeated = typing.get_origin(hint) is tuple
+        kind = typing.get_args(hint)[0] if repeated else hint
+        required = parameter.default is parameter.empty
+        default = None if required else parameter.default
+        found[name] = Parameter(name, kind, repeated, required, default)
+    return found
+
+
+def bind(step: Step, parameters: Mapping[str, Parameter], text: str) -> tuple[dict[str, object], list[str]]:
+    """Arguments for the transform of `step`, and remarks (a parameter it does not know is ignored).
+
+    Raises:
+        TransformSyntaxError: a value cannot be read, a parameter is repeated or missing.
+    """
+    found: dict[str, object] = {}
+    notes = []
+    for argument in step.arguments:
+        if argument.name == "ignore_errors":
+            continue
+        parameter = parameters.get(argument.name)
+        if parameter is None:
+            close = nearest(argument.name, parameters)
+            hint = f", did you mean '{close}'?" if close else ""
+            notes.append(f"{step.name} has no parameter '{argument.name}', it is ignored{hint}")
+            continue
+        value = _convert(argument, parameter, text)
+        if parameter.repeated:
+            earlier = found.get(parameter.name, ())
+            found[parameter.name] = (*earlier, value) if isinstance(earlier, tuple) else (value,)
+        elif parameter.name in found:
+            raise TransformSyntaxError(f"'{parameter.name}' may be given only once", text, argument.name_at)
+        else:
+            found[parameter.name] = value
+    for parameter in parameters.values():
+        if parameter.required and parameter.name not in found:
+            raise TransformSyntaxError(f"{step.name} needs '{parameter.name}'", text, step.at)
+    return found, notes
+
+
+def ignores_errors(step: Step, text: str) -> bool:
+    """Whether ``ignore_errors=true`` was given; the first one counts.
+
+    Raises:
+        TransformSyntaxError: it is neither true nor false.
+    """
+    for argument in step.arguments:
+        if argument.name == "ignore_errors":
+            value = argument.value.lower()
+            if value not in ("true", "false"):
+                raise TransformSyntaxError("ignore_errors must be true or false", text, argument.value_at)
+            return value == "true"
+    return False
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, if one is like it."""
+    return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
+
+
+def _convert(argument: Argument, parameter: Parameter, text: str) -> object:
+    value = _parsed(argument.value, parameter.kind)
+    if value is None:
+        message = f"'{argument.name}' must be {_KINDS[parameter.kind]}, not '{argument.value}'"
+        raise TransformSyntaxError(message, text, argument.value_at)
+    return value
+
+
+def _parsed(text: str, kind: type) -> object:
+    if kind is str:
+        return text
+    if kind is bool:
+        return _BOOLS.get(text)
+    if kind is int:
+        match = _INT.fullmatch(text)
+        value = int(match.group(1)) if match and len(match.group(1)) < 21 else None  # noqa: PLR2004 - int64
+        return value if value is not None and -(1 << 63) <= value < 1 << 63 else None
+    return _float(text.strip())
+
+
+def _float(text: str) -> float | None:
+    try:
+        if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F.]+([pP][+-]?[0-9]+)?", text):
+            return float.fromhex(text)
+        value = float(text) if "_" not in text else None
+    except (ValueError, OverflowError):
+        return None
+    return value if value is None or not math.isinf(value) or "inf" in text.lower() else None

@@ -1,0 +1,122 @@
+"""What a transform is, and the list of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from pbslim.errors import UsageError
+from pbslim.ir import Graph
+from pbslim.passes.parameters import Parameter, nearest, parameters_of
+from pbslim.rewrite import Report, Skipped
+
+Effect = Literal["exact", "reassociates", "lossy", "annotates"]
+"""How far the results of a transformed graph may move: not at all, by float rounding, by design, or not even run."""
+
+
+@dataclass
+class Context:
+    """What a transform knows besides the graph, and where it tells what it did.
+
+    Attributes:
+        inputs, outputs: tensor names as the user gave them.
+        folded: constants made by fold_constants so far; part of their names.
+        skipped: places where a transform could have fired and did not, and why.
+        notes: remarks for the user.
+    """
+
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    folded: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def input_nodes(self) -> frozenset[str]:
+        """Names of the nodes that the inputs belong to."""
+        return frozenset(map(node_name, self.inputs))
+
+    @property
+    def output_nodes(self) -> frozenset[str]:
+        """Names of the nodes that the outputs belong to."""
+        return frozenset(map(node_name, self.outputs))
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """Names of the nodes that must stay: inputs and outputs."""
+        return self.input_nodes | self.output_nodes
+
+    def skip(self, node: str, reason: str) -> None:
+        """Remember that `node` was left alone."""
+        self.skipped.append(Skipped(node, reason))
+
+    def note(self, text: str) -> None:
+        """Tell the user something, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def merge(self, report: Report) -> int:
+        """Take over what a walk skipped; gives how often it fired."""
+        self.skipped += report.skipped
+        return len(report.applied)
+
+
+def node_name(tensor: str) -> str:
+    """The node that a tensor name such as ``x:1`` belongs to."""
+    return tensor.removeprefix("^").partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A registered transform: its function, and what is derived from it."""
+
+    name: str
+    function: Callable[..., None]
+    effect: Effect
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The parameters, from the signature."""
+        return parameters_of(self.function)
+
+    @property
+    def manual(self) -> str:
+        """The docstring of its module, which opens with a before/after picture."""
+        import sys
+
+        return sys.modules[self.function.__module__].__doc__ or ""
+
+    def __call__(self, graph: Graph, context: Context, **arguments: Any) -> None:
+        self.function(graph, context, **arguments)
+
+
+_ALL: dict[str, Transform] = {}
+
+
+def transform(*, effect: Effect) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function ``f(graph, context, *, parameters...)`` under its own name."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        _ALL[function.__name__] = Transform(function.__name__, function, effect)
+        return function
+
+    return register
+
+
+def names() -> list[str]:
+    """All transforms, sorted."""
+    return sorted(_ALL)
+
+
+def find(name: str) -> Transform:
+    """The transform called `name`.
+
+    Raises:
+        UsageError: there is none; the message suggests the nearest name.
+    """
+    if name not in _ALL:
+        close = nearest(name, _ALL)
+        raise UsageError(f"unknown transform '{name}'" + (f", did you mean '{close}'?" if close else ""))
+    return _ALL[name]

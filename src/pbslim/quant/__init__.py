@@ -1,0 +1,1 @@
+"""Numbers in fewer levels: pure functions over arrays that know no graph."""

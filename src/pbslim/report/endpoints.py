@@ -1,0 +1,123 @@
+"""Find what goes into a graph and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pbslim.dtypes import Shape
+from pbslim.errors import UsageError
+from pbslim.ir import Graph, Node
+from pbslim.passes.parameters import nearest
+from pbslim.passes.registry import node_name
+
+_SINK_OPS = frozenset(
+    "NoOp Assert Print PrintV2 Const Exit NextIteration Switch Merge LoopCond Save SaveV2 SaveSlices Restore RestoreV2 "
+    "MergeSummary ShardedFilename MergeV2Checkpoints ControlTrigger TensorArrayCloseV3 StackCloseV2 BroadcastGradientArgs "
+    "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2".split()
+)
+_SINK_PREFIXES = ("Assign", "Apply", "ResourceApply", "SparseApply", "Write")
+_TRAINING_SCOPES = ("gradients/", "save/", "report_uninitialized_variables/")
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An input or output: tensor name, dtype name and shape as far as the graph says (``?`` otherwise)."""
+
+    name: str
+    dtype: str
+    shape: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} {self.shape}"
+
+
+def find_endpoints(
+    graph: Graph, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+) -> tuple[list[Endpoint], list[Endpoint]]:
+    """Inputs and outputs: those that are named, else those that the graph shows.
+
+    An output is a node that nothing reads, that depends on a placeholder and is no training leftover;
+    an input is a placeholder that an output needs.
+
+    Raises:
+        UsageError: a name is not in the graph, or nothing can be found.
+    """
+    for name in [*(inputs or ()), *(outputs or ())]:
+        require(graph, name)
+    output_names = list(outputs) if outputs else [node.name for node in _sinks(graph)]
+    if not output_names:
+        raise UsageError("no outputs can be found in the graph; name them with --outputs")
+    needed = ancestors(graph[node_name(name)] for name in output_names)
+    if inputs:
+        input_names = list(inputs)
+    else:
+        input_names = [node.name for node in graph if node.op in _PLACEHOLDERS and node in needed]
+    return [_endpoint(graph, name) for name in input_names], [_endpoint(graph, name) for name in output_names]
+
+
+def require(graph: Graph, tensor: str) -> Node:
+    """The node that a tensor name belongs to.
+
+    Raises:
+        UsageError: there is none; the message suggests the nearest name.
+    """
+    name = node_name(tensor)
+    node = graph.get(name)
+    if node is None:
+        close = nearest(name, (other.name for other in graph))
+        raise UsageError(f"the graph has no node '{name}'" + (f", did you mean '{close}'?" if close else ""))
+    return node
+
+
+def ancestors(nodes: Iterable[Node]) -> set[Node]:
+    """`nodes` and all that they need, by data and control edges."""
+    found: set[Node] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += node.producers
+    return found
+
+
+def _sinks(graph: Graph) -> list[Node]:
+    fed = _descendants(node for node in graph if node.op in _PLACEHOLDERS)
+    found = [node for node in graph if not node.readers and node in fed and not _is_leftover(node)]
+    return found or [node for node in graph if not node.readers and not _is_leftover(node)]
+
+
+def _descendants(nodes: Iterable[Node]) -> set[Node]:
+    found: set[Node] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += node.readers
+    return found
+
+
+def _is_leftover(node: Node) -> bool:
+    return (
+        node.op in _SINK_OPS
+        or node.op.startswith(_SINK_PREFIXES)
+        or node.op.endswith("Summary")
+        or any(scope in f"{node.name}/" for scope in _TRAINING_SCOPES)
+    )
+
+
+def _endpoint(graph: Graph, tensor: str) -> Endpoint:
+    from pbslim import ops
+
+    node = require(graph, tensor)
+    if node.op.startswith("Placeholder"):
+        dtype = node.dtype_attr("dtype")
+        return Endpoint(tensor, str(dtype or "?"), str(node.shape_attr("shape")))
+    port = int(tensor.partition(":")[2] or 0) if tensor.partition(":")[2].isdigit() else 0
+    dtypes = ops.output_dtypes(node.op, node.attrs) or ()
+    shapes = node.attrs.get("_output_shapes")
+    shape = shapes[port] if isinstance(shapes, tuple) and port < len(shapes) else Shape()
+    return Endpoint(tensor, str(dtypes[port]) if port < len(dtypes) else "?", str(shape))

@@ -1,0 +1,6 @@
+"""Patterns that read like the graph, and the engine that applies them."""
+
+from pbslim.rewrite.engine import Report, Skip, Skipped, rewrite
+from pbslim.rewrite.pattern import Match, Pattern, anything, const, op
+
+__all__ = ["Match", "Pattern", "Report", "Skip", "Skipped", "anything", "const", "op", "rewrite"]

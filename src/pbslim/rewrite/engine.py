@@ -1,0 +1,103 @@
+"""Apply a rule wherever a pattern fits.
+
+The walk is the reference tool's: matches are searched in execution order and never share a node, so the first
+one wins; the nodes of a match, replaced or not, end up at the place of its root. Equal results need equal rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pbslim.ir import Graph, Node
+from pbslim.ir.order import execution_order
+from pbslim.rewrite.pattern import Match, Pattern, match
+
+
+class Skip(Exception):  # noqa: N818 - a rule's answer, not an error
+    """Raised by a rule that leaves a match as it is.
+
+    Args:
+        reason: one the user can act on.
+        order: in which the nodes of the match are put down again; breadth first if not given.
+    """
+
+    def __init__(self, reason: str, order: Sequence[Node] | None = None) -> None:
+        super().__init__(reason)
+        self.order = order
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A place where a transform could have fired, and why it did not."""
+
+    node: str
+    reason: str
+
+
+@dataclass
+class Report:
+    """What one walk did: the names of the roots that were rewritten, and the places that were left alone."""
+
+    applied: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+Rule = Callable[[Match], Sequence[Node]]
+"""Changes the graph around a match and gives the nodes that stay, in order; the others of the match are erased.
+
+A rule looks at everything before it touches anything, so that `Skip` leaves the graph as it was.
+"""
+
+
+def find_all(graph: Graph, pattern: Pattern) -> list[Match]:
+    """All matches that do not overlap, the earliest in execution order first."""
+    taken: set[Node] = set()
+    matches = []
+    for node in execution_order(graph):
+        found = match(pattern, node, taken)
+        if found:
+            taken.update(found)
+            matches.append(found)
+    return matches
+
+
+def rewrite(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
+    """One walk over the graph; new nodes are those that `rule` adds and returns."""
+    report = Report()
+    matches = {found.root: found for found in find_all(graph, pattern)}
+    if not matches:
+        return report
+    inner = {node for found in matches.values() for node in found}
+    order: dict[Node, None] = {}
+    dropped: dict[Node, None] = {}
+    for node in graph:
+        found = matches.get(node)
+        if found is None:
+            if node not in inner:
+                order[node] = None
+            continue
+        name = node.name
+        try:
+            kept = rule(found)
+        except Skip as skip:
+            report.skipped.append(Skipped(name, str(skip)))
+            order.update(dict.fromkeys(skip.order or found.nodes))
+            continue
+        report.applied.append(name)
+        order.update(dict.fromkeys(kept))
+        dropped.update(dict.fromkeys(n for n in found if n not in kept))
+    graph.erase(node for node in dropped if node not in order)
+    graph.reorder(list(order))
+    return report
+
+
+def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str]) -> None:
+    """Raise `Skip` when something outside of `match` reads one of `nodes`, or it is an output of the graph."""
+    inside = set(match.nodes)
+    for node in nodes:
+        if node.name in outputs:
+            raise Skip(f"'{node.name}' is an output of the graph")
+        for reader in node.readers:
+            if reader not in inside:
+                raise Skip(f"'{node.name}' is read by '{reader.name}' as well")

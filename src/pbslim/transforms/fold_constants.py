@@ -1,0 +1,266 @@
+"""Compute once what depends on constants alone, and drop what is no longer needed.
+
+Before::  variance ─► Add(ε) ─► Rsqrt ─► Mul(gamma) ─► Mul ─► y,  x ─► Mul
+After::   folded (Const) ─► Mul ─► y,  x ─► Mul
+
+The shape of a tensor counts as constant where it is known without running the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pbslim import ops
+from pbslim.dtypes import Shape
+from pbslim.errors import TransformError
+from pbslim.ir import Graph, Node, Tensor, Value
+from pbslim.ir.order import file_order
+from pbslim.kernels import has_kernel
+from pbslim.passes.registry import Context, transform
+from pbslim.transforms.evaluation import CannotFold, Evaluator
+from pbslim.transforms.static_shapes import SHAPE_OPS, StaticShapes
+
+_CONTROL_FLOW = frozenset(
+    {"Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond", "_SwitchN", "_XlaMerge"}
+    | {"RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration"}
+)
+_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
+
+
+@transform(effect="exact")
+def fold_constants(
+    graph: Graph,
+    context: Context,
+    *,
+    clear_output_shapes: bool = True,
+    exclude_op: tuple[str, ...] = (),
+    exclude_node: tuple[str, ...] = (),
+    max_constant_size_in_bytes: int = 10485760,
+    max_growth_in_bytes: int | None = None,
+) -> None:
+    """Replace constant expressions by constants named ``<node>/_<k>__cf__<id>``, then strip what no output needs.
+
+    Args:
+        clear_output_shapes: drop the ``_output_shapes`` notes first; otherwise they must agree with the graph.
+        exclude_op, exclude_node: ops and nodes that are never folded.
+        max_constant_size_in_bytes: a larger result stays unfolded.
+        max_growth_in_bytes: a result that is this much larger than the constants it is made of stays unfolded.
+
+    An op without a kernel, and one that fails on its operands, stays as it is. Inputs must be placeholders; an
+    input with a default becomes a plain Placeholder.
+
+    Raises:
+        TransformError: an input or output is not in the graph, or an input is no placeholder.
+    """
+    fed = [_endpoint(graph, name, "input") for name in context.inputs]
+    fetched = [_endpoint(graph, name, "output") for name in context.outputs]
+    _check_endpoints(fed, fetched)
+    order = file_order(graph)
+    shapes = StaticShapes(graph, order, {value.node for value in fed})
+    if clear_output_shapes:
+        for node in graph:
+            node.remove_attr("_output_shapes")
+    else:
+        shapes.check_notes()
+    folder = _Folder(graph, context, fed, fetched, order, shapes)
+    folder.excluded_ops, folder.excluded_nodes = frozenset(exclude_op), set(exclude_node)
+    folder.fold(max_constant_size_in_bytes, max_growth_in_bytes)
+    _finish(graph, order, [value.node for value in fed], fetched, set(fed))
+
+
+def _endpoint(graph: Graph, text: str, what: str) -> Value:
+    name, _, port = text.rpartition(":")
+    if not (name and port.isdigit()):
+        name, port = text, "0"
+    node = graph.get(name)
+    if node is None:
+        raise TransformError(f"{what} '{text}' is not in the graph")
+    return node.output(int(port))
+
+
+def _check_endpoints(fed: list[Value], fetched: list[Value]) -> None:
+    if not fetched:
+        raise TransformError("no outputs are given, so nothing would be left; name them with --outputs")
+    for value in fed:
+        if value in fetched:
+            raise TransformError(f"'{value.name}' is both an input and an output")
+        if value.node.op not in _PLACEHOLDERS and value.node.op != "PlaceholderWithDefault":
+            raise TransformError(
+                f"input '{value.name}' is a {value.node.op}, not a Placeholder; run strip_unused_nodes before"
+            )
+    for value in fetched:
+        if value.node.op == "NoOp":
+            raise TransformError(f"output '{value.name}' is a NoOp and has no value")
+
+
+def _ancestors(fetched: Iterable[Value], fed: set[Value]) -> set[Node]:
+    """What the fetched values need, not looking past fed ones."""
+    cut = {value.node for value in fed}
+    found: set[Node] = set()
+    todo = [value.node for value in fetched]
+    while todo:
+        node = todo.pop()
+        if node in found:
+            continue
+        found.add(node)
+        todo += [value.node for value in node.inputs if value not in fed]
+        todo += [control for control in node.controls if not (control in cut and control.op in _PLACEHOLDERS)]
+    return found
+
+
+class _Folder:
+    """One run: which nodes are constant, which of them lie at the border, and what they wait for."""
+
+    excluded_ops: frozenset[str] = frozenset()
+    excluded_nodes: set[str]
+
+    def __init__(
+        self,
+        graph: Graph,
+        context: Context,
+        fed: list[Value],
+        fetched: list[Value],
+        order: list[Node],
+        shapes: StaticShapes,
+    ) -> None:
+        self.graph, self.context, self.shapes = graph, context, shapes
+        self.fed, self.fetched = set(fed), set(fetched)
+        needed = _ancestors(fetched, self.fed)
+        self.order = [node for node in order if node in needed]
+        self.refused: dict[Node, str] = {}
+
+    def fold(self, max_bytes: int, max_growth: int | None) -> None:
+        """Find the results first; where one cannot be had, try again without it; then put them into the graph."""
+        evaluator = Evaluator(self.shapes)
+        while True:
+            constant = self._constant_nodes()
+            results: dict[Value, Tensor] = {}
+            failed = False
+            for value in self._border(constant):
+                try:
+                    tensor = evaluator.value(value)
+                    if max_growth is not None:
+                        _check_growth(value, tensor, max_growth)
+                except CannotFold as problem:
+                    self.refused[problem.node] = str(problem)
+                    failed = True
+                    continue
+                if tensor.stored_nbytes > max_bytes:
+                    reason = f"the result has {tensor.stored_nbytes} bytes, over the limit of {max_bytes}"
+                    self.context.skip(value.node.name, reason)
+                    continue
+                results[value] = tensor
+            if not failed:
+                break
+        for node, reason in self.refused.items():
+            self.context.skip(node.name, reason)
+        self._replace(results, constant)
+
+    def _constant_nodes(self) -> dict[Node, dict[Node, None]]:
+        """Each constant node, with the nodes that are not and that it waits for."""
+        constant: dict[Node, dict[Node, None]] = {}
+        for node in self.order:
+            if not self._is_constant(node, constant):
+                continue
+            waits: dict[Node, None] = {}
+            for producer in node.producers:
+                waits.update(constant[producer] if producer in constant else {producer: None})
+            constant[node] = waits
+        return constant
+
+    def _is_constant(self, node: Node, constant: dict[Node, dict[Node, None]]) -> bool:
+        if any(value in self.fed for value in node.outputs) or node in self.refused:
+            return False
+        if node.op == "Const":
+            return True
+        if node.op in SHAPE_OPS:
+            return self.shapes.knows_result(node)
+        if node.op in self.excluded_ops or node.name in self.excluded_nodes:
+            return False
+        if node.op in _CONTROL_FLOW or node.op in _PLACEHOLDERS or not node.op:
+            return False
+        if any(value in self.fed or value.node not in constant for value in node.inputs):
+            return False
+        if node.op == "NoOp":
+            return True
+        return self._can_run(node)
+
+    def _can_run(self, node: Node) -> bool:
+        if node.op == "PlaceholderWithDefault":
+            self.context.note(f"'{node.name}' is not among the inputs: its default value is fixed")
+            return True
+        definition = ops.find(node.op)
+        if definition is not None and definition.is_stateful:
+            return False
+        if not has_kernel(node.op):
+            self.refused[node] = f"there is no kernel for op {node.op}"
+            return False
+        return True
+
+    def _border(self, constant: dict[Node, dict[Node, None]]) -> list[Value]:
+        """The constant values that something outside reads, sorted as the reference names them."""
+        found = []
+        for node in constant:
+            if node.op == "Const" or node.op == "NoOp":
+                continue
+            found += [value for value in node.outputs if value in self.fetched or self._outside(value, constant)]
+        return sorted(found, key=lambda value: (value.node.name, value.port))
+
+    def _outside(self, value: Value, constant: dict[Node, dict[Node, None]]) -> list[tuple[Node, int]]:
+        needed = set(self.order)
+        return [(use.node, use.index) for use in value.uses if use.node in needed and use.node not in constant]
+
+    def _replace(self, results: dict[Value, Tensor], constant: dict[Node, dict[Node, None]]) -> None:
+        for k, (value, tensor) in enumerate(results.items()):
+            uses = self._outside(value, constant)
+            number = self.context.folded
+            self.context.folded += 1
+            if not uses:
+                self.context.skip(value.node.name, "it is an output of the graph and keeps its op")
+                continue
+            name = self.graph.unique_name(f"{value.node.name}/_{k}__cf__{number}")
+            attrs = {"dtype": tensor.dtype, "value": tensor}
+            new = self.graph.add(name, "Const", attrs=attrs, controls=constant[value.node])
+            for node, index in uses:
+                node.set_input(index, new.output())
+
+
+def _check_growth(value: Value, result: Tensor, max_growth: int) -> None:
+    sources: dict[Node, None] = {}
+    todo = [value.node]
+    seen: set[Node] = set()
+    while todo:
+        node = todo.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op == "Const":
+            sources[node] = None
+        elif node.op not in SHAPE_OPS:
+            todo += [v.node for v in node.inputs]
+    growth = result.stored_nbytes - sum(node.tensor().stored_nbytes for node in sources)
+    if growth > max_growth:
+        raise CannotFold(value.node, f"the file would grow by {growth} bytes")
+
+
+def _finish(graph: Graph, order: list[Node], inputs: list[Node], fetched: list[Value], fed: set[Value]) -> None:
+    """Keep what the outputs need and the inputs, in the reference's order: inputs that nothing else needs come last."""
+    live = _ancestors(fetched, fed)
+    made = [node for node in graph if node not in set(order)]
+    kept = [node for node in [*order, *made] if node in live]
+    kept += [node for node in dict.fromkeys(inputs) if node not in live]
+    alive = set(kept)
+    for node in dict.fromkeys(inputs):
+        if node.op == "PlaceholderWithDefault":
+            _drop_default(node)
+        else:
+            node.set_controls(control for control in node.controls if control in alive)
+    graph.erase(node for node in graph if node not in alive)
+    graph.reorder(kept)
+
+
+def _drop_default(node: Node) -> None:
+    attrs = {"dtype": node.dtype_attr("dtype"), "shape": node.shape_attr("shape")}
+    if attrs["shape"] == Shape():
+        del attrs["shape"]
+    node.become("Placeholder", attrs={k: v for k, v in attrs.items() if v is not None}, device=node.device)

@@ -1,0 +1,31 @@
+"""Round weights to few levels, so that the file compresses well while its type and ops stay.
+
+Before::  w = Const [0.113, 0.127, -0.482, …]    any float32 value
+After::   w = Const [0.120, 0.120, -0.484, …]    num_steps levels a tensor
+"""
+
+from __future__ import annotations
+
+from pbslim.errors import TransformError
+from pbslim.ir import ElementwiseTensor, Graph
+from pbslim.passes.registry import Context, transform
+from pbslim.quant.rounding import rounder
+from pbslim.transforms.weights import anchors, const_value, float_weights, set_const
+
+_MIN_ELEMENTS = 16
+
+
+@transform(effect="lossy")
+def round_weights(graph: Graph, context: Context, *, num_steps: int = 256) -> None:
+    """Round every float Const of 16 or more elements to `num_steps` levels, evenly spread over its range.
+
+    The arithmetic is transform_graph's, in single precision.
+
+    Raises:
+        TransformError: `num_steps` is not positive, or a Const cannot be read.
+    """
+    if num_steps < 1:
+        raise TransformError(f"num_steps must be at least 1, not {num_steps}")
+    for node, low, high in float_weights(graph, context, _MIN_ELEMENTS):
+        rounded = ElementwiseTensor(const_value(node), rounder(low, high, num_steps))
+        set_const(node, rounded, anchors(graph, node))

@@ -1,0 +1,70 @@
+"""What the transforms of weights share: which constants count, and how one is put in place of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pbslim.dtypes import FLOAT
+from pbslim.errors import DecodeError, TransformError
+from pbslim.ir import Graph, Node, Tensor
+from pbslim.passes.registry import Context
+from pbslim.quant.ranges import value_range
+
+_FRAMES = frozenset({"Enter", "RefEnter", "Switch", "RefSwitch"})
+
+
+def float_weights(graph: Graph, context: Context, minimum_size: int) -> Iterator[tuple[Node, np.float32, np.float32]]:
+    """Every float Const of at least `minimum_size` elements, with its lowest and highest value.
+
+    One with NaN or infinity in it is skipped.
+
+    Raises:
+        TransformError: a Const has no value, or one that cannot be read.
+    """
+    for node in graph:
+        if node.op != "Const":
+            continue
+        tensor = const_value(node)
+        if tensor.dtype is not FLOAT or not tensor.size >= minimum_size > -1:
+            continue
+        with np.errstate(invalid="ignore"):
+            low, high = value_range(tensor.chunks())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            context.skip(node.name, "it holds NaN or infinity")
+            continue
+        yield node, low, high
+
+
+def const_value(node: Node) -> Tensor:
+    """The tensor of a Const.
+
+    Raises:
+        TransformError: it has none, or one that cannot be read.
+    """
+    if node.dtype_attr("dtype") is None or not isinstance(tensor := _value(node), Tensor):
+        raise TransformError(f"Const '{node.name}' has no dtype or no value")
+    return tensor
+
+
+def _value(node: Node) -> object:
+    try:
+        return node.attrs.get("value")
+    except DecodeError as error:
+        raise TransformError(f"Const '{node.name}': {error}") from None
+
+
+def anchors(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """The control inputs that a constant's replacement needs.
+
+    The reference drops them all. In a graph with loops or branches they hold the constant in its frame and must stay.
+    """
+    if node.controls and any(other.op in _FRAMES for other in graph):
+        return node.controls
+    return ()
+
+
+def set_const(node: Node, tensor: Tensor, controls: tuple[Node, ...] = ()) -> None:
+    """Turn `node` into a plain Const that holds `tensor`; device and other attributes go, as in the reference."""
+    node.become("Const", attrs={"dtype": tensor.dtype, "value": tensor}, controls=controls)

@@ -1,0 +1,99 @@
+"""Compare the outputs of two graphs for the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pbslim.engines import tensorflow as engine
+from pbslim.errors import UsageError
+from pbslim.passes.registry import node_name
+from pbslim.report.endpoints import find_endpoints, require
+from pbslim.verify.feeds import generate_feeds
+from pbslim.wire import load
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One output in both graphs.
+
+    Attributes:
+        largest_difference: the largest absolute difference of two elements; for types without differences the
+            number of elements that are not equal.
+        largest_value: the largest absolute value in the first graph.
+        problem: why they do not agree; empty when they do.
+    """
+
+    output: str
+    shape: tuple[int, ...]
+    largest_difference: float
+    largest_value: float
+    problem: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the output is the same within the tolerances."""
+        return not self.problem
+
+
+def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:
+    """Hold `second` against `first`: ``|a - b| <= atol + rtol * max|a|`` for every element; NaN equals NaN."""
+    if first.shape != second.shape or first.dtype != second.dtype:
+        problem = f"{second.dtype}{list(second.shape)} instead of {first.dtype}{list(first.shape)}"
+        return Comparison(output, first.shape, float("inf"), 0.0, problem)
+    if first.dtype.kind not in "fiuc" and first.dtype.name != "bfloat16":
+        unequal = int(np.count_nonzero(first != second))
+        problem = f"{unequal} of {first.size} values differ" if unequal else ""
+        return Comparison(output, first.shape, float(unequal), 0.0, problem)
+    kind = np.complex128 if first.dtype.kind == "c" else np.float64
+    a, b = first.astype(kind), second.astype(kind)
+    with np.errstate(invalid="ignore"):
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        difference = np.where(same, 0, np.abs(a - b))
+    finite = np.abs(a[np.isfinite(a)])
+    largest, value = float(np.max(difference, initial=0)), float(np.max(finite, initial=0))
+    allowed = atol + rtol * value
+    problem = "" if largest <= allowed else f"off by {largest:.3g}, {allowed:.3g} is allowed"
+    return Comparison(output, first.shape, largest, value, problem)
+
+
+def compare_files(
+    first: Path,
+    second: Path,
+    feeds: Mapping[str, Array] | None = None,
+    *,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+) -> list[Comparison]:
+    """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
+
+    Raises:
+        UsageError: TensorFlow is not installed, or a name is not in a graph.
+        PbslimError: a graph cannot be read or does not run.
+    """
+    graphs = [load(first), load(second)]
+    if outputs is None:
+        outputs = [endpoint.name for endpoint in find_endpoints(graphs[1])[1]]
+    for graph in graphs:
+        for name in outputs:
+            require(graph, name)
+    if feeds is None:
+        names = inputs or [endpoint.name for endpoint in find_endpoints(graphs[0], None, outputs)[0]]
+        feeds = generate_feeds(graphs[0], list(names))
+    results = []
+    for path, graph in zip((first, second), graphs, strict=True):
+        fed = {name: value for name, value in feeds.items() if node_name(name) in graph}
+        results.append(engine.run(path, fed, outputs))
+    unknown = [name for name in feeds if all(node_name(name) not in graph for graph in graphs)]
+    if unknown:
+        raise UsageError(f"neither graph has an input '{unknown[0]}'")
+    return [compare_arrays(o, a, b, rtol, atol) for o, a, b in zip(outputs, *results, strict=True)]
