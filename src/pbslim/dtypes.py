@@ -133,9 +133,7 @@ _BY_NAME = {t.name: t for t in DTYPES.values()}
 _BY_NAME.update({"float32": DTYPES[1], "float64": DTYPES[2], "float16": DTYPES[19]})
 _BY_NAME.update({f"{alias}_ref": DTYPES[_BY_NAME[alias].number + _REF] for alias in ("float32", "float64", "float16")})
 _FLOATING = {"float", "double", "half", "bfloat16", "float8_e5m2", "float8_e4m3fn"}
-_BY_SCALAR: dict[type[np.generic], DType] = {
-    t.scalar: t for t in _TABLE if t.scalar is not None and not t.is_quantized
-}
+_BY_SCALAR: dict[type[np.generic], DType] = {t.scalar: t for t in _TABLE if t.scalar is not None and not t.is_quantized}
 
 BOOL, DOUBLE, FLOAT, HALF = _BY_NAME["bool"], _BY_NAME["double"], _BY_NAME["float"], _BY_NAME["half"]
 BFLOAT16, INT32, INT64, QINT32 = _BY_NAME["bfloat16"], _BY_NAME["int32"], _BY_NAME["int64"], _BY_NAME["qint32"]

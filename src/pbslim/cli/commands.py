@@ -12,7 +12,7 @@ from pbslim._version import __version__
 _FILE = click.Path(path_type=Path)
 
 
-class NameList(click.ParamType):
+class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
     """Names separated by commas; blanks around them do not count."""
 
     name = "names"

@@ -24,11 +24,14 @@ def run(source: Path, as_json: bool) -> int:
         ("constants", str(found.constants)),
         ("parameters", f"{found.parameters:,}"),
         ("bytes", terminal.size_text(found.size)),
-        ("dtypes", ", ".join(f"{name} {terminal.size_text(size)}" for name, size in found.dtype_bytes.items()) or "none"),
+        (
+            "dtypes",
+            ", ".join(f"{name} {terminal.size_text(size)}" for name, size in found.dtype_bytes.items()) or "none",
+        ),
         ("producer", str(found.producer or "not given")),
         ("functions", ", ".join(found.functions) or "none"),
         ("loops and branches", str(found.control_flow) if found.control_flow else "none"),
-        ("not frozen", ", ".join(found.variables[:5]) + (" …" if len(found.variables) > 5 else "") or "nothing"),  # noqa: PLR2004
+        ("not frozen", ", ".join(found.variables[:5]) + (" …" if len(found.variables) > 5 else "") or "nothing"),
         ("training leftovers", ", ".join(f"{n} {op}" for op, n in found.leftovers.items()) or "none"),
     ]
     console.print(terminal.table(["", ""], rows))

@@ -35,14 +35,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
 
 def size_text(size: int) -> str:
     """A number of bytes as people read it (powers of ten)."""
-    if size < 1000:  # noqa: PLR2004
+    if size < 1000:
         return f"{size} B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.5:  # noqa: PLR2004
-            break
-    return f"{value:.2f} {unit}"
+    unit, scale = next((u, s) for u, s in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if size >= s)
+    return f"{size / scale:.2f} {unit}"
 
 
 def note(text: str) -> None:

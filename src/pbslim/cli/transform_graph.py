@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pbslim.passes.registry import node_name
+import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.cli import terminal
 from pbslim.errors import UsageError
-import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.passes import pipeline
+from pbslim.passes import pipeline, registry
+from pbslim.passes.registry import node_name
 from pbslim.wire import PROTOBUF_LIMIT, load, save
 
 
@@ -26,7 +26,7 @@ def run(
     """Plan, load, run, write."""
     plan = pipeline.plan(transforms)
     if not plan.steps:
-        known = ", ".join(pipeline.registry.names())
+        known = ", ".join(registry.names())
         raise UsageError(f"--transforms names no transform; known are {known}")
     with terminal.progress("reading") as show:
         graph = load(in_graph)

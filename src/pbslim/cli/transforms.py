@@ -13,13 +13,12 @@ def run(name: str | None) -> int:
     """List the transforms, or print the manual of one."""
     console = terminal.stdout()
     if name is None:
-        rows = []
-        for each in map(registry.find, registry.names()):
-            rows.append((each.name, each.effect, each.manual.strip().splitlines()[0]))
+        found = map(registry.find, registry.names())
+        rows = [(each.name, each.effect, each.manual.strip().splitlines()[0]) for each in found]
         console.print(terminal.table(["transform", "effect", "what it does"], rows))
         return 0
-    found = registry.find(name)
-    parameters = ", ".join(p.describe() for p in found.parameters.values())
-    text = f"{found.name}({parameters})    {found.effect}\n\n{found.manual.strip()}\n\n{inspect.getdoc(found.function)}"
+    one = registry.find(name)
+    parameters = ", ".join(p.describe() for p in one.parameters.values())
+    text = f"{one.name}({parameters})    {one.effect}\n\n{one.manual.strip()}\n\n{inspect.getdoc(one.function)}"
     console.print(text, markup=False)
     return 0

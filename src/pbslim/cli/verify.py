@@ -32,7 +32,13 @@ def run(
         terminal.print_json([asdict(result) | {"agrees": result.agrees} for result in results])
     else:
         rows = [
-            (r.output, str(list(r.shape)), f"{r.largest_difference:.3g}", f"{r.largest_value:.3g}", r.problem or "agrees")
+            (
+                r.output,
+                str(list(r.shape)),
+                f"{r.largest_difference:.3g}",
+                f"{r.largest_value:.3g}",
+                r.problem or "agrees",
+            )
             for r in results
         ]
         columns = ["output", "shape", "largest difference", "largest value", ""]

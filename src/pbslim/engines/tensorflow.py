@@ -22,7 +22,7 @@ def _module() -> ModuleType:
         import tensorflow
     except ImportError:
         raise UsageError("TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'") from None
-    return tensorflow  # type: ignore[no-any-return, unused-ignore]
+    return tensorflow
 
 
 def tensor_name(name: str) -> str:
@@ -51,7 +51,7 @@ def run(path: Path, feeds: Feeds, outputs: Sequence[str]) -> list[npt.NDArray[An
                 session.run(tables)
                 fed = {tensor_name(name): value for name, value in feeds.items()}
                 results = session.run([tensor_name(name) for name in outputs], fed)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - TensorFlow raises many classes of its own
         reason = str(error).strip().partition("\n")[0]
         raise PbslimError(f"TensorFlow cannot run '{path}': {reason}") from None
     return [np.asarray(result) for result in results]

@@ -25,7 +25,9 @@ class FunctionRef:
     attrs: Mapping[str, AttrValue]
 
 
-AttrValue: TypeAlias = "bytes | int | float | bool | DType | Shape | Tensor | FunctionRef | TypeVariable | tuple[Any, ...] | None"
+AttrValue: TypeAlias = (
+    "bytes | int | float | bool | DType | Shape | Tensor | FunctionRef | TypeVariable | tuple[Any, ...] | None"
+)
 """What an attribute can be; a tuple is a list, None an AttrValue message in which nothing is set."""
 
 
@@ -77,4 +79,3 @@ class Attributes(Mapping[str, AttrValue]):
     def without(self, key: str) -> Attributes:
         """A copy that lacks `key`."""
         return Attributes({k: v for k, v in self._items.items() if k != key})
-

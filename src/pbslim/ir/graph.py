@@ -18,10 +18,10 @@ from pbslim.ir.tensors import Tensor
 
 
 class Use(NamedTuple):
-    """A place where a value is read: the reader and which of its data inputs."""
+    """A place where a value is read: the reader and the number of its data input."""
 
     node: Node
-    index: int
+    slot: int
 
 
 class Value:
@@ -46,7 +46,7 @@ class Value:
     def replace_all_uses_with(self, new: Value) -> None:
         """Let every reader of this value read `new` instead."""
         for use in self.uses:
-            use.node.set_input(use.index, new)
+            use.node.set_input(use.slot, new)
 
     def __repr__(self) -> str:
         return f"<{self.name}>"

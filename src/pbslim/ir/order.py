@@ -12,6 +12,9 @@ MERGE_OPS = frozenset({"Merge", "RefMerge", "_XlaMerge"})
 """Ops that run as soon as one of their data inputs is there; loops close through them."""
 
 
+_SHOWN = 4
+
+
 def _pending(node: Node) -> int:
     if node.op in MERGE_OPS and node.inputs:
         return len(node.controls) + 1
@@ -100,6 +103,7 @@ def _cycle(stuck: set[Node]) -> GraphError:
         path[node] = None
         node = next(producer for producer in node.producers if producer in stuck)
     names = [n.name for n in path]
-    names = names[names.index(node.name) :]
-    shown = " → ".join(f"'{name}'" for name in [*reversed(names[:4]), names[0]][:5])
-    return GraphError(f"the graph has a cycle: {shown}" + (" …" if len(names) > 4 else ""))  # noqa: PLR2004
+    ring = names[names.index(node.name) :][::-1]
+    ring = ring[-1:] + ring[:-1]
+    shown = " → ".join(f"'{name}'" for name in [*ring[:_SHOWN], *(["…"] if len(ring) > _SHOWN else []), ring[0]])
+    return GraphError(f"the graph has a cycle: {shown}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pbslim.dtypes import STRING, DType
 from pbslim.errors import DecodeError
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 CHUNK_BYTES = 1 << 20
 """How much of a tensor is worked on at a time: small enough for the processor's cache."""

@@ -124,8 +124,8 @@ def _definition(op: str) -> OpDef:
 
 
 def _argument(entry: dict[str, Any]) -> ArgDef:
-    number = entry.pop("type", None)
-    return ArgDef(dtype=None if number is None else DTYPES[number], **entry)
+    fields = {key: value for key, value in entry.items() if key != "type"}
+    return ArgDef(dtype=DTYPES[entry["type"]] if "type" in entry else None, **fields)
 
 
 def _attribute(entry: dict[str, Any], op_since: str) -> AttrDef:

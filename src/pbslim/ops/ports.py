@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
@@ -11,7 +11,11 @@ from pbslim.ops.definitions import MISSING, ArgDef, OpDef, find
 
 Attrs: TypeAlias = Mapping[str, object]
 
-_MOST_PORTS = 1 << 16  # a file may lie about a number attribute
+T = TypeVar("T")
+
+MOST_PORTS = 1 << 16
+"""The most ports a node can have here: a file may lie about a number attribute."""
+
 _REF = 100  # a reference type is its base type's number plus this
 
 
@@ -33,26 +37,28 @@ def attr_value(op: str, attrs: Attrs, name: str) -> object:
     return default
 
 
-def _typed(definition: OpDef, attrs: Attrs, name: str, kind: type) -> object:
-    value = attr_value(definition.name, attrs, name)
-    if not isinstance(value, kind) or isinstance(value, bool):
+def typed_attr(op: str, attrs: Attrs, name: str, kind: type[T]) -> T:
+    """The value of an attribute as `attr_value` finds it, which must be of the given kind.
+
+    Raises:
+        LookupError: it is missing or of another kind.
+    """
+    value = attr_value(op, attrs, name)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise LookupError(name)
     return value
 
 
-def _types(definition: OpDef, arg: ArgDef, attrs: Attrs) -> tuple[DType, ...]:
+def _types(op: str, arg: ArgDef, attrs: Attrs) -> tuple[DType, ...]:
     """One type for each port of `arg`."""
     if arg.type_list_attr:
-        types = _typed(definition, attrs, arg.type_list_attr, tuple)
-        assert isinstance(types, tuple)  # noqa: S101  # for the type checker
-        if not all(isinstance(t, DType) for t in types):
-            raise LookupError(arg.type_list_attr)
+        types = typed_attr(op, attrs, arg.type_list_attr, tuple)
     else:
-        one = arg.dtype or (_typed(definition, attrs, arg.type_attr, DType) if arg.type_attr else None)
-        count = _typed(definition, attrs, arg.number_attr, int) if arg.number_attr else 1
-        if not isinstance(one, DType) or not isinstance(count, int) or not 0 <= count <= _MOST_PORTS:
-            raise LookupError(arg.name)
-        types = (one,) * count
+        one = arg.dtype or typed_attr(op, attrs, arg.type_attr or "", DType)
+        count = typed_attr(op, attrs, arg.number_attr, int) if arg.number_attr else 1
+        types = (one,) * count if 0 <= count <= MOST_PORTS else (None,)
+    if not all(isinstance(t, DType) for t in types):
+        raise LookupError(arg.name)
     return tuple(DTYPES[t.base.number + _REF] for t in types) if arg.is_ref else types
 
 
@@ -78,7 +84,7 @@ def output_dtypes(op: str, attrs: Attrs) -> tuple[DType, ...] | None:
 
 def _all_types(definition: OpDef, args: tuple[ArgDef, ...], attrs: Attrs) -> tuple[DType, ...] | None:
     try:
-        return tuple(dtype for arg in args for dtype in _types(definition, arg, attrs))
+        return tuple(dtype for arg in args for dtype in _types(definition.name, arg, attrs))
     except LookupError:
         return None
 
@@ -98,7 +104,7 @@ def output_ports(op: str, attrs: Attrs) -> dict[str, tuple[int, int]] | None:
     first = 0
     try:
         for arg in definition.outputs:
-            count = len(_types(definition, arg, attrs))
+            count = len(_types(op, arg, attrs))
             ports[arg.name] = (first, count)
             first += count
     except LookupError:

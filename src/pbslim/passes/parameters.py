@@ -132,7 +132,7 @@ def _parsed(text: str, kind: type) -> object:
         return _BOOLS.get(text)
     if kind is int:
         match = _INT.fullmatch(text)
-        value = int(match.group(1)) if match and len(match.group(1)) < 21 else None  # noqa: PLR2004 - int64
+        value = int(match.group(1)) if match and len(match.group(1)) < 21 else None
         return value if value is not None and -(1 << 63) <= value < 1 << 63 else None
     return _float(text.strip())
 

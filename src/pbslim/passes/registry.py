@@ -89,6 +89,7 @@ class Transform:
         return sys.modules[self.function.__module__].__doc__ or ""
 
     def __call__(self, graph: Graph, context: Context, **arguments: Any) -> None:
+        """Run it on `graph`, in place."""
         self.function(graph, context, **arguments)
 
 

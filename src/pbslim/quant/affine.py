@@ -14,10 +14,11 @@ Codes = npt.NDArray[np.uint8]
 _LEVELS = 256
 
 
-def round_half_away(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def round_half_away(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """The nearest whole number, halves away from zero (numpy's own rounding goes to even)."""
-    whole = np.trunc(values)
-    whole += np.copysign(np.abs(values - whole) >= 0.5, values)  # noqa: PLR2004
+    exact = np.asarray(values, np.float64)
+    whole: npt.NDArray[np.float64] = np.trunc(exact)
+    whole += np.copysign(np.abs(exact - whole) >= 0.5, exact)
     return whole
 
 

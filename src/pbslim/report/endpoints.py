@@ -12,9 +12,34 @@ from pbslim.passes.parameters import nearest
 from pbslim.passes.registry import node_name
 
 _SINK_OPS = frozenset(
-    "NoOp Assert Print PrintV2 Const Exit NextIteration Switch Merge LoopCond Save SaveV2 SaveSlices Restore RestoreV2 "
-    "MergeSummary ShardedFilename MergeV2Checkpoints ControlTrigger TensorArrayCloseV3 StackCloseV2 BroadcastGradientArgs "
-    "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2".split()
+    [
+        "NoOp",
+        "Assert",
+        "Print",
+        "PrintV2",
+        "Const",
+        "Exit",
+        "NextIteration",
+        "Switch",
+        "Merge",
+        "LoopCond",
+        "Save",
+        "SaveV2",
+        "SaveSlices",
+        "Restore",
+        "RestoreV2",
+        "MergeSummary",
+        "ShardedFilename",
+        "MergeV2Checkpoints",
+        "ControlTrigger",
+        "TensorArrayCloseV3",
+        "StackCloseV2",
+        "BroadcastGradientArgs",
+        "InitializeTable",
+        "InitializeTableV2",
+        "InitializeTableFromTextFile",
+        "InitializeTableFromTextFileV2",
+    ]
 )
 _SINK_PREFIXES = ("Assign", "Apply", "ResourceApply", "SparseApply", "Write")
 _TRAINING_SCOPES = ("gradients/", "save/", "report_uninitialized_variables/")

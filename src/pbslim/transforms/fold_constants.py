@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pbslim import ops
 from pbslim.dtypes import Shape
 from pbslim.errors import TransformError
-from pbslim.ir import Graph, Node, Tensor, Value
+from pbslim.ir import AttrValue, Graph, Node, Tensor, Value
 from pbslim.ir.order import file_order
 from pbslim.kernels import has_kernel
 from pbslim.passes.registry import Context, transform
@@ -164,7 +164,7 @@ class _Folder:
                 continue
             waits: dict[Node, None] = {}
             for producer in node.producers:
-                waits.update(constant[producer] if producer in constant else {producer: None})
+                waits.update(constant.get(producer, {producer: None}))
             constant[node] = waits
         return constant
 
@@ -208,7 +208,7 @@ class _Folder:
 
     def _outside(self, value: Value, constant: dict[Node, dict[Node, None]]) -> list[tuple[Node, int]]:
         needed = set(self.order)
-        return [(use.node, use.index) for use in value.uses if use.node in needed and use.node not in constant]
+        return [(use.node, use.slot) for use in value.uses if use.node in needed and use.node not in constant]
 
     def _replace(self, results: dict[Value, Tensor], constant: dict[Node, dict[Node, None]]) -> None:
         for k, (value, tensor) in enumerate(results.items()):
@@ -219,7 +219,7 @@ class _Folder:
                 self.context.skip(value.node.name, "it is an output of the graph and keeps its op")
                 continue
             name = self.graph.unique_name(f"{value.node.name}/_{k}__cf__{number}")
-            attrs = {"dtype": tensor.dtype, "value": tensor}
+            attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
             new = self.graph.add(name, "Const", attrs=attrs, controls=constant[value.node])
             for node, index in uses:
                 node.set_input(index, new.output())

@@ -166,10 +166,8 @@ class _Folder:
         channel_axis = 1 if match["norm"].attrs.get("data_format") == b"NCHW" else 3
         along_channels = int(axis.numpy().reshape(()).astype(np.int64)) in (channel_axis, channel_axis - 4)
         first = channels(match["conv0"], const_value(match["weights0"]))
-        if along_channels:
-            parts = [folded.part(0, first), folded.part(first, folded.scale.size)]
-        else:
-            parts = [folded, folded]
+        split = [folded.part(0, first), folded.part(first, folded.scale.size)]
+        parts = split if along_channels else [folded, folded]
         for i, part in enumerate(parts):
             self._check_columns(match[f"conv{i}"], match[f"weights{i}"], part)
         return parts

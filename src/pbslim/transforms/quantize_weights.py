@@ -32,8 +32,8 @@ def quantize_weights(graph: Graph, context: Context, *, minimum_size: int = 1024
         parts = []
         for suffix, tensor in (
             ("const", codes),
-            ("min", ArrayTensor(np.float32(low).reshape(()), FLOAT)),
-            ("max", ArrayTensor(np.float32(high).reshape(()), FLOAT)),
+            ("min", ArrayTensor(np.array(low, np.float32), FLOAT)),
+            ("max", ArrayTensor(np.array(high, np.float32), FLOAT)),
         ):
             name = graph.unique_name(f"{node.name}_quantized_{suffix}")
             attrs = {"dtype": tensor.dtype, "value": tensor}

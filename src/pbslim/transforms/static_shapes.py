@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 
-from pbslim import ops
 from pbslim.dtypes import INT32, Shape
 from pbslim.errors import DecodeError, GraphError, TransformError
 from pbslim.ir import Graph, Node, Value

@@ -37,9 +37,8 @@ def strip_unused_nodes(
         context.note(f'shape="{shape}": dimensions are separated by commas; read as {_shape(shape)}')
     inputs = context.input_nodes
     needed = _needed(graph, inputs, context.output_nodes)
-    graph.erase(node for node in graph if node not in needed)
     for node in graph:
-        if node.name not in inputs or node.op == "Placeholder":
+        if node not in needed or node.name not in inputs or node.op == "Placeholder":
             continue
         if any(value.uses for value in node.outputs if value.port):
             raise TransformError(f"input '{node.name}' has several outputs that are read; name one node per tensor")
@@ -50,8 +49,10 @@ def strip_unused_nodes(
             if other == node.name:
                 dtype, dims = _dtype(its_type), _shape(its_shape)
         node.become("Placeholder", attrs={"dtype": dtype, "shape": dims})
-    unread = {producer for node in needed for producer in node.producers} - needed
-    graph.erase(node for node in unread if node.name in graph)
+    for node in needed:
+        if node.name in inputs:  # what a placeholder waited for is gone, unless something else needs it
+            node.set_controls(control for control in node.controls if control in needed)
+    graph.erase(node for node in graph if node not in needed)
 
 
 def _needed(graph: Graph, inputs: frozenset[str], outputs: frozenset[str]) -> set[Node]:
@@ -83,7 +84,7 @@ def _shape(text: str) -> Shape:
     try:
         dims = tuple(int(piece) for piece in pieces)
     except ValueError:
-        raise TransformError(f"shape \"{text}\" is not a list of whole numbers such as \"1,224,224,3\"") from None
+        raise TransformError(f'shape "{text}" is not a list of whole numbers such as "1,224,224,3"') from None
     if min(dims) < -1 or max(dims) >= 1 << 63:
         raise TransformError(f'shape "{text}" has an impossible dimension')
     return Shape(dims)

@@ -15,7 +15,7 @@ nothing set    None
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pbslim.dtypes import DTYPES, DType, Shape
@@ -53,7 +53,7 @@ class EncodedAttr(Encoded):
         for number, kind, at, stop in fields(view, self.start, self.end, "an attribute"):
             if number == _TENSOR and kind == LEN:
                 found = decode_tensor(self.source, view, at, stop)
-            elif number == 6 and kind == VARINT:  # noqa: PLR2004 - types are by far the most frequent
+            elif number == 6 and kind == VARINT:
                 found = _dtype(read_varint(view, at, stop)[0])
             else:
                 return _from_message(bytes(view[self.start : self.end]))
@@ -107,7 +107,7 @@ def _function(message: Any) -> FunctionRef:
     return FunctionRef(message.name, {key: value_of(value) for key, value in message.attr.items()})
 
 
-_CONVERT = {
+_CONVERT: dict[str, Callable[[Any], Any]] = {
     "type": _dtype,
     "shape": _shape,
     "tensor": _tensor,
@@ -180,4 +180,3 @@ def joined(pieces: list[bytes | Piece]) -> bytes:
     return b"".join(
         b"".join(bytes(part) for part in piece.pieces()) if isinstance(piece, Piece) else piece for piece in pieces
     )
-

@@ -67,7 +67,9 @@ def _load_text(source: Source, path: Path) -> Graph:
     return read_graph(HeldBytes(message.SerializeToString(deterministic=True)))
 
 
-def save(graph: Graph, path: str | Path, *, as_text: bool = False, progress: Callable[[int], None] | None = None) -> int:
+def save(
+    graph: Graph, path: str | Path, *, as_text: bool = False, progress: Callable[[int], None] | None = None
+) -> int:
     """Write `graph` to `path` as a GraphDef and give its size in bytes; constants are streamed.
 
     The file appears whole or not at all. It may replace the file that the graph was read from.

@@ -119,9 +119,7 @@ def _read_node(source: Source, view: memoryview, start: int, end: int, index: in
     if not name:
         raise GraphError(f"node number {index} (op '{op}') has no name")
     held = Attributes(attrs)
-    return NodeOrigin(
-        source, start, end, name, op, device, tuple(data), tuple(controls), held, tuple(unknown)
-    )
+    return NodeOrigin(source, start, end, name, op, device, tuple(data), tuple(controls), held, tuple(unknown))
 
 
 def _read_attr(view: memoryview, start: int, end: int) -> tuple[str, int, int]:
@@ -166,7 +164,7 @@ def split_input(text: str) -> tuple[str, int]:
     if not colon:
         return text, 0
     digits = port.partition(":")[0]
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):  # noqa: PLR2004 - fits in an int32
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
         raise GraphError(f"input '{text}' does not name an output port by its number")
     return name, int(digits)
 

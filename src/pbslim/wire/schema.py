@@ -41,11 +41,41 @@ OpDeprecation: version=1:int32 explanation=2:string
 """
 
 # DataType names as the text format spells them; reference types follow by rule.
-_TYPE_NAMES = (
-    "INVALID FLOAT DOUBLE INT32 UINT8 INT16 INT8 STRING COMPLEX64 INT64 BOOL QINT8 QUINT8 QINT32 BFLOAT16 QINT16 "
-    "QUINT16 UINT16 COMPLEX128 HALF RESOURCE VARIANT UINT32 UINT64 FLOAT8_E5M2 FLOAT8_E4M3FN FLOAT8_E4M3FNUZ "
-    "FLOAT8_E4M3B11FNUZ FLOAT8_E5M2FNUZ INT4 UINT4 INT2 UINT2"
-).split()
+_TYPE_NAMES = [
+    "INVALID",
+    "FLOAT",
+    "DOUBLE",
+    "INT32",
+    "UINT8",
+    "INT16",
+    "INT8",
+    "STRING",
+    "COMPLEX64",
+    "INT64",
+    "BOOL",
+    "QINT8",
+    "QUINT8",
+    "QINT32",
+    "BFLOAT16",
+    "QINT16",
+    "QUINT16",
+    "UINT16",
+    "COMPLEX128",
+    "HALF",
+    "RESOURCE",
+    "VARIANT",
+    "UINT32",
+    "UINT64",
+    "FLOAT8_E5M2",
+    "FLOAT8_E4M3FN",
+    "FLOAT8_E4M3FNUZ",
+    "FLOAT8_E4M3B11FNUZ",
+    "FLOAT8_E5M2FNUZ",
+    "INT4",
+    "UINT4",
+    "INT2",
+    "UINT2",
+]
 
 _PACKAGE = "tensorflow"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -98,7 +128,9 @@ def _pool() -> descriptor_pool.DescriptorPool:
     for line in _MESSAGES.strip().splitlines():
         full_name, _, rest = line.partition(":")
         outer, _, inner = full_name.rpartition(".")
-        messages[full_name] = messages[outer].nested_type.add(name=inner) if outer else file.message_type.add(name=inner)
+        messages[full_name] = (
+            messages[outer].nested_type.add(name=inner) if outer else file.message_type.add(name=inner)
+        )
         for text in rest.split():
             _add_field(messages[full_name], full_name, text)
     pool = descriptor_pool.DescriptorPool()

@@ -9,7 +9,9 @@ from pbslim.errors import DecodeError
 from pbslim.wire.varint import LEN, VARINT, fields
 
 _LEVELDB_MAGIC = bytes.fromhex("57fb808b247547db")
-_FREEZE = "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants or convert_variables_to_constants_v2)"
+_FREEZE = (
+    "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants or convert_variables_to_constants_v2)"
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def sniff(head: bytes, path: Path, tail: bytes = b"") -> FileKind:
     by_fields = _by_fields(head)
     if by_fields:
         return by_fields
-    if len(tail) >= 8 and _package_directory(head, tail):  # noqa: PLR2004
+    if len(tail) >= 8 and _package_directory(head, tail):
         return _PACKAGE
     if b"\0" not in head and _is_text(head):
         return FileKind("a text file", "give a GraphDef in binary or in protobuf's text form")
@@ -63,7 +65,7 @@ def _is_text(head: bytes) -> bool:
     try:
         head[:4096].decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start > 4000  # noqa: PLR2004 - a character cut in two at the end
+        return error.start > 4000
     return True
 
 
@@ -79,7 +81,7 @@ def _by_fields(head: bytes) -> FileKind | None:
     try:
         for number, kind, start, stop in fields(memoryview(head), 0, len(head), "a file"):
             numbers.append((number, kind))
-            if numbers[0] == (1, LEN) and b"\x0a" != head[start : start + 1] and len(numbers) == 1:
+            if numbers[0] == (1, LEN) and head[start : start + 1] != b"\x0a" and len(numbers) == 1:
                 return _meta_graph(head, start, stop)
     except DecodeError:
         pass  # the head of a longer file ends somewhere in the middle

@@ -36,7 +36,20 @@ _LISTS: dict[str, tuple[str, type[np.generic]]] = {
     "half": ("half_val", np.int32),
     "bfloat16": ("half_val", np.int32),
     **dict.fromkeys(
-        ("int32", "uint8", "int16", "int8", "qint8", "quint8", "qint32", "qint16", "quint16", "uint16", "int4", "uint4"),
+        (
+            "int32",
+            "uint8",
+            "int16",
+            "int8",
+            "qint8",
+            "quint8",
+            "qint32",
+            "qint16",
+            "quint16",
+            "uint16",
+            "int4",
+            "uint4",
+        ),
         ("int_val", np.int32),
     ),
 }
@@ -50,7 +63,8 @@ def decode_tensor(buffer: Buffer, view: memoryview, start: int, end: int) -> Ten
     Raises:
         DecodeError: the message is broken, or its elements do not fit its shape.
     """
-    dtype_number, dims, content = 0, (), None
+    dtype_number, content = 0, None
+    dims: tuple[int, ...] = ()
     seen: dict[int, list[tuple[int, int, int]]] = {}
     for number, kind, at, stop in fields(view, start, end, "a tensor"):
         if number == _DTYPE and kind == VARINT:
@@ -97,7 +111,7 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
     message = schema.new("TensorProto")
     try:
         message.ParseFromString(bytes(view[start:end]))
-    except Exception as error:  # the libraries behind protobuf raise different classes
+    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
         raise DecodeError(f"a tensor at byte {start} cannot be decoded: {error}") from None
     size = math.prod(dims)
     if dtype is dtypes.STRING:
@@ -159,14 +173,14 @@ def decode_dims(view: memoryview, start: int, end: int) -> tuple[int, ...] | Non
     """The dimensions of a TensorShapeProto, None for an unknown rank."""
     dims: list[int] = []
     for number, kind, at, stop in fields(view, start, end, "a shape"):
-        if number == 2 and kind == LEN:  # noqa: PLR2004
+        if number == 2 and kind == LEN:
             size = 0
             for inner, inner_kind, inner_at, inner_stop in fields(view, at, stop, "a dimension"):
                 if inner == 1 and inner_kind == VARINT:
                     size = read_varint(view, inner_at, inner_stop)[0]
                     size -= (size >> 63) << 64
             dims.append(size)
-        elif number == 3 and kind == VARINT and read_varint(view, at, stop)[0]:  # noqa: PLR2004
+        elif number == 3 and kind == VARINT and read_varint(view, at, stop)[0]:
             return None
     return tuple(dims)
 
@@ -180,9 +194,7 @@ class Piece:
 
 def encode_shape(dims: tuple[int, ...]) -> bytes:
     """A TensorShapeProto with these dimensions."""
-    return b"".join(
-        length_delimited(2, tag(1, VARINT) + varint(dim) if dim else b"") for dim in dims
-    )
+    return b"".join(length_delimited(2, tag(1, VARINT) + varint(dim) if dim else b"") for dim in dims)
 
 
 def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from pbslim.errors import TransformError
+from tests.graphs import apply, check_refuses, check_transform
+
+CONV = """
+    x = Placeholder()
+    w = Const([[[[1, 2, 3], [4, 5, 6]]]])
+    conv = Conv2D(x, w)
+    mean = Const([1, 2, 3])
+    var = Const([0.5, 3.5, 8.5])
+    beta = Const([10, 20, 30])
+    gamma = Const([2, 3, 4])
+"""
+FUSED = CONV + "bn = FusedBatchNorm(conv, gamma, beta, mean, var, epsilon=0.5, is_training=False)\n"
+FOLDED = """
+    x = Placeholder()
+    w = Const([[[[2, 3, 4], [8, 7.5, 8]]]])
+    conv = Conv2D(x, w)
+    conv_bn_offset = Const([8, 17, 26])
+    bn = BiasAdd(conv, conv_bn_offset)
+"""
+
+
+def test_fused() -> None:
+    check_transform("fold_old_batch_norms", before=FUSED + "-> bn", after=FOLDED + "-> bn")
+
+
+def test_global_normalization_without_gamma() -> None:
+    norm = "bn = BatchNormWithGlobalNormalization(conv, mean, var, beta, gamma, variance_epsilon=0.5)\n"
+    after = """
+        x = Placeholder()
+        w = Const([[[[1, 1, 1], [4, 2.5, 2]]]])
+        conv = Conv2D(x, w)
+        conv_bn_offset = Const([9, 19, 29])
+        bn = BiasAdd(conv, conv_bn_offset)
+        -> bn
+    """
+    check_transform("fold_old_batch_norms", before=CONV + norm + "-> bn", after=after)
+
+
+def test_statistics_that_are_needed_elsewhere_stay() -> None:
+    graph, _ = apply("fold_old_batch_norms", FUSED + "z = Neg(gamma)\n-> bn, z")
+    assert graph["bn"].op == "BiasAdd"
+    assert "gamma" in graph
+    assert "beta" not in graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "reason"),
+    [
+        (FUSED.replace("is_training=False", "is_training=True") + "-> bn", "is_training"),
+        (FUSED.replace(", is_training=False", "") + "-> bn", "is_training"),
+        (FUSED + "z = Neg(bn:1)\n-> bn, z", "batch statistics"),
+        (FUSED + "z = Neg(conv)\n-> bn, z", "'conv' is read by 'z'"),
+        (FUSED + "z = Neg(w)\n-> bn, z", "'w' is read by 'z'"),
+        (FUSED + "-> bn, conv", "'conv' is an output"),
+    ],
+)
+def test_refuses(graph: str, reason: str) -> None:
+    check_refuses("fold_old_batch_norms", graph, reason)
+
+
+def test_statistics_of_different_length_are_an_error() -> None:
+    with pytest.raises(TransformError, match=r"fold_old_batch_norms: 'bn': variance has shape \[2\], the mean \[3\]"):
+        apply("fold_old_batch_norms", FUSED.replace("[0.5, 3.5, 8.5]", "[1, 2]") + "-> bn")

@@ -1,0 +1,103 @@
+"""round_weights and quantize_weights, and the numbers behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbslim import api
+from pbslim.errors import TransformError
+from pbslim.ir import ArrayTensor
+from pbslim.quant.affine import quantizer, round_half_away, weights_range
+from pbslim.quant.ranges import value_range
+from pbslim.quant.rounding import rounder
+from tests.graphs import apply, parse
+
+RAMP = str([float(i) for i in range(16)])
+SEED = np.random.default_rng(0)
+CASES = {
+    "gaussian": SEED.normal(size=4096).astype(np.float32),
+    "all negative": -SEED.random(100).astype(np.float32) - 1,
+    "all positive": SEED.random(100).astype(np.float32) + 1,
+    "one outlier": np.r_[SEED.normal(size=99), 1e6].astype(np.float32),
+    "all zero": np.zeros(20, np.float32),
+    "all equal": np.full(20, 3.25, np.float32),
+    "one element": np.array([7], np.float32),
+    "tiny": np.full(20, 1e-8, np.float32),
+}
+
+
+def test_rounding_moves_to_the_middle_of_the_bucket() -> None:
+    graph, _ = apply("round_weights(num_steps=4)", f"w = Const({RAMP})\n-> w", [])
+    middle = [1.875] * 4 + [5.625] * 4 + [9.375] * 4 + [13.125] * 3 + [16.875]
+    np.testing.assert_array_equal(graph["w"].tensor().numpy(), np.array(middle, np.float32))
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_no_value_moves_more_than_half_a_step(values: np.ndarray) -> None:
+    low, high = value_range([values])
+    rounded = rounder(low, high, 64)(values)
+    width = (max(float(high), 1.2e-38) - float(low)) or max(abs(float(low)), 1.0)
+    assert np.abs(rounded - values).max() <= width / 64 / 2 * (1 + 1e-5) + np.abs(values).max() * 3e-7
+    assert len(np.unique(rounded)) <= 65
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_codes_decode_to_within_a_step(values: np.ndarray) -> None:
+    low, high = weights_range(*value_range([values]))
+    codes = quantizer(low, high)(values)
+    step = (float(high) - float(low)) / 255
+    decoded = float(low) + codes.astype(np.float64) * step
+    assert np.abs(decoded - values).max() <= step * 1.01
+
+
+@given(st.floats(-1e9, 1e9))
+def test_halves_go_away_from_zero(value: float) -> None:
+    rounded = float(round_half_away(np.array([value]))[0])
+    assert abs(rounded - value) <= 0.5
+    if abs(value - int(value)) == 0.5:
+        assert abs(rounded) > abs(value)
+
+
+@pytest.mark.parametrize("transform", ["round_weights", "quantize_weights(minimum_size=16)"])
+def test_nan_is_skipped_with_a_reason(transform: str) -> None:
+    graph, _ = parse(f"w = Const({RAMP})\n-> w")
+    broken = np.arange(16, dtype=np.float32)
+    broken[3] = np.nan
+    graph["w"].set_attr("value", ArrayTensor(broken))
+    (result,) = api.transform(graph, transform)
+    assert [(s.node, s.reason) for s in result.skipped] == [("w", "it holds NaN or infinity")]
+    assert graph["w"].op == "Const"
+
+
+def test_small_and_other_constants_stay() -> None:
+    text = f"a = Const([1.5] )\nb = Const({RAMP}, dtype='double')\n-> a, b"
+    _, results = apply("round_weights quantize_weights(minimum_size=16)", text, [])
+    assert not any(result.changed for result in results)
+
+
+def test_quantized_parts_stand_before_the_dequantize() -> None:
+    graph, _ = apply("quantize_weights(minimum_size=16)", f"w = Const({RAMP})\ny = Neg(w, ^w)\n-> y", [])
+    names = ["w_quantized_const", "w_quantized_min", "w_quantized_max", "w", "y"]
+    assert [node.name for node in graph] == names
+    assert graph["w"].op == "Dequantize"
+    assert graph["w_quantized_const"].tensor().numpy().tolist() == [17 * i for i in range(16)]
+
+
+def test_a_taken_name_is_not_reused() -> None:
+    text = f"w = Const({RAMP})\nw_quantized_min = Const([1])\ny = Add(w, w_quantized_min)\n-> y"
+    graph, _ = apply("quantize_weights(minimum_size=16)", text, [])
+    assert graph["w"].inputs[1].name == "w_quantized_min_1"
+
+
+def test_a_constant_in_a_branch_keeps_its_anchor() -> None:
+    text = f"p = Placeholder()\ns = Switch(p, p)\nt = Identity(s:1)\nw = Const({RAMP}, ^t)\ny = Mul(t, w)\n-> y"
+    graph, _ = apply("round_weights quantize_weights(minimum_size=16)", text)
+    assert graph["w_quantized_const"].controls == (graph["t"],)
+
+
+def test_num_steps_must_be_positive() -> None:
+    with pytest.raises(TransformError, match="round_weights: num_steps must be at least 1, not 0"):
+        apply("round_weights(num_steps=0)", "x = Placeholder()\n-> x")
