@@ -8,8 +8,8 @@ need not be importable: an unpacked wheel will do. The ops of a release come fro
         tensorflow_core/lite/experimental/microfrontend/python/ops/_audio_microfrontend_op.so
     python3.11 scripts/make_op_table.py merge src/pbslim/ops/table.json.gz 1.4.0.pb 1.15.5.pb 2.21.0.pb
 
-Each dump is named after its release. Use the Python the wheel is for; ``merge`` needs an importable TensorFlow for
-its OpDef messages. The same dumps always give the same bytes.
+Each dump is named after its release. Use the Python the wheel is for (3.7 or later); ``merge`` needs an importable
+TensorFlow for its OpDef messages. The same dumps always give the same bytes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ import gzip
 import importlib
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 PREFERRED = (1, 15)
 """Where this release has an op, its definition is the base; later ones only add attributes that have a default."""
-
-Release = Tuple[int, ...]
 
 
 class _Buffer(ctypes.Structure):
@@ -35,7 +33,7 @@ class _Buffer(ctypes.Structure):
     _fields_ = (("data", ctypes.c_void_p), ("length", ctypes.c_size_t), ("deallocator", ctypes.c_void_p))
 
 
-def dump(out: Path, library: Path, op_libraries: List[Path]) -> None:
+def dump(out: Path, library: Path, op_libraries: list[Path]) -> None:
     """Write the serialized OpList of all ops, internal ones included, that the libraries register."""
     tensorflow = ctypes.CDLL(str(library.resolve()), mode=ctypes.RTLD_GLOBAL)
     tensorflow.TF_NewStatus.restype = ctypes.c_void_p
@@ -73,12 +71,12 @@ def _plain(kind: str, value: Any) -> Any:
     return value
 
 
-def _arguments(arguments: Any) -> List[Dict[str, Any]]:
+def _arguments(arguments: Any) -> list[dict[str, Any]]:
     fields = ("name", "type", "type_attr", "number_attr", "type_list_attr", "is_ref")
     return [{f: getattr(a, f) for f in fields if getattr(a, f)} for a in arguments]
 
 
-def _attribute(attr: Any) -> Dict[str, Any]:
+def _attribute(attr: Any) -> dict[str, Any]:
     entry = {"name": attr.name, "kind": attr.type}
     if attr.HasField("default_value"):
         entry["default"] = _value(attr.type, attr.default_value)
@@ -88,15 +86,13 @@ def _attribute(attr: Any) -> Dict[str, Any]:
     return entry
 
 
-def _merge_op(history: List[Tuple[Release, Any]]) -> Dict[str, Any]:
+def _merge_op(history: list[tuple[tuple[int, ...], Any]]) -> dict[str, Any]:
     """One entry from the definitions of an op, given from the oldest release to the newest."""
     bases = [d for release, d in history if release[:2] == PREFERRED]
-    if not bases:
-        after = [d for release, d in history if release > PREFERRED]
-        bases = [after[0] if after else history[-1][1]]
-    base = shape = bases[0]
+    later = [d for release, d in history if release > (*PREFERRED, 99)]
+    base = (bases or later or [history[-1][1]])[0]
+    ports = base
     attrs = {a.name: _attribute(a) for a in base.attr}
-    later = [d for _, d in history][[id(d) for _, d in history].index(id(base)) + 1 :]
     for definition in later:
         names = {a.name for a in definition.attr}
         added = [a for a in definition.attr if a.name not in attrs]
@@ -104,13 +100,9 @@ def _merge_op(history: List[Tuple[Release, Any]]) -> Dict[str, Any]:
             break  # internal ops change as they please: graphs of the older form are the ones that exist
         attrs.update((a.name, _attribute(a)) for a in added)
         for attr in definition.attr:  # later releases accept more types
-            if "allowed" in attrs[attr.name]:
-                attrs[attr.name] = {**_attribute(attr), **attrs[attr.name]}
-                if attr.HasField("allowed_values"):
-                    attrs[attr.name]["allowed"] = _attribute(attr)["allowed"]
-                else:
-                    del attrs[attr.name]["allowed"]
-        shape = definition
+            if attrs[attr.name].pop("allowed", None) and attr.HasField("allowed_values"):
+                attrs[attr.name]["allowed"] = _attribute(attr)["allowed"]
+        ports = definition
     since = history[0][0]
     for name, entry in attrs.items():
         first = next(release for release, d in history if any(a.name == name for a in d.attr))
@@ -118,22 +110,22 @@ def _merge_op(history: List[Tuple[Release, Any]]) -> Dict[str, Any]:
             entry["since"] = _release_text(first)
     entry = {
         "since": _release_text(since),
-        "inputs": _arguments(shape.input_arg),
-        "outputs": _arguments(shape.output_arg),
+        "inputs": _arguments(ports.input_arg),
+        "outputs": _arguments(ports.output_arg),
         "attrs": list(attrs.values()),
     }
     entry.update({flag: True for flag in ("is_stateful", "is_commutative") if getattr(base, flag)})
     return entry
 
 
-def _release_text(release: Release) -> str:
+def _release_text(release: tuple[int, ...]) -> str:
     return ".".join(map(str, release[:2]))
 
 
-def merge(out: Path, dumps: List[Path]) -> None:
+def merge(out: Path, dumps: list[Path]) -> None:
     """Write the table from dumps that are named ``<release>.pb``."""
     op_list = importlib.import_module("tensorflow.core.framework.op_def_pb2").OpList
-    history: Dict[str, List[Tuple[Release, Any]]] = {}
+    history: dict[str, list[tuple[tuple[int, ...], Any]]] = {}
     releases = {tuple(map(int, path.stem.split("."))): path for path in dumps}
     for release in sorted(releases):
         for op in op_list.FromString(releases[release].read_bytes()).op:

@@ -7,7 +7,7 @@ from pbslim.errors import UsageError
 _OPTIMIZE = """
 strip_unused_nodes
 remove_nodes(op=Identity, op=CheckNumerics)
-fold_constants(ignore_errors=true, max_growth_in_bytes=65536)
+fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=true)
 fold_batch_norms
 fold_old_batch_norms
 """

@@ -139,7 +139,7 @@ def _attribute(entry: dict[str, Any], op_since: str) -> AttrDef:
     )
 
 
-def _value(kind: str, value: Any) -> Any:  # noqa: ANN401  # what JSON holds
+def _value(kind: str, value: Any) -> Any:  # what JSON holds
     if kind.startswith("list("):
         return tuple(_value(kind[5:-1], item) for item in value)
     if kind == "string":

@@ -13,13 +13,14 @@ import numpy as np
 from pbslim import ops
 from pbslim.dtypes import STRING, DType
 from pbslim.errors import DecodeError, GraphError
-from pbslim.ir import ArrayTensor, DeferredTensor, Node, StringTensor, Tensor, Value
+from pbslim.ir import ArrayTensor, DeferredTensor, Node, SplatTensor, StringTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.kernels import KernelError, evaluate
 from pbslim.transforms.static_shapes import SHAPE_OPS, StaticShapes
 
 _HELD_BYTES = 1 << 18
 _ALIASES = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault"})
+_UNIFORM = frozenset({"Fill", "ZerosLike", "OnesLike"})
 _VIEWS = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
 
@@ -86,6 +87,8 @@ class Evaluator:
                 tensors.append(StringTensor(tuple(array.reshape(-1).tolist()), array.shape))
             elif node.op in _VIEWS and dtype is inputs[0].dtype:
                 tensors.append(inputs[0].reshaped(array.shape))
+            elif node.op in _UNIFORM and array.size > 1:
+                tensors.append(SplatTensor(array.reshape(-1)[0], dtype, array.shape))
             elif array.nbytes > _HELD_BYTES:
                 tensors.append(_deferred(node.op, attrs, inputs, port, dtype, array.shape))
             else:

@@ -37,6 +37,7 @@ def fold_constants(
     exclude_node: tuple[str, ...] = (),
     max_constant_size_in_bytes: int = 10485760,
     max_growth_in_bytes: int | None = None,
+    drop_idle_controls: bool = False,
 ) -> None:
     """Replace constant expressions by constants named ``<node>/_<k>__cf__<id>``, then strip what no output needs.
 
@@ -45,6 +46,9 @@ def fold_constants(
         exclude_op, exclude_node: ops and nodes that are never folded.
         max_constant_size_in_bytes: a larger result stays unfolded.
         max_growth_in_bytes: a result that is this much larger than the constants it is made of stays unfolded.
+
+        drop_idle_controls: drop control edges from constants that wait for nothing themselves. They have no effect,
+            but keep constants in the file that nothing else needs (TensorFlow 2 exports have one for each weight).
 
     An op without a kernel, and one that fails on its operands, stays as it is. Inputs must be placeholders; an
     input with a default becomes a plain Placeholder.
@@ -64,6 +68,8 @@ def fold_constants(
         shapes.check_notes()
     folder = _Folder(graph, context, fed, fetched, order, shapes)
     folder.excluded_ops, folder.excluded_nodes = frozenset(exclude_op), set(exclude_node)
+    if drop_idle_controls:
+        folder.drop_idle_controls()
     folder.fold(max_constant_size_in_bytes, max_growth_in_bytes)
     _finish(graph, order, [value.node for value in fed], fetched, set(fed))
 
@@ -125,28 +131,39 @@ class _Folder:
     ) -> None:
         self.graph, self.context, self.shapes = graph, context, shapes
         self.fed, self.fetched = set(fed), set(fetched)
-        needed = _ancestors(fetched, self.fed)
-        self.order = [node for node in order if node in needed]
         self.refused: dict[Node, str] = {}
+        self._restrict(order)
+
+    def _restrict(self, order: list[Node]) -> None:
+        self.needed = _ancestors(self.fetched, self.fed)
+        self.order = [node for node in order if node in self.needed]
+
+    def drop_idle_controls(self) -> None:
+        """Forget control edges from constant nodes that wait for nothing that is not constant."""
+        constant = self._constant_nodes()
+        for node in self.order:
+            node.set_controls(control for control in node.controls if constant.get(control) != {})
+        self._restrict(self.order)
 
     def fold(self, max_bytes: int, max_growth: int | None) -> None:
         """Find the results first; where one cannot be had, try again without it; then put them into the graph."""
         evaluator = Evaluator(self.shapes)
         while True:
             constant = self._constant_nodes()
+            replaced = self._replaced_sources(constant)
             results: dict[Value, Tensor] = {}
             failed = False
             for value in self._border(constant):
                 try:
                     tensor = evaluator.value(value)
                     if max_growth is not None:
-                        _check_growth(value, tensor, max_growth)
+                        _check_growth(value, tensor, max_growth, replaced)
                 except CannotFold as problem:
                     self.refused[problem.node] = str(problem)
                     failed = True
                     continue
-                if tensor.stored_nbytes > max_bytes:
-                    reason = f"the result has {tensor.stored_nbytes} bytes, over the limit of {max_bytes}"
+                if tensor.nbytes > max_bytes:
+                    reason = f"the result has {tensor.nbytes} bytes, over the limit of {max_bytes}"
                     self.context.skip(value.node.name, reason)
                     continue
                 results[value] = tensor
@@ -203,16 +220,20 @@ class _Folder:
         for node in constant:
             if node.op == "Const" or node.op == "NoOp":
                 continue
-            found += [value for value in node.outputs if value in self.fetched or self._outside(value, constant)]
+            for value in node.outputs:
+                outside = any(use.node in self.needed and use.node not in constant for use in value.uses)
+                if outside or value in self.fetched:
+                    found.append(value)
         return sorted(found, key=lambda value: (value.node.name, value.port))
 
-    def _outside(self, value: Value, constant: dict[Node, dict[Node, None]]) -> list[tuple[Node, int]]:
-        needed = set(self.order)
-        return [(use.node, use.slot) for use in value.uses if use.node in needed and use.node not in constant]
+    def _replaced_sources(self, constant: dict[Node, dict[Node, None]]) -> set[Node]:
+        """The Consts that only constant expressions read: a result can take their place in the file, once."""
+        consts = (node for node in constant if node.op == "Const")
+        return {node for node in consts if all(r in constant for r in node.readers if r in self.needed)}
 
     def _replace(self, results: dict[Value, Tensor], constant: dict[Node, dict[Node, None]]) -> None:
         for k, (value, tensor) in enumerate(results.items()):
-            uses = self._outside(value, constant)
+            uses = [use for use in value.uses if use.node in self.needed]
             number = self.context.folded
             self.context.folded += 1
             if not uses:
@@ -221,11 +242,11 @@ class _Folder:
             name = self.graph.unique_name(f"{value.node.name}/_{k}__cf__{number}")
             attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
             new = self.graph.add(name, "Const", attrs=attrs, controls=constant[value.node])
-            for node, index in uses:
-                node.set_input(index, new.output())
+            for use in uses:
+                use.node.set_input(use.slot, new.output())
 
 
-def _check_growth(value: Value, result: Tensor, max_growth: int) -> None:
+def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[Node]) -> None:
     sources: dict[Node, None] = {}
     todo = [value.node]
     seen: set[Node] = set()
@@ -234,13 +255,14 @@ def _check_growth(value: Value, result: Tensor, max_growth: int) -> None:
         if node in seen:
             continue
         seen.add(node)
-        if node.op == "Const":
+        if node in replaced:
             sources[node] = None
         elif node.op not in SHAPE_OPS:
             todo += [v.node for v in node.inputs]
     growth = result.stored_nbytes - sum(node.tensor().stored_nbytes for node in sources)
     if growth > max_growth:
         raise CannotFold(value.node, f"the file would grow by {growth} bytes")
+    replaced.difference_update(sources)
 
 
 def _finish(graph: Graph, order: list[Node], inputs: list[Node], fetched: list[Value], fed: set[Value]) -> None:

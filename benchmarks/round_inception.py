@@ -1,0 +1,77 @@
+"""Time and memory of the recipe `round` on a large model, side by side with the reference tool.
+
+Usage:
+    python benchmarks/round_inception.py MODEL.pb [--reference PYTHON] [--runs 3]
+
+MODEL.pb is any frozen graph, for instance an InceptionV3 of 95 MB; inputs and outputs are found from it. PYTHON is an
+interpreter that has TensorFlow 1.15.5; with it the reference runs the same transforms in a process of its own.
+Each figure is for a whole process, start-up included: the best of the runs, and the peak of the resident memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pbslim import load
+from pbslim.recipes import transforms_of
+from pbslim.report.endpoints import find_endpoints
+
+REFERENCE = """
+import sys
+import tensorflow as tf
+from tensorflow.tools.graph_transforms import TransformGraph
+source, target, inputs, outputs, transforms = sys.argv[1:]
+graph = tf.compat.v1.GraphDef()
+with open(source, 'rb') as file:
+    graph.ParseFromString(file.read())
+graph = TransformGraph(graph, inputs.split(','), outputs.split(','), [transforms])
+with open(target, 'wb') as file:
+    file.write(graph.SerializeToString())
+"""
+
+
+def measure(command: list[str], runs: int) -> tuple[float, float]:
+    """Seconds (best of `runs`) and megabytes at the peak of a command."""
+    best, peak = float("inf"), 0.0
+    for _ in range(runs):
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            sys.exit(f"failed: {' '.join(command[:3])} ...")
+        best = min(best, time.perf_counter() - started)
+        peak = max(peak, usage.ru_maxrss / 1000)
+    return best, peak
+
+
+def main() -> None:
+    """Print a row for each tool."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--reference", help="an interpreter with TensorFlow 1.15.5")
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    inputs, outputs = find_endpoints(load(options.model))
+    names = [",".join(endpoint.name for endpoint in each) for each in (inputs, outputs)]
+    # The reference does not know the parameter that the recipe adds, and ignores it.
+    transforms = transforms_of("round")
+    with tempfile.TemporaryDirectory() as folder:
+        pbslim = [sys.executable, "-m", "pbslim", "transform_graph", f"--in_graph={options.model}"]
+        pbslim += [f"--out_graph={folder}/a.pb", f"--inputs={names[0]}", f"--outputs={names[1]}"]
+        rows = {"pbslim": measure([*pbslim, f"--transforms={transforms}"], options.runs)}
+        rows["pbslim --version"] = measure([sys.executable, "-m", "pbslim", "--version"], options.runs)
+        if options.reference:
+            command = [options.reference, "-c", REFERENCE, str(options.model), f"{folder}/b.pb", *names, transforms]
+            rows["TensorFlow 1.15.5"] = measure(command, options.runs)
+    for name, (seconds, megabytes) in rows.items():
+        print(f"{name:20} {seconds:8.2f} s {megabytes:8.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Numpy evaluation of TensorFlow ops on constant operands, for constant folding.
+
+A kernel takes attributes and numpy arrays and gives one array for each output port, of the dtype and the values that
+TensorFlow's CPU kernels give. What it cannot do that way it refuses with a `KernelError`.
+"""
+
+from __future__ import annotations
+
+from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
+    activations,
+    arithmetic,
+    casting,
+    diagonals,
+    elementwise,
+    fake_quantization,
+    gathering,
+    generators,
+    joining,
+    logic,
+    normalization,
+    products,
+    quantization,
+    reductions,
+    scans,
+    scattering,
+    selection,
+    shapes,
+    slicing,
+    spatial,
+    strings,
+)
+from pbslim.kernels.checks import KernelError
+from pbslim.kernels.registry import evaluate, has_kernel, kernel_names
+
+__all__ = ["KernelError", "evaluate", "has_kernel", "kernel_names"]

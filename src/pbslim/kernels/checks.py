@@ -1,0 +1,100 @@
+"""What kernels ask of their operands before they compute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+
+MAX_ELEMENTS = 2**28
+"""Results beyond this are refused before they are allocated."""
+
+MAX_OUTPUTS = 2**16
+"""Ops that want more output ports than this are refused."""
+
+_NARROW = (np.float16, ml_dtypes.bfloat16)
+
+
+class KernelError(Exception):
+    """An op cannot be evaluated with these attributes and operands; the text says why, in one line."""
+
+
+def require(condition: object, reason: str) -> None:
+    """Raise `KernelError` with `reason` unless `condition` holds."""
+    if not condition:
+        raise KernelError(reason)
+
+
+def checked_shape(dims: Iterable[int]) -> tuple[int, ...]:
+    """The shape of a result, after a look at its size; raises KernelError where it is negative or too big."""
+    shape = tuple(int(d) for d in dims)
+    require(min(shape, default=0) >= 0, f"the result would have the shape {list(shape)}")
+    size = math.prod(d for d in shape if d) if 0 in shape else math.prod(shape)
+    require(size <= MAX_ELEMENTS, f"the result would have {size} elements, more than {MAX_ELEMENTS}")
+    return shape
+
+
+def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all `shapes` broadcast to; raises KernelError where there is none or it is too big."""
+    result: list[int] = []
+    for place in range(-max((len(s) for s in shapes), default=0), 0):
+        sizes = {s[place] for s in shapes if len(s) >= -place} - {1}
+        if len(sizes) > 1:
+            raise KernelError("shapes " + " and ".join(str(list(s)) for s in shapes) + " do not broadcast together")
+        result += sizes or {1}
+    return checked_shape(result)
+
+
+def scalar(array: Array, what: str) -> Any:
+    """The one element of a rank 0 operand, as a Python or numpy scalar."""
+    require(array.ndim == 0, f"{what} must be a scalar, it has the shape {list(array.shape)}")
+    return array[()]
+
+
+def vector(array: Array, what: str) -> list[int]:
+    """The integers of a rank 1 operand."""
+    require(array.ndim == 1, f"{what} must be a vector, it has the shape {list(array.shape)}")
+    require(array.size <= MAX_OUTPUTS, f"{what} has {array.size} elements")
+    return [int(v) for v in array]
+
+
+def axis_of(axis: int, rank: int, what: str = "axis") -> int:
+    """`axis` counted from the front; raises KernelError where it is out of range for `rank` dimensions."""
+    axis = int(axis)
+    require(-rank <= axis < rank, f"{what} {axis} is out of range for {rank} dimensions")
+    return axis % rank
+
+
+def check_indices(indices: Array, size: int, what: str = "index") -> None:
+    """Raise KernelError unless all `indices` are in [0, size)."""
+    if indices.size:
+        low, high = int(indices.min()), int(indices.max())
+        worst = low if low < 0 else high
+        require(low >= 0 and high < size, f"{what} {worst} is out of range for size {size}")
+
+
+def same_dtype(arrays: Sequence[Array]) -> None:
+    """Raise KernelError unless all arrays are of one dtype."""
+    dtypes = {str(a.dtype) for a in arrays}
+    require(len(dtypes) <= 1, f"operands differ in dtype: {', '.join(sorted(dtypes))}")
+
+
+def widened(array: Array) -> Array:
+    """Half and bfloat16 as float32, in which TensorFlow computes; all else as it is."""
+    return array.astype(np.float32) if array.dtype.type in _NARROW else array
+
+
+def widened_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that `widened` gives for arrays of `dtype`."""
+    return np.dtype(np.float32) if dtype.type in _NARROW else dtype
+
+
+def finite(array: Array) -> bool:
+    """Whether no element is infinite or NaN."""
+    return bool(np.isfinite(array).all())

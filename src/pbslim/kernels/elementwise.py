@@ -1,0 +1,146 @@
+"""Functions of one number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pbslim.kernels.checks import Array, widened
+from pbslim.kernels.registry import Attributes, kernel
+
+
+def unary(function: Callable[[Array], Any]) -> Callable[[Attributes, Array], Any]:
+    """A kernel function that computes half and bfloat16 in float32, as TensorFlow does."""
+
+    def run(_attrs: Attributes, x: Array) -> Any:
+        return np.asarray(function(widened(x))).astype(x.dtype, copy=False)
+
+    return run
+
+
+def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:
+    """A function of one Python float, for each element."""
+    vectorized = np.frompyfunc(function, 1, 1)
+
+    def run(x: Array) -> Array:
+        return np.asarray(vectorized(x.astype(np.float64))).astype(x.dtype)
+
+    return run
+
+
+def _lgamma(x: float) -> float:
+    if x <= 0 and x == math.floor(x):
+        return math.inf
+    try:
+        return math.lgamma(x)
+    except OverflowError:
+        return math.inf
+
+
+def _sign(x: Array) -> Any:
+    if x.dtype.kind == "c":
+        return np.where(x == 0, x.dtype.type(0), x / np.abs(x))
+    return np.sign(x)
+
+
+_REAL: dict[str, Callable[[Array], Any]] = {
+    "Ceil": np.ceil,
+    "Erf": _each(math.erf),
+    "Erfc": _each(math.erfc),
+    "Floor": np.floor,
+    "Lgamma": _each(_lgamma),
+}
+_INEXACT: dict[str, Callable[[Array], Any]] = {
+    "Acos": np.arccos,
+    "Acosh": np.arccosh,
+    "Asin": np.arcsin,
+    "Asinh": np.arcsinh,
+    "Atan": np.arctan,
+    "Atanh": np.arctanh,
+    "Cos": np.cos,
+    "Cosh": np.cosh,
+    "Exp": np.exp,
+    "Expm1": np.expm1,
+    "Inv": np.reciprocal,
+    "Log": np.log,
+    "Log1p": np.log1p,
+    "Reciprocal": np.reciprocal,
+    "Rint": np.rint,
+    "Rsqrt": lambda x: 1 / np.sqrt(x),
+    "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "Sin": np.sin,
+    "Sinh": np.sinh,
+    "Sqrt": np.sqrt,
+    "Tan": np.tan,
+    "Tanh": np.tanh,
+}
+_NUMBER: dict[str, Callable[[Array], Any]] = {
+    "Neg": np.negative,
+    "Sign": _sign,
+    "Square": np.square,
+}
+
+for _functions, _types in ((_REAL, "floating"), (_INEXACT, "inexact"), (_NUMBER, "number")):
+    for _op, _function in _functions.items():
+        kernel(_op, takes=_types)(unary(_function))
+
+kernel("Abs", takes="real")(unary(np.abs))
+
+
+@kernel("Round", takes="number")
+def _round(_attrs: Attributes, x: Array) -> Any:
+    """The nearest whole number, halves to even."""
+    return x if x.dtype.kind in "iu" else np.rint(x)
+
+
+@kernel("IsNan", takes="floating")
+def _is_nan(_attrs: Attributes, x: Array) -> Any:
+    return np.isnan(x)
+
+
+@kernel("IsInf", takes="floating")
+def _is_inf(_attrs: Attributes, x: Array) -> Any:
+    return np.isinf(x)
+
+
+@kernel("IsFinite", takes="floating")
+def _is_finite(_attrs: Attributes, x: Array) -> Any:
+    return np.isfinite(x)
+
+
+@kernel("Complex", takes="T:float|double T:float|double")
+def _complex(_attrs: Attributes, real: Array, imaginary: Array) -> Any:
+    from pbslim.kernels.checks import broadcast_shape
+
+    dtype = np.complex64 if real.dtype == np.float32 else np.complex128
+    result = np.empty(broadcast_shape(real.shape, imaginary.shape), dtype)
+    result.real, result.imag = real, imaginary
+    return result
+
+
+@kernel("Real", takes="complex")
+def _real(_attrs: Attributes, x: Array) -> Any:
+    return x.real
+
+
+@kernel("Imag", takes="complex")
+def _imag(_attrs: Attributes, x: Array) -> Any:
+    return x.imag
+
+
+@kernel("Conj", takes="complex")
+def _conj(_attrs: Attributes, x: Array) -> Any:
+    return x.conj()
+
+
+@kernel("ComplexAbs", takes="complex")
+def _complex_abs(_attrs: Attributes, x: Array) -> Any:
+    return np.abs(x)
+
+
+@kernel("Angle", takes="complex")
+def _angle(_attrs: Attributes, x: Array) -> Any:
+    return np.angle(x)

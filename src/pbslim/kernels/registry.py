@@ -1,0 +1,226 @@
+"""The table of kernels: what operands each takes, and the one way to call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from pbslim.dtypes import STRING, DType
+from pbslim.errors import UsageError
+from pbslim.kernels.checks import MAX_ELEMENTS, Array, KernelError, require
+
+Results: TypeAlias = "Array | Sequence[Array]"
+Function: TypeAlias = "Callable[..., Results]"
+
+_FLOATING = frozenset({"half", "bfloat16", "float", "double"})
+_SIGNED = frozenset({"int8", "int16", "int32", "int64"})
+_INTEGER = _SIGNED | {"uint8", "uint16", "uint32", "uint64"}
+_COMPLEX = frozenset({"complex64", "complex128"})
+_QUANTIZED = frozenset({"qint8", "quint8", "qint16", "quint16", "qint32"})
+_EXOTIC = frozenset({"float8_e5m2", "float8_e4m3fn", "int4", "uint4"})
+_CLASSES = {
+    "floating": _FLOATING,
+    "integer": _INTEGER,
+    "signed": _SIGNED,
+    "real": _FLOATING | _INTEGER,
+    "complex": _COMPLEX,
+    "inexact": _FLOATING | _COMPLEX,
+    "number": _FLOATING | _INTEGER | _COMPLEX,
+    "index": frozenset({"int32", "int64"}),
+    "quantized": _QUANTIZED,
+    "any": _FLOATING | _INTEGER | _COMPLEX | _QUANTIZED | _EXOTIC | {"bool", "string"},
+}
+
+
+class Attributes:
+    """The attributes of one node, read with the type a kernel expects and the op's default."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def _get(self, name: str, default: object, types: type | tuple[type, ...]) -> Any:
+        value = self._values.get(name, default)
+        require(value is not None, f"attribute '{name}' is missing")
+        require(isinstance(value, types), f"attribute '{name}' is of the wrong kind")
+        return value
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """An ``int`` attribute."""
+        return int(self._get(name, default, (int, np.integer)))
+
+    def number(self, name: str, default: float | None = None) -> np.float32:
+        """A ``float`` attribute, in the single precision that GraphDef keeps."""
+        return np.float32(self._get(name, default, (int, float, np.number)))
+
+    def flag(self, name: str, default: bool | None = False) -> bool:
+        """A ``bool`` attribute."""
+        return bool(self._get(name, default, (bool, np.bool_)))
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A ``string`` attribute."""
+        value = self._get(name, default, (bytes, str))
+        return value.decode("latin-1") if isinstance(value, bytes) else value
+
+    def dtype(self, name: str, default: DType | None = None) -> DType:
+        """A ``type`` attribute."""
+        dtype: DType = self._get(name, default, DType)
+        return dtype.base
+
+    def array_dtype(self, name: str, default: DType | None = None) -> np.dtype[Any]:
+        """A ``type`` attribute as the numpy dtype of its arrays."""
+        dtype = self.dtype(name, default)
+        if dtype is STRING:
+            return np.dtype(object)
+        require(dtype.scalar is not None, f"values of type {dtype} cannot be computed")
+        return dtype.numpy
+
+    def integers(self, name: str, default: Sequence[int] | None = None) -> list[int]:
+        """A ``list(int)`` attribute."""
+        values = self._get(name, default, (tuple, list))
+        require(all(isinstance(v, (int, np.integer)) for v in values), f"attribute '{name}' is of the wrong kind")
+        return [int(v) for v in values]
+
+    def tensor(self, name: str) -> Array:
+        """A ``tensor`` attribute."""
+        array: Array = self._get(name, None, np.ndarray)
+        return array
+
+
+@dataclass(frozen=True)
+class _Operand:
+    """What one place in an op's operand list takes."""
+
+    types: frozenset[str]
+    label: str
+    repeats: bool
+
+    @classmethod
+    def parse(cls, text: str) -> _Operand:
+        label, _, types = text.rstrip("*").rpartition(":")
+        names: set[str] = set()
+        for part in types.split("|"):
+            names |= _CLASSES.get(part, {part})
+        return cls(frozenset(names), label, text.endswith("*"))
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    function: Function
+    operands: tuple[_Operand, ...]
+
+    def places(self, count: int) -> list[_Operand]:
+        """The operand list for `count` inputs."""
+        fixed = sum(not o.repeats for o in self.operands)
+        repeated = count - fixed
+        ok = repeated >= 0 if fixed < len(self.operands) else repeated == 0
+        require(ok, f"it has {count} inputs, expected {fixed}")
+        places: list[_Operand] = []
+        for operand in self.operands:
+            places += [operand] * repeated if operand.repeats else [operand]
+        return places
+
+
+_KERNELS: dict[str, _Kernel] = {}
+
+
+def kernel(*ops: str, takes: str = "") -> Callable[[Function], Function]:
+    """Register a function as the kernel of `ops`.
+
+    It is called with `Attributes` and the operands, and returns one array or one for each output port.
+
+    Args:
+        ops: names of ops.
+        takes: the operands, separated by blanks, each ``[label:]types[*]``: type names or classes of them joined by
+            ``|``; operands with the same label are of the same dtype; a star stands for any number of them.
+    """
+    operands = tuple(_Operand.parse(text) for text in takes.split())
+
+    def register(function: Function) -> Function:
+        for op in ops:
+            _KERNELS[op] = _Kernel(function, operands)
+        return function
+
+    return register
+
+
+def has_kernel(op: str) -> bool:
+    """Whether `evaluate` knows `op`."""
+    return op in _KERNELS
+
+
+def kernel_names() -> list[str]:
+    """The ops that `evaluate` knows, sorted."""
+    return sorted(_KERNELS)
+
+
+def evaluate(
+    op: str,
+    attrs: Mapping[str, object],
+    inputs: Sequence[Array],
+    input_dtypes: Sequence[DType] | None = None,
+) -> list[Array]:
+    """What `op` computes: one array for each output port, some possibly views of inputs.
+
+    Args:
+        op: the name of the op.
+        attrs: its attributes as Python values; those left out have their default.
+        inputs: data inputs in order; strings as object arrays of bytes. They are never written to.
+        input_dtypes: types of the inputs, to tell quantized types from plain integers.
+
+    Raises:
+        KernelError: there is no kernel, or it cannot give TensorFlow's result for these operands.
+    """
+    entry = _KERNELS.get(op)
+    if entry is None:
+        raise KernelError(f"there is no kernel for op {op}")
+    try:
+        _check_operands(entry.places(len(inputs)), inputs, input_dtypes)
+        with np.errstate(all="ignore"):
+            results = entry.function(Attributes(attrs), *inputs)
+        return [results] if isinstance(results, np.ndarray) else [*map(_as_array, _as_list(results))]
+    except KernelError as error:
+        raise KernelError(f"{op}: {error}") from None
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+        # numpy has limits of its own, for instance on the number of dimensions
+        raise KernelError(f"{op}: {' '.join(str(error).split())}") from error
+
+
+def _as_list(results: Any) -> Sequence[Any]:
+    return results if isinstance(results, (list, tuple)) else [results]
+
+
+def _as_array(result: Any) -> Array:
+    """numpy turns 0-d results into scalars, and those of object arrays into their element."""
+    return np.asarray(result, dtype=object) if isinstance(result, bytes) else np.asarray(result)
+
+
+def _check_operands(places: list[_Operand], inputs: Sequence[Array], dtypes: Sequence[DType] | None) -> None:
+    require(dtypes is None or len(dtypes) == len(inputs), "inputs and their types differ in number")
+    seen: dict[str, Array] = {}
+    for i, (place, array) in enumerate(zip(places, inputs, strict=True)):
+        require(array.size <= MAX_ELEMENTS, f"operand {i} has more than {MAX_ELEMENTS} elements")
+        name = _type_name(i, array, None if dtypes is None else dtypes[i].base, place)
+        require(name in place.types, f"operand {i} is of type {name}")
+        first = seen.setdefault(place.label, array) if place.label else array
+        require(first.dtype == array.dtype, f"operands differ in dtype: {first.dtype} and {array.dtype}")
+
+
+def _type_name(i: int, array: Array, dtype: DType | None, place: _Operand) -> str:
+    try:
+        plain = DType.from_numpy(array.dtype)
+    except UsageError as error:
+        raise KernelError(str(error)) from None
+    require(plain is not STRING or array.dtype == object, f"operand {i} holds strings not as objects")
+    if dtype is None:  # the caller does not tell quantized types from plain integers
+        quantized = f"q{plain}"
+        return quantized if quantized in place.types else plain.name
+    require(dtype is STRING or dtype.scalar is not None, f"operand {i} is of type {dtype}")
+    matches = plain is STRING if dtype is STRING else array.dtype == dtype.numpy
+    require(matches, f"operand {i} is {dtype} but its array is {array.dtype}")
+    return dtype.name

@@ -1,0 +1,59 @@
+"""Node for node against outputs recorded from TensorFlow 1.15.5.
+
+A case that differs must stand in docs/differences.md; one that stands there and passes is an error too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from types import ModuleType
+
+import pytest
+
+from pbslim.passes import registry
+from tests.golden.adapter import transform_case
+from tests.shared import ROOT, SHARED, needs_shared
+
+GOLDEN = SHARED / "golden"
+
+
+def _checker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("golden_check", GOLDEN / "check.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["golden_check"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _documented() -> set[str]:
+    text = (ROOT / "docs" / "differences.md").read_text()
+    return set(re.findall(r"`golden:([\w/-]+)`", text))
+
+
+def _wanted(case: dict[str, list[str]]) -> bool:
+    """Whether all transforms of the case exist here (unknown names in error cases count as existing)."""
+    names = re.findall(r"(?:^|\s|\))([a-z_0-9]+)(?=\(|\s|$)", " ".join(case["transforms"]))
+    return all(name in registry.names() or name.startswith(("nope", "remove_everything")) for name in names)
+
+
+@needs_shared
+def test_every_golden_case_passes_or_is_documented(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("tensorflow")  # for its GraphDef messages
+    checker = _checker()
+    checker.graph_class("tensorflow.core.framework")
+    failed, count = {}, 0
+    for name, folder, case in checker.find_cases(str(GOLDEN), None):
+        if case["tool"] != "transform_graph" or not _wanted(case):
+            continue
+        count += 1
+        out = tmp_path / name.replace("/", "_")
+        produce = lambda: checker.produce_by_function(transform_case, case, f"{folder}/in.pb", str(out), 120)  # noqa: B023, E731
+        difference, _ = checker.judge(case, folder, produce, str(out), numeric=False)
+        if difference:
+            failed[name] = difference
+    assert count >= 130
+    assert set(failed) == _documented(), failed

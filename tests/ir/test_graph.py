@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbslim.errors import GraphError
+from pbslim.ir.order import check, execution_order, file_order
+from tests.graphs import parse, show
+
+TEXT = """
+    x = Placeholder()
+    w = Const([1, 2])
+    a = Mul(x, w)
+    b = Add(a, w, ^a)
+    c = Neg(b)
+    -> c
+"""
+
+
+def test_what_is_read_cannot_be_erased() -> None:
+    graph, _ = parse(TEXT)
+    with pytest.raises(GraphError, match="'a' cannot go: 'b' reads it"):
+        graph.erase([graph["a"]])
+    graph.erase([graph["b"], graph["c"]])
+    assert [node.name for node in graph] == ["x", "w", "a"]
+
+
+def test_uses_follow_every_change() -> None:
+    graph, _ = parse(TEXT)
+    a, x = graph["a"], graph["x"]
+    a.output().replace_all_uses_with(x.output())
+    a.replace_control_uses_with([x])
+    assert graph["b"].inputs[0] == x.output()
+    assert graph["b"].controls == (x,)
+    assert a.readers == []
+    assert {node.name for node in x.readers} == {"a", "b"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4), st.integers(0, 4)), max_size=25))
+def test_rollback_restores_everything(steps: list[tuple[int, int, int]]) -> None:
+    graph, _ = parse(TEXT)
+    before, order = show(graph), [node.name for node in graph]
+    names = list(order)
+    for kind, i, j in steps:
+        one, two = graph.get(names[i]), graph.get(names[j])
+        if one is None or two is None:
+            continue
+        if kind == 0:
+            one.output().replace_all_uses_with(two.output())
+        elif kind == 1:
+            one.set_controls([two])
+        elif kind == 2:
+            one.become("Const", attrs={"note": i})
+        elif kind == 3:
+            graph.reorder(list(graph)[::-1])
+        elif kind == 4:
+            one.set_attr("mark", j)
+        elif kind == 5 and not [reader for reader in one.readers if reader is not one]:
+            graph.erase([one])
+        elif kind == 6:
+            graph.add(graph.unique_name(one.name), "Neg", [two.output()])
+    graph.rollback()
+    assert show(graph) == before
+    assert [node.name for node in graph] == order
+    assert not graph.journal
+    check(graph)
+
+
+def test_names_are_unique() -> None:
+    graph, _ = parse(TEXT)
+    with pytest.raises(GraphError, match="two nodes named 'a'"):
+        graph.add("a", "Neg")
+    assert graph.unique_name("a") == "a_1"
+
+
+def test_a_loop_is_no_cycle() -> None:
+    graph, _ = parse("e = Enter(i)\ni = Placeholder()\nm = Merge(e, n)\nn = NextIteration(m)\nx = Exit(m)\n-> x")
+    check(graph)
+    assert [node.name for node in file_order(graph)] == ["i", "e", "m", "n", "x"]
+    assert len(execution_order(graph)) == 5
+
+
+def test_a_missing_input_is_named() -> None:
+    graph, _ = parse("y = Neg(gone)\n-> y")
+    with pytest.raises(GraphError, match="node 'y' reads 'gone', which is not in the graph"):
+        check(graph)

@@ -1,0 +1,89 @@
+"""Every shared model through every recipe, run in TensorFlow and compared with what it answered before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pbslim import shrink
+from pbslim.recipes import RECIPES
+from pbslim.wire import load
+from tests.shared import SHARED, meta, models, needs_shared
+
+pytestmark = needs_shared
+
+OPTIMIZE_RTOL, OPTIMIZE_ATOL = 1e-3, 1e-5
+# Lossy recipes: how far a class may move is the model's matter; here the graph must run and accuracy must be told.
+LEAST_AGREEMENT = 0.9
+
+
+def _outputs(folder: Path) -> list[str]:
+    order_sensitive = meta(folder).get("order_sensitive", [])
+    return [o["name"] for o in meta(folder)["outputs"] if o["name"] not in order_sensitive]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("folder", models() if SHARED.exists() else [], ids=lambda folder: folder.name)
+def test_answers_as_before(folder: Path, recipe: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    from pbslim.engines import tensorflow
+
+    facts = meta(folder)
+    names = [o["name"] for o in facts["outputs"]]
+    out = tmp_path / "out.pb"
+    result = shrink(folder / "model.pb", out, recipe, inputs=[i["name"] for i in facts["inputs"]], outputs=names)
+    assert result.after.size <= result.before.size * 1.001
+    with np.load(folder / "feeds.npz") as feeds, np.load(folder / "expected.npz") as expected:
+        got = tensorflow.run(out, {k: feeds[k] for k in feeds.files}, names)
+        for name, array in zip(names, got, strict=True):
+            if name not in _outputs(folder):
+                continue
+            want = expected[name]
+            if want.dtype.kind == "S":
+                assert array.astype("S").tolist() == want.tolist()
+                continue
+            assert array.dtype == want.dtype
+            if recipe == "optimize":
+                assert array.shape == want.shape
+                scale = np.abs(want).max(initial=0)
+                np.testing.assert_allclose(array, want, rtol=0, atol=OPTIMIZE_ATOL + OPTIMIZE_RTOL * float(scale))
+            else:
+                assert np.isfinite(array).all() or not np.isfinite(want).all()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("name", ["digits_conv", "ctn_digits_dense"])
+def test_accuracy_holds(name: str, recipe: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    from pbslim.engines import tensorflow
+
+    folder = SHARED / "models" / name
+    facts = meta(folder)["eval"]
+    shrink(folder / "model.pb", tmp_path / "out.pb", recipe, outputs=[facts["prediction"]])
+    with np.load(folder / "eval.npz") as file:
+        images = file[facts["input"] if facts["input"] in file else "x"][:100].astype(np.float32)
+    scale = 255 if facts["transform"] else 1
+    answers = [
+        tensorflow.run(model, {facts["input"]: images / scale}, [facts["prediction"]])[0]
+        for model in (folder / "model.pb", tmp_path / "out.pb")
+    ]
+    assert np.mean(answers[0] == answers[1]) >= (1 if recipe == "optimize" else LEAST_AGREEMENT)
+
+
+def test_the_recipes_reach_the_reference_sizes(tmp_path: Path) -> None:
+    model = SHARED / "models" / "mobilenet_v1_retrained" / "model.pb"
+    rounded = shrink(model, tmp_path / "round.pb", "round", exact_zip=True).after
+    assert rounded.zipped.bytes <= 4.6e6
+    eight_bit = shrink(model, tmp_path / "eight.pb", "eight-bit", exact_zip=True).after
+    assert eight_bit.size <= 4.3e6
+    assert eight_bit.zipped.bytes <= 3.0e6
+
+
+def test_an_untouched_model_is_written_byte_for_byte(tmp_path: Path) -> None:
+    from pbslim import save
+
+    for folder in sorted((SHARED / "models").glob("*/model.pb")):
+        save(load(folder), tmp_path / "same.pb")
+        assert (tmp_path / "same.pb").read_bytes() == folder.read_bytes(), folder

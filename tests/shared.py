@@ -1,0 +1,24 @@
+"""The large collections of models and cases, where they are at hand; the tests that need them skip elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared models and golden cases are not here")
+
+
+def models() -> list[Path]:
+    """The folders of the runnable models."""
+    return [f for f in sorted((SHARED / "models").glob("*")) if (f / "meta.json").exists() and meta(f)["runnable"]]
+
+
+def meta(folder: Path) -> dict[str, Any]:
+    """What is known about a model."""
+    content: dict[str, Any] = json.loads((folder / "meta.json").read_text())
+    return content
