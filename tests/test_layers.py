@@ -22,7 +22,7 @@ ALLOWED = {
     "passes": FOUNDATION | {"ir", "rewrite"},
     "transforms": FOUNDATION | {"ir", "rewrite", "passes", "quant", "kernels", "ops"},
     "engines": FOUNDATION,
-    "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite"},
+    "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite", "transforms"},
     "verify": FOUNDATION | {"ir", "wire", "passes", "report", "engines"},
 }
 

@@ -15,7 +15,7 @@ from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.recipes import RECIPES, transforms_of
-from pbslim.report.endpoints import Endpoint, find_endpoints
+from pbslim.report.endpoints import Endpoint, find_endpoints, require_frozen
 from pbslim.report.zipsize import ZipSize, zipped_size
 from pbslim.verify import Comparison, compare_files
 from pbslim.wire import load, save
@@ -85,14 +85,15 @@ def shrink(
     """
     steps = pipeline.plan(transforms_of(recipe)).steps
     source, out = Path(source).expanduser(), Path(out).expanduser()
+    if out.exists() and source.exists() and out.samefile(source):
+        raise UsageError(f"'{out}' is the input; name another file with -o")
     started = time.perf_counter()
     graph = load(source)
     found_inputs, found_outputs = find_endpoints(graph, inputs, outputs)
+    require_frozen(graph, found_outputs)
     nodes, constants = _count(graph)
     names = [endpoint.name for endpoint in found_inputs], [endpoint.name for endpoint in found_outputs]
     results = pipeline.run(graph, steps, *names, on_step=on_step)
-    if out.exists() and source.exists() and out.samefile(source):
-        raise UsageError(f"'{out}' is the input; name another file with -o")
     size = save(graph, out, progress=on_bytes)
     seconds = time.perf_counter() - started
     before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))

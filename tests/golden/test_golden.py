@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -41,7 +42,7 @@ def _wanted(case: dict[str, list[str]]) -> bool:
 
 
 @needs_shared
-def test_every_golden_case_passes_or_is_documented(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_every_golden_case_passes_or_is_documented(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")  # for its GraphDef messages
     checker = _checker()
     checker.graph_class("tensorflow.core.framework")

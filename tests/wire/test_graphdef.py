@@ -41,27 +41,27 @@ def proto(**fields: Any) -> bytes:
 
 
 ENCODINGS = {
-    "content": (dict(dtype=1, shape=(2,), tensor_content=np.float32([1, 2]).tobytes()), np.float32([1, 2])),
-    "float list": (dict(dtype=1, shape=(2,), float_val=[1.0, 2.0]), np.float32([1, 2])),
-    "splat": (dict(dtype=1, shape=(2, 3), float_val=[7.0]), np.full((2, 3), 7, np.float32)),
-    "last repeats": (dict(dtype=3, shape=(4,), int_val=[1, 2]), np.int32([1, 2, 2, 2])),
-    "no value": (dict(dtype=9, shape=(2,)), np.zeros(2, np.int64)),
-    "scalar": (dict(dtype=3, int_val=[-5]), np.array(-5, np.int32)),
-    "empty": (dict(dtype=1, shape=(0, 3)), np.zeros((0, 3), np.float32)),
-    "double": (dict(dtype=2, shape=(2,), double_val=[0.1, 0.2]), np.array([0.1, 0.2])),
-    "int64": (dict(dtype=9, shape=(2,), int64_val=[-1, 1 << 40]), np.int64([-1, 1 << 40])),
-    "bool": (dict(dtype=10, shape=(2,), bool_val=[True, False]), np.array([True, False])),
-    "half": (dict(dtype=19, shape=(2,), half_val=[0x3C00, 0xC000]), np.float16([1, -2])),
-    "bfloat16": (dict(dtype=14, shape=(2,), half_val=[0x3F80, 0xC000]), np.array([1, -2], ml_dtypes.bfloat16)),
-    "uint8": (dict(dtype=4, shape=(2,), int_val=[0, 255]), np.uint8([0, 255])),
-    "quint8": (dict(dtype=12, shape=(2,), int_val=[0, 255]), np.uint8([0, 255])),
-    "qint32": (dict(dtype=13, shape=(2,), int_val=[-7, 7]), np.int32([-7, 7])),
-    "uint64": (dict(dtype=23, shape=(1,), uint64_val=[1 << 63]), np.array([1 << 63], np.uint64)),
-    "complex64": (dict(dtype=8, shape=(2,), scomplex_val=[1.0, 2.0, 3.0, 4.0]), np.complex64([1 + 2j, 3 + 4j])),
-    "complex128": (dict(dtype=18, dcomplex_val=[1.0, 2.0]), np.array(1 + 2j)),
-    "float8": (dict(dtype=24, shape=(2,), float8_val=b"\x3c\x40"), np.array([1, 2], ml_dtypes.float8_e5m2)),
-    "strings": (dict(dtype=7, shape=(2,), string_val=[b"a", b"bc"]), np.array([b"a", b"bc"], object)),
-    "packed strings": (dict(dtype=7, shape=(2,), tensor_content=b"\x01\x02abc"), np.array([b"a", b"bc"], object)),
+    "content": ({"dtype": 1, "shape": (2,), "tensor_content": np.float32([1, 2]).tobytes()}, np.float32([1, 2])),
+    "float list": ({"dtype": 1, "shape": (2,), "float_val": [1.0, 2.0]}, np.float32([1, 2])),
+    "splat": ({"dtype": 1, "shape": (2, 3), "float_val": [7.0]}, np.full((2, 3), 7, np.float32)),
+    "last repeats": ({"dtype": 3, "shape": (4,), "int_val": [1, 2]}, np.int32([1, 2, 2, 2])),
+    "no value": ({"dtype": 9, "shape": (2,)}, np.zeros(2, np.int64)),
+    "scalar": ({"dtype": 3, "int_val": [-5]}, np.array(-5, np.int32)),
+    "empty": ({"dtype": 1, "shape": (0, 3)}, np.zeros((0, 3), np.float32)),
+    "double": ({"dtype": 2, "shape": (2,), "double_val": [0.1, 0.2]}, np.array([0.1, 0.2])),
+    "int64": ({"dtype": 9, "shape": (2,), "int64_val": [-1, 1 << 40]}, np.int64([-1, 1 << 40])),
+    "bool": ({"dtype": 10, "shape": (2,), "bool_val": [True, False]}, np.array([True, False])),
+    "half": ({"dtype": 19, "shape": (2,), "half_val": [0x3C00, 0xC000]}, np.float16([1, -2])),
+    "bfloat16": ({"dtype": 14, "shape": (2,), "half_val": [0x3F80, 0xC000]}, np.array([1, -2], ml_dtypes.bfloat16)),
+    "uint8": ({"dtype": 4, "shape": (2,), "int_val": [0, 255]}, np.uint8([0, 255])),
+    "quint8": ({"dtype": 12, "shape": (2,), "int_val": [0, 255]}, np.uint8([0, 255])),
+    "qint32": ({"dtype": 13, "shape": (2,), "int_val": [-7, 7]}, np.int32([-7, 7])),
+    "uint64": ({"dtype": 23, "shape": (1,), "uint64_val": [1 << 63]}, np.array([1 << 63], np.uint64)),
+    "complex64": ({"dtype": 8, "shape": (2,), "scomplex_val": [1.0, 2.0, 3.0, 4.0]}, np.complex64([1 + 2j, 3 + 4j])),
+    "complex128": ({"dtype": 18, "dcomplex_val": [1.0, 2.0]}, np.array(1 + 2j)),
+    "float8": ({"dtype": 24, "shape": (2,), "float8_val": b"\x3c\x40"}, np.array([1, 2], ml_dtypes.float8_e5m2)),
+    "strings": ({"dtype": 7, "shape": (2,), "string_val": [b"a", b"bc"]}, np.array([b"a", b"bc"], object)),
+    "packed strings": ({"dtype": 7, "shape": (2,), "tensor_content": b"\x01\x02abc"}, np.array([b"a", b"bc"], object)),
 }
 
 
@@ -86,14 +86,14 @@ def test_every_encoding_survives_a_rewrite(fields: dict[str, Any], wanted: np.nd
 @pytest.mark.parametrize(
     "fields",
     [
-        dict(dtype=1, shape=(2,), tensor_content=b"123"),
-        dict(dtype=1, shape=(1,), float_val=[1.0, 2.0]),
-        dict(dtype=7, shape=(1,), string_val=[b"a", b"b"]),
-        dict(dtype=7, shape=(9,), tensor_content=b"\x01"),
-        dict(dtype=99, shape=(1,)),
-        dict(dtype=1, shape=(-2,)),
-        dict(dtype=1, shape=(1 << 40, 1 << 40)),
-        dict(dtype=3, shape=(1 << 40,), int_val=[1, 2]),
+        {"dtype": 1, "shape": (2,), "tensor_content": b"123"},
+        {"dtype": 1, "shape": (1,), "float_val": [1.0, 2.0]},
+        {"dtype": 7, "shape": (1,), "string_val": [b"a", b"b"]},
+        {"dtype": 7, "shape": (9,), "tensor_content": b"\x01"},
+        {"dtype": 99, "shape": (1,)},
+        {"dtype": 1, "shape": (-2,)},
+        {"dtype": 1, "shape": (1 << 40, 1 << 40)},
+        {"dtype": 3, "shape": (1 << 40,), "int_val": [1, 2]},
     ],
 )
 def test_a_tensor_that_lies_is_refused(fields: dict[str, Any]) -> None:
@@ -192,8 +192,8 @@ def test_mutated_bytes_never_crash(data: st.DataObject) -> None:
                     value.numpy()
         api.transform(graph, "remove_device merge_duplicate_nodes(ignore_errors=true) round_weights")
         write_parts(graph_parts(graph), io.BytesIO())
-    except PbslimError as error:
-        assert str(error)
+    except PbslimError:
+        pass  # the one kind of exception that may come out
 
 
 @given(st.binary(max_size=200))

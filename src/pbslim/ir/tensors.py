@@ -77,6 +77,10 @@ class Tensor(ABC):
         """The same elements in another shape (of equal size), nothing read."""
         return ReshapedTensor(self, shape)
 
+    def mapped(self, function: Callable[[Array], Array], dtype: DType | None = None) -> Tensor:
+        """Each element through `function`, computed when it is read; `dtype` is the result's, if it differs."""
+        return ElementwiseTensor(self, function, dtype)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.dtype}, {list(self.shape)})"
 
@@ -151,6 +155,11 @@ class SplatTensor(Tensor):
     def reshaped(self, shape: tuple[int, ...]) -> Tensor:
         """Still one value."""
         return SplatTensor(self.value, self.dtype, shape)
+
+    def mapped(self, function: Callable[[Array], Array], dtype: DType | None = None) -> Tensor:
+        """Still one value."""
+        result = function(np.full(1, self.value, self.dtype.numpy))
+        return SplatTensor(result[0], dtype or self.dtype, self.shape)
 
 
 class ElementwiseTensor(Tensor):

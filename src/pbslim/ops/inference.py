@@ -101,6 +101,11 @@ class Call:
             raise ShapeError(f"{self.describe(index)} has shape {Shape(dims)}, expected {rank} or more dimensions")
         return dims
 
+    def scalars(self, *indices: int) -> None:
+        """Insist that the given inputs are scalars."""
+        for index in indices:
+            self.ranked(index, 0)
+
     def value(self, index: int) -> Value | None:
         """The value of an input where it is known and numeric."""
         value = self._values[index] if index < len(self._values) else None
@@ -156,6 +161,32 @@ class Call:
 Rule: TypeAlias = Callable[[Call], Result]
 RULES: dict[str, Rule] = {}
 """The rule of each op that has one."""
+
+SCALAR_OPERANDS: dict[str, tuple[int, ...]] = {
+    "FakeQuantWithMinMaxVars": (1, 2),
+    "Mfcc": (1,),
+    "NonMaxSuppression": (2,),
+    "NonMaxSuppressionV2": (2, 3),
+    "NonMaxSuppressionV3": (2, 3, 4),
+    "NonMaxSuppressionV4": (2, 3, 4),
+    "NonMaxSuppressionV5": (2, 3, 4, 5),
+    "QuantizedAdd": (2, 3, 4, 5),
+    "QuantizedAvgPool": (1, 2),
+    "QuantizedBiasAdd": (2, 3, 4, 5),
+    "QuantizedConv2D": (2, 3, 4, 5),
+    "QuantizedMatMul": (2, 3, 4, 5),
+    "QuantizedMaxPool": (1, 2),
+    "QuantizedMul": (2, 3, 4, 5),
+    "QuantizedRelu": (1, 2),
+    "QuantizedRelu6": (1, 2),
+    "QuantizedReluX": (1, 2, 3),
+    "QuantizedReshape": (2, 3),
+    "QuantizeDownAndShrinkRange": (1, 2),
+    "RequantizationRange": (1, 2),
+    "Requantize": (1, 2, 3, 4),
+    "StringSplit": (1,),
+}
+"""The inputs that must be scalars, where the rule itself does not look at them."""
 
 
 def rule(*ops: str) -> Callable[[Rule], Rule]:

@@ -11,7 +11,6 @@ from pbslim.ops.inference import (
     ShapeError,
     UndecidableError,
     axis_in,
-    broadcast,
     merge_all,
     merge_dim,
     merge_dims,
@@ -83,21 +82,36 @@ def reshape(call: Call) -> Result:
     dims, asked = call.dims(0), call.operand(1)
     if dims is None or asked is None:
         return asked
-    size, holes = product(*dims), asked.count(-1)
-    if size < 0 or holes > 1 or (-1 in dims and holes):
+    if -1 in dims:
+        _check_divides(dims, asked, dims, asked)
         return asked
-    known = product(*(d for d in asked if d >= 0))
-    if not holes:
-        if known != size:
-            raise ShapeError(f"cannot reshape {Shape(dims)} ({size} elements) to {Shape(asked)} ({known} elements)")
+    if -1 in asked:
+        _check_divides(asked, dims, dims, asked)
+        return _filled(asked, product(*dims))
+    if product(*dims) != product(*asked):
+        sizes = f"{product(*dims)} elements are not {product(*asked)}"
+        raise ShapeError(f"cannot reshape {Shape(dims)} to {Shape(asked)}: {sizes}")
+    return asked
+
+
+def _check_divides(partial: Dims, whole: Dims, dims: Dims, asked: Dims) -> None:
+    """What is known of one shape must divide the number of elements of the other."""
+    known = _known_product(partial)
+    if -1 not in whole and known and product(*whole) % known:
+        reason = f"{product(*whole)} is no multiple of {known}"
+        raise ShapeError(f"cannot reshape {Shape(dims)} to {Shape(asked)}: {reason}")
+
+
+def _filled(asked: Dims, size: int) -> Dims:
+    """`asked` with its only unknown dimension worked out from the number of elements."""
+    known = _known_product(asked)
+    if asked.count(-1) != 1 or not known:
         return asked
-    if known == 0:
-        return asked
-    if size % known:
-        raise ShapeError(
-            f"cannot reshape {Shape(dims)} ({size} elements) to {Shape(asked)}: {known} does not divide it"
-        )
     return tuple(size // known if d < 0 else d for d in asked)
+
+
+def _known_product(dims: Dims) -> int:
+    return product(*(d for d in dims if d >= 0))
 
 
 @rule("Squeeze")
@@ -119,10 +133,8 @@ def squeeze(call: Call) -> Result:
 def expand_dims(call: Call) -> Result:
     """A new axis of size 1."""
     dims, axis = call.dims(0), call.scalar(1)
-    if dims is None:
+    if dims is None or axis is None:
         return None
-    if axis is None:
-        return (-1,) * (len(dims) + 1)
     axis = axis_in(axis, len(dims) + 1)
     return (*dims[:axis], 1, *dims[axis:])
 
@@ -133,16 +145,11 @@ def transpose(call: Call) -> Result:
     dims, order = call.dims(0), call.known_vector(1)
     if order is None:
         rank = len(dims) if dims is not None else call.length(1)
-        if dims is not None and len(dims) < 2:
-            return dims
         return None if rank is None else (-1,) * rank
     if len(order) > MOST_DIMS:
         raise UndecidableError("rank")
     dims = call.ranked(0, len(order))
-    axes = [axis_in(axis, len(order)) for axis in order]
-    if len(set(axes)) != len(axes):
-        raise ShapeError(f"{order} is not a permutation of the axes")
-    return tuple(dims[axis] for axis in axes)
+    return tuple(dims[axis_in(axis, len(order))] for axis in order)
 
 
 @rule("InvertPermutation")
@@ -231,8 +238,6 @@ def split_v(call: Call) -> Result:
         raise UndecidableError("num_split")
     if dims is None:
         return [None] * number
-    if number == 1:
-        return [dims]
     if axis is None:
         return [(-1,) * len(dims)] * number
     axis = axis_in(axis, len(dims))
@@ -274,12 +279,13 @@ def slice_(call: Call) -> Result:
 
 
 def _sliced(whole: int, begin: int | None, size: int | None) -> int:
-    if size is None or (size == -1 and (begin is None or whole < 0)):
-        return -1
-    begin = begin or 0
-    if begin < 0 or size < -1 or (whole >= 0 and begin + max(size, 0) > whole):
-        raise ShapeError(f"cannot slice {size} elements from {begin} on out of {whole}")
-    return whole - begin if size == -1 else size
+    begin = None if begin == -1 else begin  # as TensorFlow reads it
+    first, count = begin or 0, 0 if size is None else size
+    if first < 0 or count < -1 or (whole >= 0 and first + max(count, 0) > whole):
+        raise ShapeError(f"cannot slice {count} elements from {first} on out of {'?' if whole < 0 else whole}")
+    if size == -1:
+        return -1 if begin is None or whole < 0 else whole - begin
+    return -1 if size is None else size
 
 
 @rule("StridedSlice")
@@ -309,10 +315,9 @@ def gather(call: Call) -> Result:
         return (-1,) * (len(params) + len(indices) - 1 - batch) if 0 <= batch <= len(indices) else None
     axis = axis_in(axis, len(params))
     batch = batch + len(indices) if batch < 0 else batch
-    if not 0 <= batch <= min(axis, len(indices)):
-        raise ShapeError(f"batch_dims {batch} does not fit indices of shape {Shape(indices)} and axis {axis}")
-    shared = merge_dims(params[:batch], indices[:batch]) or ()
-    return shared + params[batch:axis] + indices[batch:] + params[axis + 1 :]
+    if not 0 <= batch <= len(indices):
+        raise ShapeError(f"batch_dims {batch} does not fit indices of shape {Shape(indices)}")
+    return params[:axis] + indices[batch:] + params[axis + 1 :]
 
 
 @rule("GatherNd")
@@ -331,7 +336,7 @@ def tile(call: Call) -> Result:
     """Each axis is repeated."""
     dims, multiples = call.dims(0), call.operand(1)
     if multiples is None:
-        return None if dims is None else (-1,) * len(dims)
+        return None if dims is None else tuple(0 if d == 0 else -1 for d in dims)
     dims = call.ranked(0, len(multiples))
     return tuple(product(*axis) for axis in zip(dims, multiples, strict=True))
 
@@ -340,11 +345,12 @@ def tile(call: Call) -> Result:
 def broadcast_to(call: Call) -> Result:
     """The asked shape, with which the input must go."""
     dims, asked = call.dims(0), call.operand(1)
-    if asked is not None and dims is not None:
-        if len(dims) > len(asked):
-            raise ShapeError(f"cannot broadcast {Shape(dims)} to {Shape(asked)}")
-        broadcast(dims, asked)
-    return asked
+    if asked is None or dims is None:
+        return asked
+    wide = (1,) * (len(asked) - len(dims)) + dims
+    if len(dims) > len(asked) or any(d > 1 and a not in (d, -1) for d, a in zip(wide, asked, strict=True)):
+        raise ShapeError(f"cannot broadcast {Shape(dims)} to {Shape(asked)}")
+    return tuple(d if d > 1 else a for d, a in zip(wide, asked, strict=True))
 
 
 @rule("BroadcastArgs")
@@ -382,13 +388,16 @@ def padded(call: Call, dims: Dims | None, operand: int) -> Dims | None:
     return tuple(total(d, *ends) for d, ends in zip(dims, pads, strict=True))
 
 
-@rule("Fill Empty")
+@rule("Fill")
 def fill(call: Call) -> Result:
-    """The asked shape."""
+    """The asked shape, in which a -1 is wrong."""
+    asked = call.vector(0) or []
+    if any(d is not None and d < 0 for d in asked):
+        raise ShapeError(f"cannot fill a tensor of shape {asked}")
     return call.operand(0)
 
 
-@rule("RandomUniform RandomUniformInt RandomStandardNormal TruncatedNormal ParameterizedTruncatedNormal")
+@rule("Empty RandomUniform RandomUniformInt RandomStandardNormal TruncatedNormal ParameterizedTruncatedNormal")
 @rule("StatelessRandomUniform StatelessRandomNormal StatelessTruncatedNormal StatelessRandomUniformInt")
 def random(call: Call) -> Result:
     """The asked shape."""
@@ -399,7 +408,9 @@ def random(call: Call) -> Result:
 def multinomial(call: Call) -> Result:
     """As many samples as asked for from each row."""
     number = call.scalar(1)
-    return (call.ranked(0, 2)[0], -1 if number is None else max(number, -1))
+    if number is not None and number < 0:
+        raise ShapeError(f"the number of samples must not be negative, it is {number}")
+    return (call.ranked(0, 2)[0], -1 if number is None else number)
 
 
 @rule("OneHot")
@@ -424,7 +435,8 @@ def where(call: Call) -> Result:
 @rule("Unique UniqueWithCounts")
 def unique(call: Call) -> Result:
     """The distinct elements, and where each element is among them."""
-    return [(-1,), call.ranked(0, 1), (-1,)]
+    call.ranked(0, 1)
+    return [(-1,), call.dims(0), (-1,)]
 
 
 @rule("DynamicStitch ParallelDynamicStitch")
@@ -453,20 +465,24 @@ def dynamic_stitch(call: Call) -> Result:
 def space_to_batch(call: Call) -> Result:
     """Blocks of the axes after the first move into the batch, or back."""
     count = call.ranked(1, 1)[0]
-    if call.ranked(2, 2)[0] >= 0 > count:
-        count = call.ranked(2, 2)[0]
-    dims = call.at_least(0, max(count, 0) + 1)
+    rows, two = call.ranked(2, 2)
+    if count < 0:
+        raise ShapeError("the number of blocked axes must be known")
+    merge_dim(rows, count, "paddings and blocks are given for different numbers of axes")
+    merge_dim(two, 2, "an axis has two ends, but the paddings have a different number of columns")
+    dims = call.at_least(0, count + 1)
     if dims is None:
         return None
     blocks, edges = call.known_vector(1), call.value(2)
-    if count < 0:
-        return (-1,) * len(dims)
     if blocks is None or len(blocks) != count:
         return (-1,) * (count + 1) + dims[count + 1 :]
     if min(blocks, default=1) < 1:
         raise ShapeError(f"the block shape {blocks} must be positive")
     known = edges is not None and edges.shape == (count, 2) and edges.dtype.kind in "iu"
-    ends = [sum(pair) for pair in edges.tolist()] if known and edges is not None else [None] * count
+    pairs = edges.tolist() if known and edges is not None else None
+    if pairs and min(map(min, pairs)) < 0:
+        raise ShapeError(f"the paddings or crops {pairs} must not be negative")
+    ends = [None] * count if pairs is None else [sum(pair) for pair in pairs]
     forward = call.op == "SpaceToBatchND"
     batch = product(dims[0], *blocks) if forward else _divided(dims[0], product(*blocks))
     axes = zip(dims[1:], blocks, ends, strict=False)

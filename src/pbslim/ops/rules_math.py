@@ -27,7 +27,7 @@ from pbslim.ops.inference import (
     "Relu Relu6 ReluN Rint Round Rsqrt Selu Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Square Tan Tanh ZerosLike",
     "Cast Identity PreventGradient StopGradient Snapshot RefIdentity Exit RefExit NextIteration RefNextIteration",
     "DebugIdentity DebugIdentityV2 DebugGradientIdentity Print EnsureFinite PlaceholderIdentity _MklCast",
-    "Dequantize FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars QuantizeAndDequantize QuantizeAndDequantizeV2",
+    "FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars QuantizeAndDequantize QuantizeAndDequantizeV2",
     "QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 HSVToRGB RGBToHSV AdjustContrastv2 AdjustHue AdjustSaturation",
     "StringToHashBucket StringToHashBucketFast StringToHashBucketStrong StringToNumber StringLower StringUpper",
     "StringStrip StringLength AsString EncodeBase64 DecodeBase64 RegexReplace StaticRegexReplace RegexFullMatch",
@@ -63,9 +63,11 @@ def equality(call: Call) -> Result:
     a, b = call.dims(0), call.dims(1)
     if call.attr("incompatible_shape_error", bool):
         return broadcast(a, b)
-    if a is None or b is None or len(a) != len(b):
-        return None
-    return tuple(x if x == y else -1 for x, y in zip(a, b, strict=True)) if a == b else None
+    try:
+        dims = broadcast(a, b)
+    except ShapeError:
+        return ()
+    return dims if a is not None and b is not None and -1 not in a + b else None
 
 
 @rule("ReluGrad Relu6Grad EluGrad SeluGrad SoftplusGrad SoftsignGrad LeakyReluGrad ApproximateEqual")
@@ -94,8 +96,8 @@ def select(call: Call) -> Result:
         return data
     if len(condition) != 1 or not data:
         return merge_dims(data, condition)
-    rows = merge_dim(data[0], condition[0], "the condition and the operands have different numbers of rows")
-    return (rows, *data[1:])
+    merge_dim(data[0], condition[0], "the condition and the operands have different numbers of rows")
+    return data
 
 
 @rule("SelectV2")
@@ -136,6 +138,8 @@ def top_k(call: Call) -> Result:
     """The last axis shrinks to k, in the values and in their indices."""
     dims = call.at_least(0, 1)
     k = call.attr("k", int) if call.op == "TopK" else call.scalar(1)
+    if k is not None and k < 0:
+        raise ShapeError(f"k must not be negative, it is {k}")
     if dims is None:
         return [None, None]
     k = -1 if k is None else k
@@ -214,6 +218,8 @@ def arange(call: Call) -> Result:
 def lin_space(call: Call) -> Result:
     """A vector of as many elements as asked for."""
     number = call.scalar(2)
+    if number is not None and number <= 0:
+        raise ShapeError(f"the number of elements must be positive, it is {number}")
     return (-1,) if number is None else (number,)
 
 

@@ -10,7 +10,6 @@ from pbslim.ops.inference import (
     ShapeError,
     UndecidableError,
     broadcast,
-    merge_all,
     merge_dim,
     merge_dims,
     product,
@@ -48,12 +47,12 @@ def window_steps(size: int, window: int, stride: int, padding: str, edges: tuple
     Raises:
         ShapeError: the window is longer than the axis.
     """
-    if size < 0 or window < 0:
+    if size < 0 or (window < 0 and padding != "SAME"):
         return -1
     if padding == "SAME":
         return -(-size // stride)
     size += sum(edges) if padding == "EXPLICIT" else 0
-    if size - window + stride < 0:
+    if size < window:
         raise ShapeError(f"a window of {window} is longer than the axis of {size} elements")
     return (size - window) // stride + 1
 
@@ -118,12 +117,14 @@ def convolution_transposed(call: Call) -> Result:
     """The asked sizes."""
     rank = 5 if call.op.startswith("Conv3D") else 4
     sizes = call.operand(0)
+    if call.op != "Conv2DBackpropInput":
+        return merge_dims(sizes, (-1,) * rank)
     if sizes is not None and len(sizes) not in (rank, rank - 2):
         raise ShapeError(f"{len(sizes)} sizes are asked for, expected {rank}")
-    if sizes is None or len(sizes) == rank:
-        return (-1,) * rank if sizes is None else sizes
-    layout = _layout(call, rank)
     kernel, gradient = call.ranked(1, rank), call.ranked(2, rank)
+    if sizes is None or len(sizes) == rank:
+        return merge_dims(sizes, (gradient[0], -1, -1, -1))
+    layout = _layout(call, rank)
     if layout.endswith("C"):
         return (gradient[0], *sizes, kernel[-2])
     return (gradient[0], kernel[-2], *sizes)
@@ -152,7 +153,7 @@ def _pooled(call: Call, image: Dims, layout: str, windows: Dims, strides: Dims) 
     for axis in range(1, len(image)):
         if axis != channel:
             result[axis] = window_steps(image[axis], windows[axis], strides[axis], padding, edges[axis])
-    result[channel] = image[channel] // windows[channel] if image[channel] >= 0 else -1
+    result[channel] = -1 if min(image[channel], windows[channel]) < 0 else image[channel] // windows[channel]
     return tuple(result)
 
 
@@ -161,8 +162,8 @@ def max_pool_v2(call: Call) -> Result:
     """As `pool`, with windows and strides as inputs."""
     image, windows, strides = call.ranked(0, 4), call.known_vector(1), call.known_vector(2)
     if windows is None or strides is None:
-        return (-1,) * 4
-    if len(windows) != 4 or len(strides) != 4 or min(windows + strides) < 1:
+        return None
+    if len(windows) != 4 or len(strides) != 4 or min(strides) < 1 or 0 in windows or min(windows) < -1:
         raise ShapeError("a window and its strides need 4 positive numbers each")
     return _pooled(call, image, _layout(call), tuple(windows), tuple(strides))
 
@@ -242,8 +243,8 @@ def fused_batch_norm_gradient(call: Call) -> Result:
     wide = call.op == "FusedBatchNormGradV3" and call.text("data_format") in ("NDHWC", "NCDHW")
     layout = _layout(call, 5 if wide else 4)
     axis = layout.index("C")
-    image = merge_all([call.ranked(0, len(layout)), call.ranked(1, len(layout))]) or ()
-    channels = image[axis]
+    image = call.ranked(0, len(layout))
+    channels = merge_dim(image[axis], call.ranked(1, len(layout))[axis], "channels of both images differ")
     for index in range(2, 5):
         channels = merge_dim(channels, call.ranked(index, 1)[0], f"{call.describe(index)} does not fit the channels")
     return [(*image[:axis], channels, *image[axis + 1 :]), (channels,), (channels,), (0,), (0,)]
@@ -277,7 +278,8 @@ def softmax(call: Call) -> Result:
 @rule("SoftmaxCrossEntropyWithLogits")
 def cross_entropy(call: Call) -> Result:
     """The loss of each row, and the gradient."""
-    dims = broadcast(call.dims(0), call.dims(1))
+    a, b = call.dims(0), call.dims(1)
+    dims = merge_dims(a, b) if a is None or b is None else broadcast(a, b)
     if dims is None:
         return [(-1,), (-1, -1)]
     if len(dims) != 2:
@@ -309,7 +311,7 @@ def _asked_size(call: Call, index: int) -> tuple[int, int]:
     size = call.known_vector(index)
     if size is None or len(size) != 2:
         return (-1, -1)
-    if min(size) < 0:
+    if min(size) < -1:
         raise ShapeError(f"cannot resize to {size}")
     return (size[0], size[1])
 
@@ -324,7 +326,8 @@ def resize(call: Call) -> Result:
 @rule("CropAndResize")
 def crop_and_resize(call: Call) -> Result:
     """One patch for each box."""
-    image, (boxes, _), (count,) = call.ranked(0, 4), call.ranked(1, 2), call.ranked(2, 1)
+    image, (boxes, four), (count,) = call.ranked(0, 4), call.ranked(1, 2), call.ranked(2, 1)
+    merge_dim(four, 4, "a box has 4 coordinates, but the boxes have a different number of columns")
     boxes = merge_dim(boxes, count, "there must be one image index for each box")
     return (boxes, *_asked_size(call, 3), image[3])
 
@@ -389,9 +392,9 @@ def fake_quant_per_channel(call: Call) -> Result:
     """The input; the last axis has as many elements as the ranges."""
     dims = call.at_least(0, 1)
     last = merge_dim(call.ranked(1, 1)[0], call.ranked(2, 1)[0], "min and max have different lengths")
-    if dims is None:
-        return None
-    return (*dims[:-1], merge_dim(dims[-1], last, f"the last axis of {Shape(dims)} and the ranges differ"))
+    if dims is not None:
+        merge_dim(dims[-1], last, f"the last axis of {Shape(dims)} and the ranges differ")
+    return dims
 
 
 @rule("QuantizeV2")
@@ -401,11 +404,33 @@ def quantize(call: Call) -> Result:
     if axis < -1:
         raise ShapeError(f"axis {axis} does not exist")
     if axis == -1:
+        call.scalars(1, 2)
         return [dims, (), ()]
     if dims is not None and axis >= len(dims):
         raise ShapeError(f"axis {axis} does not exist in {Shape(dims)}")
-    length = (-1,) if dims is None else (dims[axis],)
-    return [dims, length, length]
+    length = _range_length(call, dims, axis)
+    return [dims, (length,), (length,)]
+
+
+def _range_length(call: Call, dims: Dims | None, axis: int) -> int:
+    """How many ranges there are, one for each slice along an axis."""
+    length = -1 if dims is None else dims[axis]
+    for index in (1, 2):
+        length = merge_dim(length, call.ranked(index, 1)[0], f"{call.describe(index)} does not fit axis {axis}")
+    return length
+
+
+@rule("Dequantize")
+def dequantize(call: Call) -> Result:
+    """The input; its range is two scalars, or one number for each slice along an axis."""
+    dims, axis = call.dims(0), call.attr("axis", int)
+    if axis < -1 or (dims is not None and axis >= len(dims)):
+        raise ShapeError(f"axis {axis} does not exist in {Shape(dims)}")
+    if axis == -1:
+        call.scalars(1, 2)
+    else:
+        _range_length(call, dims, axis)
+    return dims
 
 
 _SCALARS: list[Dims | None] = [(), ()]

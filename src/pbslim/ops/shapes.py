@@ -9,7 +9,17 @@ from collections.abc import Sequence
 
 from pbslim.dtypes import Shape
 from pbslim.ops import rules_array, rules_flow, rules_math, rules_neural
-from pbslim.ops.inference import RULES, UNKNOWN, Call, ShapeError, UndecidableError, Value, merge_dims, normal
+from pbslim.ops.inference import (
+    RULES,
+    SCALAR_OPERANDS,
+    UNKNOWN,
+    Call,
+    ShapeError,
+    UndecidableError,
+    Value,
+    merge_dims,
+    normal,
+)
 from pbslim.ops.ports import Attrs, output_dtypes
 from pbslim.ops.values import infer_value
 
@@ -41,7 +51,9 @@ def infer(op: str, attrs: Attrs, inputs: Sequence[Shape], constants: Sequence[Va
     """
     rule = RULES.get(op)
     try:
-        result = rule(Call(op, attrs, inputs, constants)) if rule else None
+        call = Call(op, attrs, inputs, constants)
+        call.scalars(*SCALAR_OPERANDS.get(op, ()))
+        result = rule(call) if rule else None
     except UndecidableError:
         result = None
     shapes = result if isinstance(result, list) else [result]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pbslim.dtypes import Shape
+from pbslim import ops
 from pbslim.errors import UsageError
 from pbslim.ir import Graph, Node
 from pbslim.passes.parameters import nearest
 from pbslim.passes.registry import node_name
+from pbslim.transforms.static_shapes import StaticShapes
 
 _SINK_OPS = frozenset(
     [
@@ -43,6 +44,7 @@ _SINK_OPS = frozenset(
 )
 _SINK_PREFIXES = ("Assign", "Apply", "ResourceApply", "SparseApply", "Write")
 _TRAINING_SCOPES = ("gradients/", "save/", "report_uninitialized_variables/")
+VARIABLE_OPS = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable", "TemporaryVariable"})
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 
 
@@ -79,7 +81,9 @@ def find_endpoints(
         input_names = list(inputs)
     else:
         input_names = [node.name for node in graph if node.op in _PLACEHOLDERS and node in needed]
-    return [_endpoint(graph, name) for name in input_names], [_endpoint(graph, name) for name in output_names]
+    shapes = StaticShapes(graph)
+    endpoints = [[_endpoint(graph, name, shapes) for name in names] for names in (input_names, output_names)]
+    return endpoints[0], endpoints[1]
 
 
 def require(graph: Graph, tensor: str) -> Node:
@@ -94,6 +98,21 @@ def require(graph: Graph, tensor: str) -> Node:
         close = nearest(name, (other.name for other in graph))
         raise UsageError(f"the graph has no node '{name}'" + (f", did you mean '{close}'?" if close else ""))
     return node
+
+
+def require_frozen(graph: Graph, outputs: Sequence[Endpoint]) -> None:
+    """Make sure that no output needs a variable.
+
+    Raises:
+        UsageError: one does, and a GraphDef holds no values of variables.
+    """
+    needed = ancestors(graph[node_name(endpoint.name)] for endpoint in outputs)
+    variables = [node.name for node in graph if node in needed and node.op in VARIABLE_OPS]
+    if variables:
+        raise UsageError(
+            f"the graph is not frozen: {len(variables)} variables such as '{variables[0]}' have no values here; "
+            "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants)"
+        )
 
 
 def ancestors(nodes: Iterable[Node]) -> set[Node]:
@@ -134,15 +153,11 @@ def _is_leftover(node: Node) -> bool:
     )
 
 
-def _endpoint(graph: Graph, tensor: str) -> Endpoint:
-    from pbslim import ops
-
+def _endpoint(graph: Graph, tensor: str, shapes: StaticShapes) -> Endpoint:
     node = require(graph, tensor)
     if node.op.startswith("Placeholder"):
         dtype = node.dtype_attr("dtype")
         return Endpoint(tensor, str(dtype or "?"), str(node.shape_attr("shape")))
     port = int(tensor.partition(":")[2] or 0) if tensor.partition(":")[2].isdigit() else 0
     dtypes = ops.output_dtypes(node.op, node.attrs) or ()
-    shapes = node.attrs.get("_output_shapes")
-    shape = shapes[port] if isinstance(shapes, tuple) and port < len(shapes) else Shape()
-    return Endpoint(tensor, str(dtypes[port]) if port < len(dtypes) else "?", str(shape))
+    return Endpoint(tensor, str(dtypes[port]) if port < len(dtypes) else "?", str(shapes.of(node.output(port))))

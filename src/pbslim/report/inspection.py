@@ -8,11 +8,10 @@ from pathlib import Path
 
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor
-from pbslim.report.endpoints import Endpoint, ancestors, find_endpoints
+from pbslim.report.endpoints import VARIABLE_OPS, Endpoint, ancestors, find_endpoints
 from pbslim.wire import load
 
 _BIGGEST = 10
-_VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable", "TemporaryVariable"})
 _CONTROL_FLOW = frozenset(
     {"Switch", "Merge", "Enter", "Exit", "NextIteration", "If", "StatelessIf", "While", "StatelessWhile", "Case"}
 )
@@ -84,7 +83,7 @@ def inspect_file(path: Path) -> Inspection:
         biggest=[Constant(n.name, str(t.dtype), str(list(t.shape)), t.stored_nbytes) for n, t in biggest],
         functions=list(graph.library.functions),
         control_flow=sum(node.op in _CONTROL_FLOW for node in graph),
-        variables=[node.name for node in graph if node.op in _VARIABLES],
+        variables=[node.name for node in graph if node.op in VARIABLE_OPS],
         leftovers=_leftovers(graph, outputs),
     )
     found.advice = _advice(found, graph, outputs)

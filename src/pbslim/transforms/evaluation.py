@@ -19,6 +19,7 @@ from pbslim.kernels import KernelError, evaluate
 from pbslim.transforms.static_shapes import SHAPE_OPS, StaticShapes
 
 _HELD_BYTES = 1 << 18
+_MAX_ELEMENTS = 1 << 28
 _ALIASES = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault"})
 _UNIFORM = frozenset({"Fill", "ZerosLike", "OnesLike"})
 _VIEWS = frozenset({"Reshape", "Squeeze", "ExpandDims"})
@@ -72,6 +73,8 @@ class Evaluator:
             inputs = [self._port(value) for value in node.inputs]
             if node.op in _ALIASES:
                 return inputs[:1]
+            if any(tensor.size > _MAX_ELEMENTS for tensor in inputs):
+                raise CannotFold(node, f"an operand has more than {_MAX_ELEMENTS} elements")
             return self._run(node, inputs)
         except (KernelError, DecodeError, GraphError) as error:
             raise CannotFold(node, str(error)) from None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from pbslim.ir import AttrValue, Encoded, Node, OpaqueTensor, StringTensor, Tensor
+import numpy as np
+
+from pbslim.ir import AttrValue, Encoded, Node, OpaqueTensor, SplatTensor, StringTensor, Tensor
 
 _Key = tuple[tuple[str, object], ...]
 
@@ -43,6 +45,8 @@ def _of_tensor(tensor: Tensor) -> object:
         return head, tensor.encoded
     if isinstance(tensor, StringTensor):
         return head, tensor.values
+    if isinstance(tensor, SplatTensor):
+        return head, np.asarray(tensor.value).tobytes()
     digest = hashlib.blake2b(digest_size=16)
     for piece in tensor.chunks():
         digest.update(piece.tobytes())

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from pbslim.dtypes import FLOAT
-from pbslim.ir import ElementwiseTensor, Graph, Node, Tensor
+from pbslim.ir import ElementwiseTensor, Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.weights import const_value, set_const
 
+_MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"), name="conv")
 _PATTERN = op("Mul", _CONV, const("scale"), name="mul")
 # The dimensions of the weights that make up the output channels.
@@ -54,6 +55,8 @@ def _factors(conv: Node, weights: Tensor, scale: Tensor, graph: Graph, mul: Node
     columns = channels(conv, weights)
     if conv.op == "MatMul" and conv.attrs.get("transpose_b"):
         raise Skip("its weights are transposed")
+    if isinstance(weights, SplatTensor) and weights.size > _MAX_EXPANDED:
+        raise Skip(f"its weights are one value {weights.size} times")
     if scale.shape != (columns,):
         raise Skip(f"the scale has shape {list(scale.shape)}, expected [{columns}]")
     if conv.attrs.get("data_format") == b"NCHW":

@@ -60,7 +60,7 @@ def fold_constants(
     fetched = [_endpoint(graph, name, "output") for name in context.outputs]
     _check_endpoints(fed, fetched)
     order = file_order(graph)
-    shapes = StaticShapes(graph, order, {value.node for value in fed})
+    shapes = StaticShapes(graph)
     if clear_output_shapes:
         for node in graph:
             node.remove_attr("_output_shapes")

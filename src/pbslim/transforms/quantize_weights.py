@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pbslim.dtypes import FLOAT, QUINT8
-from pbslim.ir import ArrayTensor, ElementwiseTensor, Graph, Node
+from pbslim.ir import ArrayTensor, Graph, Node
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.affine import quantizer, weights_range
 from pbslim.transforms.weights import anchors, const_value, float_weights
@@ -28,7 +28,7 @@ def quantize_weights(graph: Graph, context: Context, *, minimum_size: int = 1024
     for node, low, high in float_weights(graph, context, minimum_size):
         low, high = weights_range(low, high)
         controls = anchors(graph, node)
-        codes = ElementwiseTensor(const_value(node), quantizer(low, high), QUINT8)
+        codes = const_value(node).mapped(quantizer(low, high), QUINT8)
         parts = []
         for suffix, tensor in (
             ("const", codes),

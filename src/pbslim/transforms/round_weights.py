@@ -7,7 +7,7 @@ After::   w = Const [0.120, 0.120, -0.484, …]    num_steps levels a tensor
 from __future__ import annotations
 
 from pbslim.errors import TransformError
-from pbslim.ir import ElementwiseTensor, Graph
+from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.rounding import rounder
 from pbslim.transforms.weights import anchors, const_value, float_weights, set_const
@@ -27,5 +27,5 @@ def round_weights(graph: Graph, context: Context, *, num_steps: int = 256) -> No
     if num_steps < 1:
         raise TransformError(f"num_steps must be at least 1, not {num_steps}")
     for node, low, high in float_weights(graph, context, _MIN_ELEMENTS):
-        rounded = ElementwiseTensor(const_value(node), rounder(low, high, num_steps))
+        rounded = const_value(node).mapped(rounder(low, high, num_steps))
         set_const(node, rounded, anchors(graph, node))

@@ -9,6 +9,7 @@ import numpy as np
 from pbslim.dtypes import INT32, Shape
 from pbslim.errors import DecodeError, GraphError, TransformError
 from pbslim.ir import Graph, Node, Value
+from pbslim.ir.order import file_order
 from pbslim.ir.tensors import Array
 from pbslim.ops import shapes as rules
 
@@ -22,13 +23,18 @@ _OLD_PRODUCER = 24  # before this version a Placeholder with an empty shape mean
 class StaticShapes:
     """The shapes of all values of a graph.
 
-    Args:
-        order: the nodes, each after those it reads.
-        fed: nodes whose value comes from outside.
+    Nothing is computed before the first question.
     """
 
-    def __init__(self, graph: Graph, order: list[Node], fed: set[Node]) -> None:
-        self._graph, self._order, self._fed = graph, order, fed
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    @cached_property
+    def _order(self) -> list[Node]:
+        try:
+            return file_order(self._graph)
+        except GraphError:
+            return []  # nothing is known in a graph with a cycle
 
     @cached_property
     def _all(self) -> dict[Value, Shape]:
@@ -53,10 +59,8 @@ class StaticShapes:
                 shape = node.shape_attr("shape")
                 return (Shape() if shape.rank == 0 and 0 < self._graph.producer < _OLD_PRODUCER else shape,)
             return rules.infer(node.op, node.attrs, inputs, operands)
-        except rules.ShapeError as error:
-            raise TransformError(f"'{node.name}' ({node.op}): {error}") from None
-        except (DecodeError, GraphError):
-            return (Shape(),)
+        except (rules.ShapeError, DecodeError, GraphError):
+            return (Shape(),)  # a node that can never run is no reason to leave the others alone
 
     def _small_value(self, node: Node, inputs: list[Shape], operands: list[Array | None]) -> Array | None:
         try:

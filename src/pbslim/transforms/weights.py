@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from pbslim.dtypes import FLOAT
 from pbslim.errors import DecodeError, TransformError
-from pbslim.ir import Graph, Node, Tensor
+from pbslim.ir import Graph, Node, SplatTensor, Tensor
+from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context
 from pbslim.quant.ranges import value_range
 
@@ -30,11 +31,16 @@ def float_weights(graph: Graph, context: Context, minimum_size: int) -> Iterator
         if tensor.dtype is not FLOAT or not tensor.size >= minimum_size > -1:
             continue
         with np.errstate(invalid="ignore"):
-            low, high = value_range(tensor.chunks())
+            low, high = value_range(_pieces(tensor))
         if not (np.isfinite(low) and np.isfinite(high)):
             context.skip(node.name, "it holds NaN or infinity")
             continue
         yield node, low, high
+
+
+def _pieces(tensor: Tensor) -> Iterable[Array]:
+    # One value for a whole shape is looked at once: the shape may be absurdly large.
+    return [np.full(1, tensor.value, np.float32)] if isinstance(tensor, SplatTensor) else tensor.chunks()
 
 
 def const_value(node: Node) -> Tensor:
