@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pbslim.dtypes import STRING, DType
+from pbslim.dtypes import STRING, DType, Shape
 from pbslim.errors import UsageError
 from pbslim.kernels.checks import MAX_ELEMENTS, Array, KernelError, require
 
@@ -79,6 +79,11 @@ class Attributes:
             return np.dtype(object)
         require(dtype.scalar is not None, f"values of type {dtype} cannot be computed")
         return dtype.numpy
+
+    def shape(self, name: str) -> Shape:
+        """A ``shape`` attribute."""
+        shape: Shape = self._get(name, None, Shape)
+        return shape
 
     def integers(self, name: str, default: Sequence[int] | None = None) -> list[int]:
         """A ``list(int)`` attribute."""
@@ -196,7 +201,7 @@ def _as_list(results: Any) -> Sequence[Any]:
 
 
 def _as_array(result: Any) -> Array:
-    """numpy turns 0-d results into scalars, and those of object arrays into their element."""
+    """Numpy turns 0-d results into scalars, and those of object arrays into their element."""
     return np.asarray(result, dtype=object) if isinstance(result, bytes) else np.asarray(result)
 
 

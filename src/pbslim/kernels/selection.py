@@ -39,7 +39,7 @@ def _top(attrs: Attributes, x: Array, k: int, index_dtype: Any) -> list[Array]:
     require(x.ndim >= 1, "it needs at least 1 dimension")
     require(0 <= k <= x.shape[-1], f"k is {k}, the last dimension has {x.shape[-1]} elements")
     require(attrs.flag("sorted", True) or k <= 1, "the order of an unsorted result is not defined")
-    require(not (x != x).any(), "the order of NaN is not defined")  # noqa: PLR0124
+    require(not (x != x).any(), "the order of NaN is not defined")
     # stable and descending, the lower index first among equals: sort the mirrored row and mirror it back
     order = x.shape[-1] - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
     indices = order[..., :k]
@@ -60,7 +60,7 @@ def _distinct(attrs: Attributes, x: Array) -> tuple[Array, Array, Array]:
     """Distinct elements in order of first occurrence, where each element went, and how often each occurs."""
     require(x.ndim == 1, "it needs a vector")
     index = attrs.array_dtype("out_idx", INT32)
-    require(not (x != x).any(), "NaN equals nothing")  # noqa: PLR0124
+    require(not (x != x).any(), "NaN equals nothing")
     values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True)
     order = np.argsort(first)
     rank = np.empty_like(order)

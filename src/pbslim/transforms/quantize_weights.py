@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pbslim.dtypes import FLOAT, QUINT8
-from pbslim.ir import ArrayTensor, Graph, Node
+from pbslim.ir import ArrayTensor, AttrValue, Graph, Node
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.affine import quantizer, weights_range
 from pbslim.transforms.weights import anchors, const_value, float_weights
@@ -36,7 +36,7 @@ def quantize_weights(graph: Graph, context: Context, *, minimum_size: int = 1024
             ("max", ArrayTensor(np.array(high, np.float32), FLOAT)),
         ):
             name = graph.unique_name(f"{node.name}_quantized_{suffix}")
-            attrs = {"dtype": tensor.dtype, "value": tensor}
+            attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
             parts.append(graph.add(name, "Const", attrs=attrs, controls=controls))
         node.become("Dequantize", [part.output() for part in parts], {"T": QUINT8, "mode": b"MIN_FIRST"})
         places[node] = parts

@@ -1,0 +1,50 @@
+"""Batch normalization with given statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pbslim.kernels.checks import Array, require, widened
+from pbslim.kernels.registry import Attributes, kernel
+
+_DEFAULT_EPSILON = 1e-4
+_RANKS = {"NHWC": 4, "NCHW": 4, "NDHWC": 5, "NCDHW": 5}
+
+
+def _inference(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> list[Array]:
+    """The result, then the statistics as they came, once as outputs and once more as they serve the gradient."""
+    require(not attrs.flag("is_training", True), "in training it makes statistics of its own")
+    data_format = attrs.text("data_format", "NHWC")
+    require(data_format in _RANKS, f"data_format '{data_format}' is not known")
+    require(x.ndim == _RANKS[data_format], f"{x.ndim} dimensions do not fit data_format {data_format}")
+    axis = data_format.index("C")
+    for vector in (scale, offset, mean, variance):
+        require(vector.shape == (x.shape[axis],), f"statistics must be vectors of {x.shape[axis]} elements")
+    channels = [-1 if i == axis else 1 for i in range(x.ndim)]
+    factor = scale / np.sqrt(variance + attrs.number("epsilon", _DEFAULT_EPSILON))
+    y = (widened(x) - mean.reshape(channels)) * factor.reshape(channels) + offset.reshape(channels)
+    if not x.size:
+        mean = variance = np.full_like(mean, np.nan)
+    return [y.astype(x.dtype), mean, variance, mean, variance]
+
+
+kernel("FusedBatchNorm", takes="T:float T:float T:float T:float T:float")(_inference)
+kernel("FusedBatchNormV2", takes="half|bfloat16|float float float float float")(_inference)
+
+
+@kernel("FusedBatchNormV3", takes="half|bfloat16|float float float float float")
+def _inference_v3(attrs: Attributes, *operands: Array) -> list[Array]:
+    return [*_inference(attrs, *operands), np.zeros((), np.float32)]
+
+
+@kernel("BatchNormWithGlobalNormalization", takes="T:float T:float T:float T:float T:float")
+def _global(attrs: Attributes, x: Array, mean: Array, variance: Array, beta: Array, gamma: Array) -> Any:
+    require(x.ndim == 4, "it needs 4 dimensions")
+    for vector in (mean, variance, beta, gamma):
+        require(vector.shape == x.shape[-1:], f"statistics must be vectors of {x.shape[-1]} elements")
+    factor = 1 / np.sqrt(variance + attrs.number("variance_epsilon"))
+    if attrs.flag("scale_after_normalization", None):
+        factor = factor * gamma
+    return (x - mean) * factor + beta

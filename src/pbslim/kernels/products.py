@@ -1,0 +1,93 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from pbslim.kernels.checks import Array, broadcast_shape, checked_shape, require, same_dtype, widened
+from pbslim.kernels.registry import Attributes, kernel
+
+
+def _product(x: Array, y: Array) -> Array:
+    """Half and bfloat16 are accumulated in float32."""
+    require(x.shape[-1] == y.shape[-2], f"matrices of shapes {list(x.shape)} and {list(y.shape)} have no product")
+    batch = broadcast_shape(x.shape[:-2], y.shape[:-2])
+    checked_shape([*batch, x.shape[-2], y.shape[-1]])
+    return np.matmul(widened(x), widened(y)).astype(x.dtype, copy=False)
+
+
+@kernel("MatMul", takes="T:number T:number")
+def _mat_mul(attrs: Attributes, a: Array, b: Array) -> Array:
+    require(a.ndim == b.ndim == 2, "it needs two matrices")
+    return _product(a.T if attrs.flag("transpose_a") else a, b.T if attrs.flag("transpose_b") else b)
+
+
+def _adjoint(x: Array) -> Array:
+    return np.asarray(x.swapaxes(-1, -2).conj())
+
+
+def _batch_mat_mul(attrs: Attributes, x: Array, y: Array) -> Array:
+    require(x.ndim >= 2 and y.ndim >= 2, "operands must have at least 2 dimensions")
+    return _product(_adjoint(x) if attrs.flag("adj_x") else x, _adjoint(y) if attrs.flag("adj_y") else y)
+
+
+@kernel("BatchMatMul", takes="T:number T:number")
+def _batch_mat_mul_v1(attrs: Attributes, x: Array, y: Array) -> Array:
+    require(x.shape[:-2] == y.shape[:-2], "operands differ in their batch dimensions")
+    return _batch_mat_mul(attrs, x, y)
+
+
+kernel("BatchMatMulV2", takes="T:number T:number")(_batch_mat_mul)
+
+
+@kernel("BatchMatMulV3", takes="number number")
+def _batch_mat_mul_v3(attrs: Attributes, x: Array, y: Array) -> Array:
+    same_dtype([x, y])
+    require(attrs.array_dtype("Tout") == x.dtype, f"products of {x.dtype} come as {x.dtype} only")
+    return _batch_mat_mul(attrs, x, y)
+
+
+@kernel("Einsum", takes="T:number*")
+def _einsum(attrs: Attributes, *operands: Array) -> Any:
+    """One or two operands, no dimension twice in one of them and no ellipsis."""
+    equation = attrs.text("equation").replace(" ", "")
+    match = re.fullmatch(r"([A-Za-z]*(?:,[A-Za-z]*)?)->([A-Za-z]*)", equation)
+    require(match is not None, f"the equation '{equation}' is not a simple one")
+    assert match is not None  # noqa: S101  # for the type checker
+    terms, result = match[1].split(","), match[2]
+    require(len(terms) == len(operands), "operands and terms of the equation differ in number")
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms, operands, strict=True):
+        require(len(set(term)) == len(term) == x.ndim, f"term '{term}' does not fit the shape {list(x.shape)}")
+        for label, size in zip(term, x.shape, strict=True):
+            require(sizes.setdefault(label, size) == size, f"dimension '{label}' has two sizes")
+    require(len(set(result)) == len(result) and set(result) <= sizes.keys(), f"'{result}' is not a result")
+    checked_shape(sizes[label] for label in result)
+    wide = [widened(x) for x in operands]
+    return np.asarray(np.einsum(equation, *wide, optimize=len(wide) > 1)).astype(operands[0].dtype, copy=False)
+
+
+def _channels_last(attrs: Attributes) -> bool:
+    data_format = attrs.text("data_format", "NHWC")
+    require(data_format in ("NHWC", "NCHW"), f"data_format '{data_format}' is not known")
+    return data_format == "NHWC"
+
+
+def _biased(x: Array, bias: Array, axis: int) -> Any:
+    require(bias.ndim == 1, "bias must be a vector")
+    require(x.ndim >= 2, "it needs at least 2 dimensions")
+    require(x.shape[axis] == bias.size, f"{bias.size} biases for {x.shape[axis]} channels")
+    return x + bias.reshape(-1, *[1] * (x.ndim - 1 - axis % x.ndim))
+
+
+@kernel("BiasAdd", takes="T:number T:number")
+def _bias_add(attrs: Attributes, x: Array, bias: Array) -> Any:
+    return _biased(x, bias, -1 if _channels_last(attrs) else 1)
+
+
+@kernel("BiasAddV1", takes="T:number T:number")
+def _bias_add_v1(_attrs: Attributes, x: Array, bias: Array) -> Any:
+    return _biased(x, bias, -1)
