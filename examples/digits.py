@@ -22,8 +22,8 @@ HERE = Path(__file__).parent
 def accuracy(model: Path) -> float:
     """The share of evaluation images of which the model names the digit."""
     with np.load(HERE / "digits_eval.npz") as file:
-        images, labels = file["x"], file["labels"]
-    (predicted,) = tensorflow.run(model, {"input": images.astype(np.float32) / 16}, ["class"])
+        images, labels = file["input"], file["labels"]
+    (predicted,) = tensorflow.run(model, {"input": images}, ["class"])
     return float(np.mean(predicted == labels))
 
 

@@ -203,16 +203,22 @@ def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:
         return [tensor.encoded]
     head = tag(_DTYPE, VARINT) + varint(tensor.dtype.number) + length_delimited(_SHAPE, encode_shape(tensor.shape))
     if isinstance(tensor, StringTensor):
-        return [head + b"".join(length_delimited(_STRING, value) for value in tensor.values)]
+        return [head + _strings(tensor)]
     if tensor.size == 0:
         return [head]
     if isinstance(tensor, SplatTensor) and tensor.dtype.name in _LISTS:
         return [head + _one_value(tensor)]
-    if tensor.dtype is dtypes.STRING:
-        values = tensor.numpy().reshape(-1)
-        return [head + b"".join(length_delimited(_STRING, value) for value in values)]
+    if tensor.dtype is dtypes.STRING:  # a view of one, for instance
+        return [head + _strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
     content = Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
     return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), content]
+
+
+def _strings(tensor: StringTensor) -> bytes:
+    values = tensor.values
+    if len(values) == tensor.size > 1:  # as TensorFlow writes them: all lengths, then all bytes
+        return length_delimited(_CONTENT, b"".join(varint(len(value)) for value in values) + b"".join(values))
+    return b"".join(length_delimited(_STRING, value) for value in values)
 
 
 def _one_value(tensor: SplatTensor) -> bytes:
