@@ -13,6 +13,7 @@ import pytest
 from pbslim import ops
 from pbslim.dtypes import FLOAT, DType, Shape
 from pbslim.ops import shapes
+from pbslim.ops.inference import RULES
 
 tf = pytest.importorskip("tensorflow")
 
@@ -38,6 +39,11 @@ def i(*values: Any) -> np.ndarray:
 def n(value: int) -> np.ndarray:
     """An int32 scalar."""
     return np.array(value, np.int32)
+
+
+def f(value: float) -> np.ndarray:
+    """A float32 scalar."""
+    return np.array(value, np.float32)
 
 
 def case(op: str, *operands: Operand, **attrs: object) -> Case:
@@ -205,16 +211,16 @@ CASES = [
     case("Tile", s(2, 0), i(0, 4)),
     case("BroadcastTo", s(3, 1), i(2, 3, 4)),
     case("Pad", s(2, 3), i([[1, 2], [0, 3]])),
-    case("PadV2", s(2, 3), i([[1, 2], [0, 3]]), np.float32(0)[...]),
+    case("PadV2", s(2, 3), i([[1, 2], [0, 3]]), f(0)),
     case("MirrorPad", s(2, 3), i([[1, 1], [0, 2]]), mode="REFLECT"),
-    case("Fill", i(2, 3), np.float32(0)[...]),
-    case("Fill", i(), np.float32(0)[...]),
+    case("Fill", i(2, 3), f(0)),
+    case("Fill", i(), f(0)),
     case("Range", n(0), n(10), n(3)),
     case("Range", n(10), n(0), n(-3)),
     case("Range", n(3), n(3), n(1)),
-    case("Range", *(np.float32(x)[...] for x in (0, 1, 0.1)), Tidx=FLOAT),
-    case("OneHot", s(2, 3), n(4), np.float32(1)[...], np.float32(0)[...]),
-    case("OneHot", s(2, 3), n(4), np.float32(1)[...], np.float32(0)[...], axis=1),
+    case("Range", *(f(x) for x in (0, 1, 0.1)), Tidx=FLOAT),
+    case("OneHot", s(2, 3), n(4), f(1), f(0)),
+    case("OneHot", s(2, 3), n(4), f(1), f(0), axis=1),
     *(case(op, s(2, 3, 4), i(1, -1)) for op in ("Sum", "Mean", "Max", "Prod")),
     case("Sum", s(2, 3, 4), i(0, 2), keep_dims=True),
     case("Min", s(2, 3, 4), n(1)),
@@ -282,14 +288,25 @@ CASES = [
     case("BroadcastGradientArgs", i(2, 3), i(3)),
     case("BroadcastArgs", i(2, 3), i(3)),
     case("DynamicStitch", i(0, 2), i(1, 3), s(2, 5), s(2, 5), N=2),
-    case("LinSpace", np.float32(0)[...], np.float32(1)[...], n(5)),
+    case("LinSpace", f(0), f(1), n(5)),
     case("Bincount", i(1, 2, 3), n(5), s(0)),
     case("MatrixBandPart", s(2, 3, 4), n(1), n(1), Tindex=DType.parse("int32")),
     case("TensorArrayV3", n(3), dtype=FLOAT),
     case("StringSplit", s(3), s()),
     case("StringToHashBucketFast", s(2, 3), num_buckets=5),
     case("SparseReshape", np.zeros((5, 2), np.int64), np.array([2, 3], np.int64), np.array([3, 2], np.int64)),
-    case("L2Loss", s(2, 3)),
+    case("EnsureShape", s(2, 3), shape=Shape((-1, 3))),
+    case("Enter", s(2, 3), frame_name="loop"),
+    case("Enter", s(2, 3), frame_name="loop", is_constant=True),
+    case("AccumulateNV2", s(2, 3), s(2, 3), N=2, shape=Shape((2, 3))),
+    case("InTopK", s(2, 3), s(2), k=1, T=DType.parse("int32")),
+    case("VarHandleOp", dtype=FLOAT, shape=Shape((2, 3))),
+    case("QuantizedAvgPool", s(2, 9, 9, 4), s(), s(), **POOL, padding="SAME"),
+    case("MaxPool", s(2, 9, 9, 7), ksize=(1, 1, 1, 3), strides=(1, 1, 1, 2), padding="VALID"),
+    case("AvgPool", s(2, 9, 9, 7), ksize=(1, 1, 1, 3), strides=(1, 1, 1, 2), padding="VALID"),
+    case("_FusedMatMul", s(2, 3), s(3, 4), s(4), num_args=1, fused_ops=(b"BiasAdd",)),
+    case("StringToHashBucketStrong", s(2, 3), num_buckets=5, key=(1, 2)),
+    case("ReverseSequence", s(2, 3), s(2), seq_dim=1, Tlen=DType.parse("int32")),
     case("FusedPadConv2D", s(2, 9, 9, 4), i([[0, 0], [1, 1], [2, 2], [0, 0]]), s(3, 3, 4, 8), **VALID, mode="REFLECT"),
     case(
         "FusedResizeAndPadConv2D",
@@ -312,11 +329,33 @@ CASES = [
     case("QuantizeDownAndShrinkRange", s(2, 3), s(), s()),
 ]
 
-OLD = {"BatchNormWithGlobalNormalization": 8, "TopK": 6}
+OLD = {"QuantizeAndDequantize": 21, "BatchNormWithGlobalNormalization": 8, "TopK": 6}
 """The last GraphDef version of ops that TensorFlow has given up."""
 
-LESS_PRECISE: dict[str, str] = {}
-"""Ops about which TensorFlow knows more, with the reason."""
+UNKNOWN_AXIS = "TensorFlow takes an unknown axis for the last one"
+LESS_PRECISE = {
+    "Equal": "two unknown dimensions may differ, which makes the result a scalar where that is allowed",
+    "NotEqual": "two unknown dimensions may differ, which makes the result a scalar where that is allowed",
+    "GatherV2": "TensorFlow takes a negative batch_dims as it is when the axis is unknown: a wrong rank",
+    "SplitV": UNKNOWN_AXIS,
+    "SoftmaxCrossEntropyWithLogits": "TensorFlow takes an unknown dimension beside a 1 for a 1",
+}
+MORE_PRECISE = {
+    "Conv2DBackpropInput": "the batch that is asked for counts, as in TensorFlow 1.15",
+    "Transpose": "one axis permuted is a vector, whatever is known about the input",
+    "QuantizeV2": "there is one range for each slice along the axis",
+}
+LENIENT = {
+    "SplitV": UNKNOWN_AXIS,
+    "FusedPadConv2D": "TensorFlow refuses unknown paddings",
+    "FusedResizeAndPadConv2D": "TensorFlow refuses unknown paddings",
+}
+STRICT = {
+    "BatchNormWithGlobalNormalization": "TensorFlow infers from scalars where the kernel wants vectors",
+    "FusedResizeAndPadConv2D": "a negative size cannot be",
+    "QuantizeV2": "minima and maxima are as many as slices along the axis",
+    "MaxPoolV2": "windows over batch and channels must be positive too",
+}
 
 
 def completed(case: Case) -> dict[str, object]:
@@ -427,9 +466,11 @@ def ours(case: Case) -> list[Shape] | None:
     inputs = [Shape(o.shape) if isinstance(o, np.ndarray) else o for o in case.operands]
     values = [o if isinstance(o, np.ndarray) else None for o in case.operands]
     try:
-        return list(shapes.infer(case.op, completed(case), inputs, values))
+        found = shapes.infer(case.op, completed(case), inputs, values)
     except shapes.ShapeError:
         return None
+    ports = ops.output_dtypes(case.op, completed(case))
+    return list(found[: len(ports or ())])
 
 
 def covers(general: Shape, special: Shape) -> bool:
@@ -441,14 +482,45 @@ def covers(general: Shape, special: Shape) -> bool:
     return all(g in (-1, x) for g, x in zip(general.dims, special.dims, strict=True))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.op)
-def test_infers_what_tensorflow_infers(case: Case) -> None:
-    rng = random.Random(f"{case.op} {CASES.index(case)}")  # noqa: S311  # no secret
+@pytest.mark.parametrize("index", range(len(CASES)), ids=lambda i: f"{CASES[i].op}-{i}")
+def test_infers_what_tensorflow_infers(index: int) -> None:
+    case = CASES[index]
+    rng = random.Random(index)  # noqa: S311  # no secret
     reference = of_tensorflow(case)
     assert reference is not None, "the case itself must be right"
     for variant in variants(case, rng):
         expected, found = of_tensorflow(variant), ours(variant)
-        if variant.op in LESS_PRECISE:
-            assert expected is None or (found is not None and all(map(covers, found, expected))), variant
+        agrees = found == expected
+        if found is None or expected is None:
+            agrees |= variant.op in (LENIENT if expected is None else STRICT)
         else:
-            assert found == expected, variant
+            agrees |= variant.op in LESS_PRECISE and all(map(covers, found, expected))
+            agrees |= variant.op in MORE_PRECISE and all(map(covers, expected, found))
+        assert agrees, (variant, expected, found)
+
+
+def _has_fixed_inputs(op: str) -> bool:
+    definition = ops.find(op)
+    return definition is not None and not any(a.number_attr or a.type_list_attr for a in definition.inputs)
+
+
+COVERED = {case.op for case in CASES}
+OTHERS = sorted(op for op in RULES if op not in COVERED and _has_fixed_inputs(op))
+
+
+@pytest.mark.parametrize("op", OTHERS)
+def test_other_ops_agree_wherever_tensorflow_accepts_the_call(op: str) -> None:
+    rng = random.Random(op)  # noqa: S311  # no secret
+    definition = ops.find(op)
+    assert definition is not None
+    accepted = 0
+    for _ in range(60):
+        first = Shape(tuple(rng.choice([2, 3, 4, -1]) for _ in range(rng.randrange(5))))
+        rest = [rng.choice([first, Shape(()), Shape((-1,)), Shape()]) for _ in definition.inputs[1:]]
+        call = case(op, *[first, *rest][: len(definition.inputs)])
+        expected = of_tensorflow(call)
+        if expected is not None:
+            accepted += 1
+            assert ours(call) == expected, call
+    if not accepted:
+        pytest.skip("TensorFlow wants more than shapes to accept this one")

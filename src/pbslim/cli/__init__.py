@@ -25,8 +25,11 @@ def transform_graph(argv: Sequence[str] | None = None) -> None:
 
 def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> None:
     """Run a program and turn what goes wrong into one line on stderr and an exit code: 1 check failed, 2 bad input."""
+    import gc
+
     import click
 
+    gc.disable()  # a short run that builds one large structure and drops nothing
     from pbslim.cli.arguments import plain
     from pbslim.errors import PbslimError, TransformSyntaxError
 

@@ -6,25 +6,30 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from pbslim.passes.pipeline import StepResult
+
+if TYPE_CHECKING:  # rich takes a while to load, and a pipe needs none of it
+    from rich.console import Console
+    from rich.table import Table
 
 _WIDE = 200
 
 
 def stdout() -> Console:
     """The console for results; a pipe gets wide lines without colours."""
+    from rich.console import Console
+
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> Table:
     """A plain table; the columns numbered in `right` hold figures."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     found = Table(box=box.SIMPLE, pad_edge=False)
     for i, column in enumerate(columns):
         found.add_column(column, justify="right" if i in right else "left")
@@ -54,11 +59,12 @@ def print_json(content: Any) -> None:
 @contextmanager
 def progress(text: str) -> Iterator[Callable[[str], None]]:
     """Show what is being done, on a terminal only; the function changes the text."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda _: None
         return
-    with console.status(text) as status:
+    from rich.console import Console
+
+    with Console(stderr=True).status(text) as status:
         yield status.update
 
 

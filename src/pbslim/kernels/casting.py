@@ -22,7 +22,7 @@ _TRUNCATED_BITS = {  # low bits of the source that go before the values are roun
 @kernel("Cast", takes="any")
 def _cast(attrs: Attributes, x: Array) -> Any:
     target = attrs.array_dtype("DstT")
-    require((x.dtype == object) == (target == object), "strings are not numbers")
+    require((x.dtype.kind == "O") == (target.kind == "O"), "strings are not numbers")
     if x.dtype == target:
         return x
     if attrs.flag("Truncate"):

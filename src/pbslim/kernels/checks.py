@@ -71,6 +71,11 @@ def axis_of(axis: int, rank: int, what: str = "axis") -> int:
     return axis % rank
 
 
+def named_axis(axis: Array, x: Array) -> int:
+    """The axis of `x` that a scalar operand names."""
+    return axis_of(scalar(axis, "axis"), x.ndim)
+
+
 def check_indices(indices: Array, size: int, what: str = "index") -> None:
     """Raise KernelError unless all `indices` are in [0, size)."""
     if indices.size:
@@ -93,6 +98,11 @@ def widened(array: Array) -> Array:
 def widened_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that `widened` gives for arrays of `dtype`."""
     return np.dtype(np.float32) if dtype.type in _NARROW else dtype
+
+
+def has_nan(array: Array) -> bool:
+    """Whether an element is NaN; arrays of any dtype."""
+    return bool((array != array).any())
 
 
 def finite(array: Array) -> bool:

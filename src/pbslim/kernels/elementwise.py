@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, widened
+from pbslim.kernels.checks import Array, broadcast_shape, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -113,8 +113,6 @@ def _is_finite(_attrs: Attributes, x: Array) -> Any:
 
 @kernel("Complex", takes="T:float|double T:float|double")
 def _complex(_attrs: Attributes, real: Array, imaginary: Array) -> Any:
-    from pbslim.kernels.checks import broadcast_shape
-
     dtype = np.complex64 if real.dtype == np.float32 else np.complex128
     result = np.empty(broadcast_shape(real.shape, imaginary.shape), dtype)
     result.real, result.imag = real, imaginary

@@ -12,11 +12,11 @@ from pbslim.kernels.registry import Attributes, kernel
 
 
 @kernel("Gather", takes="any index")
-def _gather(_attrs: Attributes, params: Array, indices: Array) -> Array:
+def _gather(_attrs: Attributes, params: Array, indices: Array) -> Any:
     require(params.ndim >= 1, "params must have at least 1 dimension")
     check_indices(indices, params.shape[0])
     checked_shape([*indices.shape, *params.shape[1:]])
-    return params[np.asarray(indices)[...]]
+    return params.take(indices, 0)
 
 
 @kernel("GatherV2", takes="any index|int16 index")

@@ -29,7 +29,7 @@ def _ones_like(_attrs: Attributes, x: Array) -> Array:
 
 
 @kernel("Range", takes="T:real T:real T:real")
-def _range(_attrs: Attributes, start: Array, limit: Array, delta: Array) -> Array:
+def _range(_attrs: Attributes, start: Array, limit: Array, delta: Array) -> Any:
     first, last, step = (scalar(a, name) for a, name in ((start, "start"), (limit, "limit"), (delta, "delta")))
     require(step != 0, "delta is zero")
     dtype = start.dtype

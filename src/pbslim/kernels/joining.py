@@ -48,7 +48,8 @@ def _unpack(attrs: Attributes, x: Array) -> list[Array]:
     axis = axis_of(attrs.integer("axis", 0), x.ndim)
     count = attrs.integer("num", x.shape[axis])
     require(count == x.shape[axis] <= MAX_OUTPUTS, f"{x.shape[axis]} elements are not {count} outputs")
-    return [x[(*(slice(None),) * axis, i, ...)] for i in range(count)]
+    before: list[Any] = [slice(None)] * axis
+    return [x[(*before, i, ...)] for i in range(count)]
 
 
 def split_at(x: Array, axis: int, sizes: list[int]) -> list[Array]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, broadcast_shape, checked_shape, require, same_dtype, widened
+from pbslim.kernels.checks import Array, KernelError, broadcast_shape, checked_shape, require, same_dtype, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -16,7 +16,7 @@ def _product(x: Array, y: Array) -> Array:
     require(x.shape[-1] == y.shape[-2], f"matrices of shapes {list(x.shape)} and {list(y.shape)} have no product")
     batch = broadcast_shape(x.shape[:-2], y.shape[:-2])
     checked_shape([*batch, x.shape[-2], y.shape[-1]])
-    return np.matmul(widened(x), widened(y)).astype(x.dtype, copy=False)
+    return np.asarray(np.matmul(widened(x), widened(y))).astype(x.dtype, copy=False)
 
 
 @kernel("MatMul", takes="T:number T:number")
@@ -55,8 +55,8 @@ def _einsum(attrs: Attributes, *operands: Array) -> Any:
     """One or two operands, no dimension twice in one of them and no ellipsis."""
     equation = attrs.text("equation").replace(" ", "")
     match = re.fullmatch(r"([A-Za-z]*(?:,[A-Za-z]*)?)->([A-Za-z]*)", equation)
-    require(match is not None, f"the equation '{equation}' is not a simple one")
-    assert match is not None  # noqa: S101  # for the type checker
+    if match is None:
+        raise KernelError(f"the equation '{equation}' is not a simple one")
     terms, result = match[1].split(","), match[2]
     require(len(terms) == len(operands), "operands and terms of the equation differ in number")
     sizes: dict[str, int] = {}

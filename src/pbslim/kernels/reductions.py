@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import INT64
-from pbslim.kernels.checks import Array, axis_of, require, widened
+from pbslim.kernels.checks import Array, axis_of, has_nan, named_axis, require, widened
 from pbslim.kernels.registry import Attributes, kernel
-from pbslim.kernels.selection import selected_axis
 
 Reduction = Callable[[Array, tuple[int, ...], bool], Any]
 
@@ -76,9 +75,9 @@ kernel("Any", takes="bool index")(reduction(lambda x, axes, keep: x.any(axis=axe
 
 
 def _arg(attrs: Attributes, x: Array, dimension: Array, function: Callable[..., Any]) -> Any:
-    axis = selected_axis(x, dimension)
+    axis = named_axis(dimension, x)
     require(x.shape[axis] > 0, f"dimension {axis} is empty")
-    require(not (x != x).any(), "the order of NaN is not defined")
+    require(not has_nan(x), "the order of NaN is not defined")
     return np.asarray(function(x, axis)).astype(attrs.array_dtype("output_type", INT64))
 
 

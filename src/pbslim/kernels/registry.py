@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pbslim.dtypes import STRING, DType, Shape
-from pbslim.errors import UsageError
+from pbslim.dtypes import DTYPES, STRING, DType, Shape
 from pbslim.kernels.checks import MAX_ELEMENTS, Array, KernelError, require
 
 Results: TypeAlias = "Array | Sequence[Array]"
@@ -132,6 +131,7 @@ class _Kernel:
 
 
 _KERNELS: dict[str, _Kernel] = {}
+_PLAIN = {t.numpy: t for t in DTYPES.values() if t.scalar is not None and not t.is_quantized and not t.is_ref}
 
 
 def kernel(*ops: str, takes: str = "") -> Callable[[Function], Function]:
@@ -213,15 +213,14 @@ def _check_operands(places: list[_Operand], inputs: Sequence[Array], dtypes: Seq
         name = _type_name(i, array, None if dtypes is None else dtypes[i].base, place)
         require(name in place.types, f"operand {i} is of type {name}")
         first = seen.setdefault(place.label, array) if place.label else array
-        require(first.dtype == array.dtype, f"operands differ in dtype: {first.dtype} and {array.dtype}")
+        if first.dtype != array.dtype:
+            raise KernelError(f"operands differ in dtype: {first.dtype} and {array.dtype}")
 
 
 def _type_name(i: int, array: Array, dtype: DType | None, place: _Operand) -> str:
-    try:
-        plain = DType.from_numpy(array.dtype)
-    except UsageError as error:
-        raise KernelError(str(error)) from None
-    require(plain is not STRING or array.dtype == object, f"operand {i} holds strings not as objects")
+    plain = STRING if array.dtype.kind == "O" else _PLAIN.get(array.dtype)
+    if plain is None:
+        raise KernelError(f"operand {i} is an array of {array.dtype}")
     if dtype is None:  # the caller does not tell quantized types from plain integers
         quantized = f"q{plain}"
         return quantized if quantized in place.types else plain.name

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array
+from pbslim.kernels.checks import Array, named_axis
 from pbslim.kernels.registry import Attributes, kernel
-from pbslim.kernels.selection import selected_axis
 
 
 def _scan(attrs: Attributes, x: Array, axis: Array, function: Any, neutral: int) -> Any:
-    place = selected_axis(x, axis)
+    place = named_axis(axis, x)
     rows = np.moveaxis(x, place, 0)
     if attrs.flag("reverse"):
         rows = rows[::-1]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import INT32
-from pbslim.kernels.checks import Array, axis_of, broadcast_shape, require, scalar
+from pbslim.kernels.checks import Array, broadcast_shape, has_nan, require, scalar
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -39,7 +39,7 @@ def _top(attrs: Attributes, x: Array, k: int, index_dtype: Any) -> list[Array]:
     require(x.ndim >= 1, "it needs at least 1 dimension")
     require(0 <= k <= x.shape[-1], f"k is {k}, the last dimension has {x.shape[-1]} elements")
     require(attrs.flag("sorted", True) or k <= 1, "the order of an unsorted result is not defined")
-    require(not (x != x).any(), "the order of NaN is not defined")
+    require(not has_nan(x), "the order of NaN is not defined")
     # stable and descending, the lower index first among equals: sort the mirrored row and mirror it back
     order = x.shape[-1] - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
     indices = order[..., :k]
@@ -60,7 +60,7 @@ def _distinct(attrs: Attributes, x: Array) -> tuple[Array, Array, Array]:
     """Distinct elements in order of first occurrence, where each element went, and how often each occurs."""
     require(x.ndim == 1, "it needs a vector")
     index = attrs.array_dtype("out_idx", INT32)
-    require(not (x != x).any(), "NaN equals nothing")
+    require(not has_nan(x), "NaN equals nothing")
     values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
@@ -90,8 +90,3 @@ def _invert_permutation(_attrs: Attributes, x: Array) -> Any:
     require(x.ndim == 1, "it needs a vector")
     require(np.array_equal(np.sort(x), np.arange(x.size)), "it is not a permutation")
     return np.argsort(x).astype(x.dtype)
-
-
-def selected_axis(x: Array, dimension: Array) -> int:
-    """The axis that a scalar operand names."""
-    return axis_of(scalar(dimension, "axis"), x.ndim)

@@ -120,7 +120,7 @@ def _squeeze(attrs: Attributes, x: Array) -> Array:
 @kernel("ExpandDims", takes="any index")
 def _expand_dims(_attrs: Attributes, x: Array, dim: Array) -> Array:
     require(dim.size == 1, "axis must be one number")
-    axis = axis_of(dim.reshape(())[()], x.ndim + 1)
+    axis = axis_of(int(dim.reshape(())), x.ndim + 1)
     return x.reshape(*x.shape[:axis], 1, *x.shape[axis:])
 
 

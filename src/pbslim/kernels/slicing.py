@@ -14,7 +14,7 @@ from pbslim.kernels.registry import Attributes, kernel
 def _slice(_attrs: Attributes, x: Array, begin: Array, size: Array) -> Array:
     starts, sizes = vector(begin, "begin"), vector(size, "size")
     require(len(starts) == len(sizes) == x.ndim, f"begin and size must have {x.ndim} elements")
-    index = []
+    index: list[Any] = []
     for start, count, dim in zip(starts, sizes, x.shape, strict=True):
         stop = dim if count == -1 else start + count
         require(0 <= start <= stop <= dim, f"{start} to {stop} is out of range for size {dim}")
@@ -76,20 +76,21 @@ def _strided_slice(attrs: Attributes, x: Array, begin: Array, end: Array, stride
             axis += 1
     if Ellipsis not in index:
         index.append(Ellipsis)  # also keeps 0-d results arrays
-    return x[tuple(index)]
+    part: Array = x[tuple(index)]
+    return part
 
 
 @kernel("Reverse", takes="any bool")
-def _reverse(_attrs: Attributes, x: Array, dims: Array) -> Array:
+def _reverse(_attrs: Attributes, x: Array, dims: Array) -> Any:
     require(dims.shape == (x.ndim,), f"dims must have {x.ndim} elements")
-    return np.flip(x, [int(i) for i in np.flatnonzero(dims)])
+    return np.flip(x, tuple(int(i) for i in np.flatnonzero(dims)))
 
 
 @kernel("ReverseV2", takes="any index")
-def _reverse_v2(_attrs: Attributes, x: Array, axis: Array) -> Array:
+def _reverse_v2(_attrs: Attributes, x: Array, axis: Array) -> Any:
     axes = [axis_of(a, x.ndim) for a in vector(axis, "axis")]
     require(len(set(axes)) == len(axes), "an axis is named twice")
-    return np.flip(x, axes)
+    return np.flip(x, tuple(axes))
 
 
 @kernel("Roll", takes="any index index")

@@ -176,7 +176,6 @@ SCALAR_OPERANDS: dict[str, tuple[int, ...]] = {
     "QuantizedConv2D": (2, 3, 4, 5),
     "QuantizedMatMul": (2, 3, 4, 5),
     "QuantizedMaxPool": (1, 2),
-    "QuantizedMul": (2, 3, 4, 5),
     "QuantizedRelu": (1, 2),
     "QuantizedRelu6": (1, 2),
     "QuantizedReluX": (1, 2, 3),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pbslim.dtypes import Shape
 from pbslim.ops.inference import (
     MOST_DIMS,
@@ -97,7 +99,7 @@ def reshape(call: Call) -> Result:
 def _check_divides(partial: Dims, whole: Dims, dims: Dims, asked: Dims) -> None:
     """What is known of one shape must divide the number of elements of the other."""
     known = _known_product(partial)
-    if -1 not in whole and known and product(*whole) % known:
+    if -1 not in whole and partial.count(-1) == 1 and (product(*whole) % known if known else product(*whole)):
         reason = f"{product(*whole)} is no multiple of {known}"
         raise ShapeError(f"cannot reshape {Shape(dims)} to {Shape(asked)}: {reason}")
 
@@ -105,7 +107,7 @@ def _check_divides(partial: Dims, whole: Dims, dims: Dims, asked: Dims) -> None:
 def _filled(asked: Dims, size: int) -> Dims:
     """`asked` with its only unknown dimension worked out from the number of elements."""
     known = _known_product(asked)
-    if asked.count(-1) != 1 or not known:
+    if asked.count(-1) != 1 or (size == 0 and not known):
         return asked
     return tuple(size // known if d < 0 else d for d in asked)
 
@@ -144,8 +146,9 @@ def transpose(call: Call) -> Result:
     """The axes in the order of the permutation."""
     dims, order = call.dims(0), call.known_vector(1)
     if order is None:
-        rank = len(dims) if dims is not None else call.length(1)
-        return None if rank is None else (-1,) * rank
+        rank = call.length(1)
+        dims = dims if rank is None else call.ranked(0, rank)
+        return None if dims is None else (-1,) * len(dims)
     if len(order) > MOST_DIMS:
         raise UndecidableError("rank")
     dims = call.ranked(0, len(order))
@@ -281,7 +284,7 @@ def slice_(call: Call) -> Result:
 def _sliced(whole: int, begin: int | None, size: int | None) -> int:
     begin = None if begin == -1 else begin  # as TensorFlow reads it
     first, count = begin or 0, 0 if size is None else size
-    if first < 0 or count < -1 or (whole >= 0 and first + max(count, 0) > whole):
+    if first < 0 or count < -1 or (size == -1 and first > whole >= 0):
         raise ShapeError(f"cannot slice {count} elements from {first} on out of {'?' if whole < 0 else whole}")
     if size == -1:
         return -1 if begin is None or whole < 0 else whole - begin
@@ -306,14 +309,14 @@ def gather(call: Call) -> Result:
     if call.op == "ResourceGather":
         return None
     params = call.at_least(0, 1)
+    axis = 0 if call.op == "Gather" else call.scalar(2)
+    if params is not None and axis is not None:
+        axis = axis_in(axis, len(params))
     if params is None or indices is None:
         return None
-    if call.op == "Gather":
-        return indices + params[1:]
-    batch, axis = call.attr("batch_dims", int), call.scalar(2)
+    batch = 0 if call.op == "Gather" else call.attr("batch_dims", int)
     if axis is None:
         return (-1,) * (len(params) + len(indices) - 1 - batch) if 0 <= batch <= len(indices) else None
-    axis = axis_in(axis, len(params))
     batch = batch + len(indices) if batch < 0 else batch
     if not 0 <= batch <= len(indices):
         raise ShapeError(f"batch_dims {batch} does not fit indices of shape {Shape(indices)}")
@@ -376,16 +379,23 @@ def padded(call: Call, dims: Dims | None, operand: int) -> Dims | None:
     """`dims` grown by the paddings ``[rank, 2]`` that an input holds."""
     rank, two = call.ranked(operand, 2)
     merge_dim(two, 2, "an axis is padded at its two ends, but the paddings have a different number of columns")
+    ends = _added(call, operand)
     if dims is None:
         return (-1,) * rank if 0 <= rank <= MOST_DIMS else None
     merge_dim(rank, len(dims), f"the rows of the paddings do not fit the rank of {Shape(dims)}")
-    value = call.value(operand)
-    if value is None or value.shape != (len(dims), 2) or value.dtype.kind not in "iu":
+    if ends is None or len(ends) != len(dims):
         return (-1,) * len(dims)
-    pads = value.tolist()
-    if any(p < 0 for ends in pads for p in ends):
-        raise ShapeError(f"the paddings {pads} must not be negative")
-    return tuple(total(d, *ends) for d, ends in zip(dims, pads, strict=True))
+    return tuple(map(total, dims, ends))
+
+
+def _added(call: Call, index: int) -> list[int] | None:
+    """How many elements the paddings (or crops) ``[n, 2]`` of an input are for each axis, both ends together."""
+    value = call.value(index)
+    if value is None or value.ndim != 2 or value.shape[1] != 2 or value.dtype.kind not in "iu":
+        return None
+    if (value < 0).any():
+        raise ShapeError(f"{call.describe(index)} must not be negative: {value.tolist()}")
+    return [before + after for before, after in value.tolist()]
 
 
 @rule("Fill")
@@ -435,7 +445,8 @@ def where(call: Call) -> Result:
 @rule("Unique UniqueWithCounts")
 def unique(call: Call) -> Result:
     """The distinct elements, and where each element is among them."""
-    call.ranked(0, 1)
+    if call.op == "Unique":
+        call.ranked(0, 1)
     return [(-1,), call.dims(0), (-1,)]
 
 
@@ -470,19 +481,14 @@ def space_to_batch(call: Call) -> Result:
         raise ShapeError("the number of blocked axes must be known")
     merge_dim(rows, count, "paddings and blocks are given for different numbers of axes")
     merge_dim(two, 2, "an axis has two ends, but the paddings have a different number of columns")
-    dims = call.at_least(0, count + 1)
+    dims, blocks, added = call.at_least(0, count + 1), call.known_vector(1), _added(call, 2)
+    if blocks and min(blocks) < 1:
+        raise ShapeError(f"the block shape {blocks} must be positive")
     if dims is None:
         return None
-    blocks, edges = call.known_vector(1), call.value(2)
     if blocks is None or len(blocks) != count:
         return (-1,) * (count + 1) + dims[count + 1 :]
-    if min(blocks, default=1) < 1:
-        raise ShapeError(f"the block shape {blocks} must be positive")
-    known = edges is not None and edges.shape == (count, 2) and edges.dtype.kind in "iu"
-    pairs = edges.tolist() if known and edges is not None else None
-    if pairs and min(map(min, pairs)) < 0:
-        raise ShapeError(f"the paddings or crops {pairs} must not be negative")
-    ends = [None] * count if pairs is None else [sum(pair) for pair in pairs]
+    ends: Sequence[int | None] = added if added is not None and len(added) == count else [None] * count
     forward = call.op == "SpaceToBatchND"
     batch = product(dims[0], *blocks) if forward else _divided(dims[0], product(*blocks))
     axes = zip(dims[1:], blocks, ends, strict=False)

@@ -112,13 +112,15 @@ def sparse_reshape(call: Call) -> Result:
 @rule("SparseFillEmptyRows")
 def sparse_fill_empty_rows(call: Call) -> Result:
     """Coordinates and values of more elements, which rows were empty, and where the old elements went."""
-    (old, rank), _ = call.ranked(0, 2), call.ranked(1, 1)
+    (old, _), (rank,) = call.ranked(0, 2), call.ranked(2, 1)
+    call.ranked(1, 1)
     rows = call.vector(2)
     first = rows[0] if rows else None
     return [(-1, rank), (-1,), (-1 if first is None else first,), (old,)]
 
 
 @rule("StringSplit")
-def string_split(call: Call) -> Result:  # noqa: ARG001
+def string_split(call: Call) -> Result:
     """Coordinates and values of the words, and the shape of their table."""
+    call.ranked(0, 1)
     return [(-1, 2), (-1,), (2,)]

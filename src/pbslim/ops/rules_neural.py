@@ -89,16 +89,26 @@ def _convolved(call: Call, image: Dims, kernel: Dims, layout: str, dilations: Di
             depth, inner, f"channels of the input {Shape(image)} and of the filter {Shape(kernel)} differ"
         )
         outer = product(depth, outer)
-    elif depth >= 0 and inner >= 0 and (inner == 0 or depth % inner):
-        raise ShapeError(
-            f"the input {Shape(image)} has {depth} channels, the filter {Shape(kernel)} is made for {inner}"
-        )
+    else:
+        _check_groups(image, kernel, depth)
     result = [image[0]] * rank
     result[channel] = outer
     for window, axis in zip(kernel, (i for i, letter in enumerate(layout) if letter not in "NC"), strict=False):
         length = (window - 1) * dilations[axis] + 1 if window > 0 else window
         result[axis] = window_steps(image[axis], length, strides[axis], padding, edges[axis])
     return tuple(result)
+
+
+def _check_groups(image: Dims, kernel: Dims, depth: int) -> None:
+    """The channels of the image are one group for the filter, or several that share its outputs evenly."""
+    inner, outer = kernel[-2:]
+    if depth < 0 or inner < 0 or depth == inner:
+        return
+    if inner == 0 or depth == 0 or depth % inner:
+        made = f"the filter {Shape(kernel)} is made for {inner}"
+        raise ShapeError(f"the input {Shape(image)} has {depth} channels, {made}")
+    if outer >= 0 and outer % (depth // inner):
+        raise ShapeError(f"{depth // inner} groups of channels cannot share {outer} outputs evenly")
 
 
 @rule("FusedPadConv2D FusedResizeAndPadConv2D")
@@ -122,9 +132,10 @@ def convolution_transposed(call: Call) -> Result:
     if sizes is not None and len(sizes) not in (rank, rank - 2):
         raise ShapeError(f"{len(sizes)} sizes are asked for, expected {rank}")
     kernel, gradient = call.ranked(1, rank), call.ranked(2, rank)
+    layout = _layout(call, rank)
+    merge_dim(gradient[layout.index("C")], kernel[-1], "channels of the gradient and outputs of the filter differ")
     if sizes is None or len(sizes) == rank:
         return merge_dims(sizes, (gradient[0], -1, -1, -1))
-    layout = _layout(call, rank)
     if layout.endswith("C"):
         return (gradient[0], *sizes, kernel[-2])
     return (gradient[0], kernel[-2], *sizes)
@@ -148,13 +159,16 @@ def pool(call: Call) -> Result:
 def _pooled(call: Call, image: Dims, layout: str, windows: Dims, strides: Dims) -> Dims:
     padding = call.text("padding")
     edges = _edges(call, padding, len(image))
-    result = list(image)
-    channel = layout.index("C")
-    for axis in range(1, len(image)):
-        if axis != channel:
-            result[axis] = window_steps(image[axis], windows[axis], strides[axis], padding, edges[axis])
-    result[channel] = -1 if min(image[channel], windows[channel]) < 0 else image[channel] // windows[channel]
-    return tuple(result)
+    kept = {0} if _pools_channels(call.op) else {0, layout.index("C")}
+    return tuple(
+        size if axis in kept else window_steps(size, windows[axis], strides[axis], padding, edges[axis])
+        for axis, size in enumerate(image)
+    )
+
+
+def _pools_channels(op: str) -> bool:
+    """Whether the window can go over channels as well."""
+    return "MaxPool" in op and not op.endswith("3D")
 
 
 @rule("MaxPoolV2")
@@ -323,6 +337,15 @@ def resize(call: Call) -> Result:
     return (image[0], *_asked_size(call, 1), image[3])
 
 
+@rule("HSVToRGB RGBToHSV")
+def colours(call: Call) -> Result:
+    """Images of three channels."""
+    dims = call.at_least(0, 1)
+    if dims is None:
+        return None
+    return (*dims[:-1], merge_dim(dims[-1], 3, "a colour has 3 channels, the image has a different number"))
+
+
 @rule("CropAndResize")
 def crop_and_resize(call: Call) -> Result:
     """One patch for each box."""
@@ -341,6 +364,8 @@ def non_max_suppression(call: Call) -> Result:
     chosen: Dims = (-1,)
     if call.op.endswith(("V4", "V5")) and call.attr("pad_to_max_output_size", bool):
         most = call.scalar(2)
+        if most is not None and most < 0:
+            raise ShapeError(f"the number of boxes must not be negative, it is {most}")
         chosen = (-1 if most is None else most,)
     return [chosen, chosen, ()] if call.op.endswith("V5") else [chosen, ()] if call.op.endswith("V4") else chosen
 
@@ -420,7 +445,7 @@ def _range_length(call: Call, dims: Dims | None, axis: int) -> int:
     return length
 
 
-@rule("Dequantize")
+@rule("Dequantize QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4")
 def dequantize(call: Call) -> Result:
     """The input; its range is two scalars, or one number for each slice along an axis."""
     dims, axis = call.dims(0), call.attr("axis", int)

@@ -92,17 +92,19 @@ def _length(size: int, axis: _Axis) -> int:
     stride = axis.stride
     if stride == 0:
         raise ShapeError("the stride of a slice is 0")
+    if size < 0:
+        return -1
     if axis.shrink:
         if stride < 0:
             raise ShapeError("an index takes one element, its stride must be positive")
-        if axis.begin is not None and size >= 0 and not -size <= axis.begin < size:
+        if axis.begin is not None and not -size <= axis.begin < size:
             raise ShapeError(f"index {axis.begin} is outside an axis of {size} elements")
         return 1
     if (axis.begin is None or axis.end is None) and not (axis.from_start and axis.to_end):
         return -1  # half a range says nothing to TensorFlow
     begin = (size - 1 if stride < 0 else 0) if axis.from_start else _clamped(axis.begin, size, stride)
     end = (-1 if stride < 0 else size) if axis.to_end else _clamped(axis.end, size, stride)
-    if size < 0 or begin is None or end is None:
+    if begin is None or end is None:
         return -1
     return max(-((begin - end) // stride), 0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -47,6 +46,8 @@ def _of_tensor(tensor: Tensor) -> object:
         return head, tensor.values
     if isinstance(tensor, SplatTensor):
         return head, np.asarray(tensor.value).tobytes()
+    import hashlib
+
     digest = hashlib.blake2b(digest_size=16)
     for piece in tensor.chunks():
         digest.update(piece.tobytes())

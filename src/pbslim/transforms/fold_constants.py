@@ -268,7 +268,8 @@ def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[N
 def _finish(graph: Graph, order: list[Node], inputs: list[Node], fetched: list[Value], fed: set[Value]) -> None:
     """Keep what the outputs need and the inputs, in the reference's order: inputs that nothing else needs come last."""
     live = _ancestors(fetched, fed)
-    made = [node for node in graph if node not in set(order)]
+    known = set(order)
+    made = [node for node in graph if node not in known]
     kept = [node for node in [*order, *made] if node in live]
     kept += [node for node in dict.fromkeys(inputs) if node not in live]
     alive = set(kept)

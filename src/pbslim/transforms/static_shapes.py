@@ -11,7 +11,6 @@ from pbslim.errors import DecodeError, GraphError, TransformError
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import file_order
 from pbslim.ir.tensors import Array
-from pbslim.ops import shapes as rules
 
 SHAPE_OPS = frozenset({"Shape", "ShapeN", "Rank", "Size"})
 """Ops whose result depends on the shape of their inputs alone."""
@@ -52,6 +51,8 @@ class StaticShapes:
         return found
 
     def _infer(self, node: Node, inputs: list[Shape], operands: list[Array | None]) -> tuple[Shape, ...]:
+        from pbslim.ops import shapes as rules  # large, and most graphs ask for no shape
+
         try:
             if node.op == "Const":
                 return (Shape(node.tensor().shape),)
@@ -63,6 +64,8 @@ class StaticShapes:
             return (Shape(),)  # a node that can never run is no reason to leave the others alone
 
     def _small_value(self, node: Node, inputs: list[Shape], operands: list[Array | None]) -> Array | None:
+        from pbslim.ops import shapes as rules
+
         try:
             if node.op == "Const":
                 tensor = node.tensor()
@@ -102,6 +105,8 @@ class StaticShapes:
         Raises:
             TransformError: they contradict each other.
         """
+        from pbslim.ops import shapes as rules
+
         for node in self._order:
             notes = node.attrs.get("_output_shapes")
             if not isinstance(notes, tuple):

@@ -24,9 +24,9 @@ from pbslim.ir import AttrValue, Encoded, FunctionRef, Tensor, TypeVariable
 from pbslim.wire import schema
 from pbslim.wire.mapping import HeldBytes, Source
 from pbslim.wire.tensors import Piece, decode_tensor, encode_shape, encode_tensor
-from pbslim.wire.varint import LEN, VARINT, fields, read_varint, tag, varint
+from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
 
-_TENSOR = 8
+_BYTES, _BOOL, _TYPE, _TENSOR = 2, 5, 6, 8
 
 
 class EncodedAttr(Encoded):
@@ -53,7 +53,11 @@ class EncodedAttr(Encoded):
         for number, kind, at, stop in fields(view, self.start, self.end, "an attribute"):
             if number == _TENSOR and kind == LEN:
                 found = decode_tensor(self.source, view, at, stop)
-            elif number == 6 and kind == VARINT:
+            elif number == _BYTES and kind == LEN:
+                found = bytes(view[at:stop])
+            elif number == _BOOL and kind == VARINT:
+                found = bool(read_varint(view, at, stop)[0])
+            elif number == _TYPE and kind == VARINT:
                 found = _dtype(read_varint(view, at, stop)[0])
             else:
                 return _from_message(bytes(view[self.start : self.end]))
@@ -121,6 +125,10 @@ def encode_attr(value: AttrValue) -> list[bytes | Piece]:
     if isinstance(value, Tensor):
         inner = encode_tensor(value)
         return [tag(_TENSOR, LEN) + varint(total(inner)), *inner]
+    if isinstance(value, DType):
+        return [tag(_TYPE, VARINT) + varint(value.number)]
+    if isinstance(value, bytes) and value:
+        return [length_delimited(_BYTES, value)]
     message = schema.new("AttrValue")
     _fill(message, value)
     return [message.SerializeToString(deterministic=True)]

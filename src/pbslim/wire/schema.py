@@ -8,10 +8,10 @@ Field names and numbers are those of TensorFlow's ``.proto`` files; fields not l
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import Message
+if TYPE_CHECKING:  # loading protobuf takes a while, and many graphs need no message
+    from google.protobuf.descriptor_pool import DescriptorPool
 
 # One line a message; a field is name=number:type, '*' a repeated one, 'k>v' a map, '|' a member of the oneof.
 _MESSAGES = """
@@ -78,37 +78,33 @@ _TYPE_NAMES = [
 ]
 
 _PACKAGE = "tensorflow"
-_Field = descriptor_pb2.FieldDescriptorProto
-_SCALARS = {
-    name: getattr(_Field, f"TYPE_{name.upper()}")
-    for name in ("string", "bytes", "int32", "int64", "uint32", "uint64", "float", "double", "bool")
-}
+_SCALARS = ("string", "bytes", "int32", "int64", "uint32", "uint64", "float", "double", "bool")
 
 
 def _set_type(field: Any, text: str) -> None:
     if text in _SCALARS:
-        field.type = _SCALARS[text]
+        field.type = getattr(field, f"TYPE_{text.upper()}")
     else:
-        field.type = _Field.TYPE_ENUM if text == "DataType" else _Field.TYPE_MESSAGE
+        field.type = field.TYPE_ENUM if text == "DataType" else field.TYPE_MESSAGE
         field.type_name = f".{_PACKAGE}.{text}"
 
 
 def _add_field(message: Any, full_name: str, text: str) -> None:
     name, _, rest = text.partition("=")
     number, _, kind = rest.partition(":")
-    field = message.field.add(name=name, number=int(number), label=_Field.LABEL_OPTIONAL)
+    field = message.field.add(name=name, number=int(number), label=1)  # optional
     if ">" in kind:
         key, _, value = kind.partition(">")
         entry_name = "".join(part.capitalize() for part in name.split("_")) + "Entry"
         entry = message.nested_type.add(name=entry_name)
         entry.options.map_entry = True
         for i, (part, part_type) in enumerate((("key", key), ("value", value)), start=1):
-            _set_type(entry.field.add(name=part, number=i, label=_Field.LABEL_OPTIONAL), part_type)
-        field.label = _Field.LABEL_REPEATED
+            _set_type(entry.field.add(name=part, number=i, label=1), part_type)
+        field.label = field.LABEL_REPEATED
         _set_type(field, f"{full_name}.{entry_name}")
         return
     if kind.startswith("*"):
-        field.label = _Field.LABEL_REPEATED
+        field.label = field.LABEL_REPEATED
     elif kind.startswith("|"):
         if not message.oneof_decl:
             message.oneof_decl.add(name="value")
@@ -117,7 +113,9 @@ def _add_field(message: Any, full_name: str, text: str) -> None:
 
 
 @cache
-def _pool() -> descriptor_pool.DescriptorPool:
+def _pool() -> DescriptorPool:
+    from google.protobuf import descriptor_pb2, descriptor_pool
+
     file = descriptor_pb2.FileDescriptorProto(name="pbslim/graph.proto", package=_PACKAGE, syntax="proto3")
     types = file.enum_type.add(name="DataType")
     for number, name in enumerate(_TYPE_NAMES):
@@ -139,11 +137,12 @@ def _pool() -> descriptor_pool.DescriptorPool:
 
 
 @cache
-def message_class(name: str) -> type[Message]:
-    """The class of message `name`, for instance ``GraphDef``."""
+def _message_class(name: str) -> type:
+    from google.protobuf import message_factory
+
     return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"{_PACKAGE}.{name}"))
 
 
 def new(name: str) -> Any:
-    """An empty message; its fields are attributes, known only at run time."""
-    return message_class(name)()
+    """An empty message called `name`, for instance ``GraphDef``; its fields are attributes, known only at run time."""
+    return _message_class(name)()

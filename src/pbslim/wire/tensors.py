@@ -54,6 +54,7 @@ _LISTS: dict[str, tuple[str, type[np.generic]]] = {
     ),
 }
 # Lists of fixed-size numbers can be used where they lie: field number, bytes a number.
+_INTEGERS = {"int32": 7, "int64": 10, "bool": 11}
 _FIXED_LISTS = {"float": (5, 4), "double": (6, 8), "complex64": (9, 4), "complex128": (12, 8)}
 
 
@@ -92,6 +93,8 @@ def decode_tensor(buffer: Buffer, view: memoryview, start: int, end: int) -> Ten
         return MappedTensor(buffer, content[0], dtype, dims)
     if dtype.itemsize and (mapped := _fixed_list(buffer, seen, dtype, dims)):
         return mapped
+    if dims == () and len(seen) == 1 and (one := _one_integer(view, seen, dtype)):
+        return one
     return _typed_list(view, start, end, dtype, dims)
 
 
@@ -102,8 +105,20 @@ def _fixed_list(
     places = seen.get(number, ())
     if len(places) == 1 and places[0][0] == LEN:
         _, at, stop = places[0]
-        if stop - at == math.prod(dims) * dtype.itemsize > dtype.itemsize:
+        if stop - at == math.prod(dims) * dtype.itemsize > 0:
             return MappedTensor(buffer, at, dtype, dims)
+    return None
+
+
+def _one_integer(view: memoryview, seen: dict[int, list[tuple[int, int, int]]], dtype: DType) -> Tensor | None:
+    # Scalars are the most frequent constants by far; the general way through a message is slow.
+    places = seen.get(_INTEGERS.get(dtype.name, 0), ())
+    if len(places) == 1 and places[0][0] == LEN:
+        _, at, stop = places[0]
+        value, end = read_varint(view, at, stop)
+        if end == stop:
+            value -= (value >> 63) << 64
+            return SplatTensor(np.array(value).astype(dtype.numpy)[()], dtype, ())
     return None
 
 

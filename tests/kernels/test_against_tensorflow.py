@@ -1,0 +1,162 @@
+"""Each kernel gives what TensorFlow's CPU kernel gives: dtype, shape and values."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from pbslim.dtypes import DType, Shape
+from pbslim.kernels import evaluate, kernel_names
+from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY, Case
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+tf = pytest.importorskip("tensorflow")
+
+# functions and sums, which TensorFlow rounds and orders in ways of its own; all other results are equal to the bit
+APPROXIMATE = {*INEXACT, *REAL_ONLY, *ACTIVATIONS} - {"Ceil", "Floor", "Rint", "Inv", "Reciprocal", "Relu", "Relu6"}
+TOLERANCE = {
+    np.float32: 1e-6,
+    np.complex64: 2e-6,
+    np.float64: 1e-13,
+    np.complex128: 1e-13,
+    np.float16: 2**-10,
+    ml_dtypes.bfloat16: 2**-7,
+}
+
+
+def _attr(value: object, kind: str) -> Any:
+    attr = tf.compat.v1.AttrValue()
+    if isinstance(value, DType):
+        attr.type = value.number
+    elif isinstance(value, Shape):
+        attr.shape.CopyFrom(tf.TensorShape(value.dims).as_proto())
+    elif isinstance(value, np.ndarray):
+        attr.tensor.CopyFrom(tf.make_tensor_proto(value))
+    elif isinstance(value, bool):
+        attr.b = value
+    elif isinstance(value, bytes):
+        attr.s = value
+    elif isinstance(value, tuple) and kind == "list(type)":
+        attr.list.type.extend(v.number for v in value)
+    elif isinstance(value, tuple):
+        attr.list.i.extend(value)
+    elif kind == "float":
+        attr.f = value
+    else:
+        attr.i = value
+    return attr
+
+
+def _with_types(case: Case, definition: Any) -> dict[str, object]:
+    """The attributes of a case with those that follow from its operands."""
+    attrs = dict(case.attrs)
+    left = list(case.types)
+    for arg in definition.input_arg:
+        if arg.type_list_attr:
+            attrs[arg.type_list_attr] = tuple(left)
+            continue
+        if arg.number_attr:
+            count = len(case.types) - len(definition.input_arg) + 1
+            if sum(bool(a.number_attr) for a in definition.input_arg) > 1:
+                count = len(case.types) // 2
+            attrs[arg.number_attr] = count
+        else:
+            count = 1
+        if arg.type_attr:
+            attrs[arg.type_attr] = left[0]
+        del left[:count]
+    return attrs
+
+
+def _const(name: str, case: Case, i: int) -> Any:
+    node = tf.compat.v1.NodeDef(name=name, op="Const")
+    dtype = tf.dtypes.as_dtype(case.types[i].number)
+    array = case.operands[i]
+    proto = tf.compat.v1.make_tensor_proto(
+        array.tolist() if array.dtype == object else array,
+        shape=array.shape,
+        dtype=None if array.dtype != object else tf.string,
+    )
+    proto.dtype = dtype.as_datatype_enum
+    if dtype.is_quantized and not proto.tensor_content:
+        raise AssertionError("quantized operands are given as bytes")
+    node.attr["dtype"].type = dtype.as_datatype_enum
+    node.attr["value"].tensor.CopyFrom(proto)
+    return node
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[int, Any]:
+    """What TensorFlow computes for each case, or the exception it raises; one session for all."""
+    from tensorflow.python.framework import op_def_registry
+
+    found: dict[int, Any] = {}
+    fetches: dict[int, Any] = {}
+    with tf.Graph().as_default() as graph:
+        for k, case in enumerate(CASES):
+            definition = op_def_registry.get(case.op)
+            node = tf.compat.v1.NodeDef(name=f"case{k}", op=case.op)
+            kinds = {a.name: a.type for a in definition.attr}
+            for name, value in _with_types(case, definition).items():
+                node.attr[name].CopyFrom(_attr(value, kinds[name]))
+            graph_def = tf.compat.v1.GraphDef(node=[node])
+            graph_def.versions.producer = (
+                21 if case.op == "BatchNormWithGlobalNormalization" or case.op == "BatchMatMul" else 1000
+            )
+            try:
+                for i in range(len(case.operands)):
+                    graph_def.node.append(_const(f"case{k}/{i}", case, i))
+                    graph_def.node[0].input.append(f"case{k}/{i}")
+                tf.import_graph_def(graph_def, name="")
+                fetches[k] = [t for t in graph.get_operation_by_name(f"case{k}").outputs]
+            except Exception as error:
+                found[k] = error
+        config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, intra_op_parallelism_threads=1)
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        config.graph_options.optimizer_options.opt_level = -1
+        with tf.compat.v1.Session(config=config) as session:
+            try:
+                found |= session.run(fetches)
+            except tf.errors.OpError:
+                for k, fetch in fetches.items():
+                    try:
+                        found[k] = session.run(fetch)
+                    except tf.errors.OpError as error:
+                        found[k] = error
+    return found
+
+
+@pytest.mark.parametrize("k", range(len(CASES)), ids=[f"{k}-{case}" for k, case in enumerate(CASES)])
+def test_same_as_tensorflow(k: int, results: dict[int, Any]) -> None:
+    case, expected = CASES[k], results[k]
+    if isinstance(expected, Exception):
+        raise AssertionError(f"TensorFlow refuses this case: {expected}")
+    for types in (case.types, None):
+        got = evaluate(case.op, case.attrs, case.operands, types)
+        assert case.ports or len(got) == len(expected)
+        for mine, theirs in list(zip(got, expected, strict=False))[: case.ports]:
+            _compare(case, mine, np.asarray(theirs, object) if isinstance(theirs, bytes) else np.asarray(theirs))
+
+
+def _compare(case: Case, mine: Any, theirs: Any) -> None:
+    assert mine.shape == theirs.shape
+    kind = theirs.dtype
+    if kind.fields:  # numpy type of a quantized tensor
+        theirs = theirs.view(kind[0])
+    assert mine.dtype == theirs.dtype
+    exact = case.op not in APPROXIMATE or mine.dtype.kind in "biuO"
+    if exact:
+        same = (mine == theirs) | ((mine != mine) & (theirs != theirs))
+        assert same.all(), f"{mine} is not {theirs}"
+    else:
+        wide = np.complex128 if mine.dtype.kind == "c" else np.float64
+        np.testing.assert_allclose(mine.astype(wide), theirs.astype(wide), rtol=TOLERANCE[mine.dtype.type], atol=1e-37)
+
+
+def test_every_kernel_has_a_case() -> None:
+    assert {case.op for case in CASES} == set(kernel_names())
