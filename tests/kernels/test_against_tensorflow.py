@@ -9,8 +9,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pbslim.dtypes import DType, Shape
+from pbslim.dtypes import STRING, DType, Shape
 from pbslim.kernels import evaluate, kernel_names
+from pbslim.kernels.checks import Array
 from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY, Case
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -34,9 +35,10 @@ def _attr(value: object, kind: str) -> Any:
     if isinstance(value, DType):
         attr.type = value.number
     elif isinstance(value, Shape):
-        attr.shape.CopyFrom(tf.TensorShape(value.dims).as_proto())
+        attr.shape.CopyFrom(_shape(value.dims or ()))
+        attr.shape.unknown_rank = value.dims is None
     elif isinstance(value, np.ndarray):
-        attr.tensor.CopyFrom(tf.make_tensor_proto(value))
+        attr.tensor.CopyFrom(_tensor(DType.from_numpy(value.dtype), value))
     elif isinstance(value, bool):
         attr.b = value
     elif isinstance(value, bytes):
@@ -73,20 +75,27 @@ def _with_types(case: Case, definition: Any) -> dict[str, object]:
     return attrs
 
 
-def _const(name: str, case: Case, i: int) -> Any:
+def _tensor(dtype: DType, array: Array) -> Any:
+    proto = tf.make_tensor_proto(0).__class__(dtype=dtype.number)
+    proto.tensor_shape.CopyFrom(_shape(array.shape))
+    if dtype is STRING:
+        proto.string_val.extend(array.reshape(-1).tolist())
+    else:
+        proto.tensor_content = array.tobytes()
+    return proto
+
+
+def _shape(dims: tuple[int, ...]) -> Any:
+    proto = tf.TensorShape([]).as_proto()
+    for size in dims:
+        proto.dim.add(size=size)
+    return proto
+
+
+def _const(name: str, dtype: DType, array: Array) -> Any:
     node = tf.compat.v1.NodeDef(name=name, op="Const")
-    dtype = tf.dtypes.as_dtype(case.types[i].number)
-    array = case.operands[i]
-    proto = tf.compat.v1.make_tensor_proto(
-        array.tolist() if array.dtype == object else array,
-        shape=array.shape,
-        dtype=None if array.dtype != object else tf.string,
-    )
-    proto.dtype = dtype.as_datatype_enum
-    if dtype.is_quantized and not proto.tensor_content:
-        raise AssertionError("quantized operands are given as bytes")
-    node.attr["dtype"].type = dtype.as_datatype_enum
-    node.attr["value"].tensor.CopyFrom(proto)
+    node.attr["dtype"].type = dtype.number
+    node.attr["value"].tensor.CopyFrom(_tensor(dtype, array))
     return node
 
 
@@ -109,8 +118,8 @@ def results() -> dict[int, Any]:
                 21 if case.op == "BatchNormWithGlobalNormalization" or case.op == "BatchMatMul" else 1000
             )
             try:
-                for i in range(len(case.operands)):
-                    graph_def.node.append(_const(f"case{k}/{i}", case, i))
+                for i, (dtype, array) in enumerate(zip(case.types, case.operands, strict=True)):
+                    graph_def.node.append(_const(f"case{k}/{i}", dtype, array))
                     graph_def.node[0].input.append(f"case{k}/{i}")
                 tf.import_graph_def(graph_def, name="")
                 fetches[k] = [t for t in graph.get_operation_by_name(f"case{k}").outputs]

@@ -351,6 +351,7 @@ LENIENT = {
     "FusedResizeAndPadConv2D": "TensorFlow refuses unknown paddings",
 }
 STRICT = {
+    "Transpose": "one axis must be called 0, whatever is known about the input",
     "BatchNormWithGlobalNormalization": "TensorFlow infers from scalars where the kernel wants vectors",
     "FusedResizeAndPadConv2D": "a negative size cannot be",
     "QuantizeV2": "minima and maxima are as many as slices along the axis",

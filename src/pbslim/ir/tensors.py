@@ -18,7 +18,7 @@ from pbslim.errors import DecodeError
 
 Array = npt.NDArray[Any]
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 19
 """How much of a tensor is worked on at a time: small enough for the processor's cache."""
 
 

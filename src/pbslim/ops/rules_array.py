@@ -84,7 +84,7 @@ def reshape(call: Call) -> Result:
     dims, asked = call.dims(0), call.operand(1)
     if dims is None or asked is None:
         return asked
-    if -1 in dims:
+    if product(*dims) < 0:
         _check_divides(dims, asked, dims, asked)
         return asked
     if -1 in asked:
@@ -318,8 +318,8 @@ def gather(call: Call) -> Result:
     if axis is None:
         return (-1,) * (len(params) + len(indices) - 1 - batch) if 0 <= batch <= len(indices) else None
     batch = batch + len(indices) if batch < 0 else batch
-    if not 0 <= batch <= len(indices):
-        raise ShapeError(f"batch_dims {batch} does not fit indices of shape {Shape(indices)}")
+    if not 0 <= batch <= len(indices) or batch >= len(params):
+        raise ShapeError(f"batch_dims {batch} does not fit {Shape(params)} and indices of shape {Shape(indices)}")
     return params[:axis] + indices[batch:] + params[axis + 1 :]
 
 
@@ -342,6 +342,19 @@ def tile(call: Call) -> Result:
         return None if dims is None else tuple(0 if d == 0 else -1 for d in dims)
     dims = call.ranked(0, len(multiples))
     return tuple(product(*axis) for axis in zip(dims, multiples, strict=True))
+
+
+@rule("ReverseSequence")
+def reverse_sequence(call: Call) -> Result:
+    """The input; there is one length for each element of the batch."""
+    dims, (lengths,) = call.dims(0), call.ranked(1, 1)
+    if dims is None:
+        return None
+    axis, along = call.attr("batch_dim", int), call.attr("seq_dim", int)
+    if not (0 <= axis < len(dims) and 0 <= along < len(dims)):
+        raise ShapeError(f"batch_dim {axis} or seq_dim {along} does not exist in {Shape(dims)}")
+    batch = merge_dim(dims[axis], lengths, f"axis {axis} of {Shape(dims)} and the number of lengths differ")
+    return (*dims[:axis], batch, *dims[axis + 1 :])
 
 
 @rule("BroadcastTo")

@@ -32,7 +32,7 @@ from pbslim.ops.inference import (
     "StringToHashBucket StringToHashBucketFast StringToHashBucketStrong StringToNumber StringLower StringUpper",
     "StringStrip StringLength AsString EncodeBase64 DecodeBase64 RegexReplace StaticRegexReplace RegexFullMatch",
     "StaticRegexFullMatch RandomShuffle Cumsum Cumprod CumulativeLogsumexp Reverse ReverseV2",
-    "ReverseSequence ClipByValue InvGrad ReciprocalGrad RsqrtGrad SigmoidGrad SqrtGrad TanhGrad",
+    "ClipByValue InvGrad ReciprocalGrad RsqrtGrad SigmoidGrad SqrtGrad TanhGrad",
 )
 def unchanged(call: Call) -> Result:
     """The shape of the first input."""

@@ -97,7 +97,7 @@ def _length(size: int, axis: _Axis) -> int:
     if axis.shrink:
         if stride < 0:
             raise ShapeError("an index takes one element, its stride must be positive")
-        if axis.begin is not None and not -size <= axis.begin < size:
+        if axis.begin is not None and axis.end is not None and not -size <= axis.begin < size:
             raise ShapeError(f"index {axis.begin} is outside an axis of {size} elements")
         return 1
     if (axis.begin is None or axis.end is None) and not (axis.from_start and axis.to_end):

@@ -56,10 +56,12 @@ def parse(text: str) -> tuple[list[Step], list[str]]:
         TransformSyntaxError: with the place of the mistake.
     """
     plain = "".join(_TYPOGRAPHIC.get(char, char) for char in text)
-    notes = []
-    if plain != text:
-        notes.append("typographic quotes, dashes or blanks in --transforms were read as plain ones")
-    return _Parser(plain).steps(), notes
+    try:
+        return _Parser(text).steps(), []  # between plain quotes, typographic characters stand for themselves
+    except TransformSyntaxError:
+        if plain == text:
+            raise
+    return _Parser(plain).steps(), ["typographic quotes, dashes or blanks in --transforms were read as plain ones"]
 
 
 class _Parser:
@@ -89,7 +91,7 @@ class _Parser:
     def _word(self, expected: str) -> str:
         match = _WORD.match(self._text, self._at)
         if not match:
-            found = f"'{self._peek()}'" if self._peek() else "the end"
+            found = repr(self._peek()) if self._peek() else "the end"
             raise self._error(f"expected {expected}, found {found}")
         self._at = match.end()
         return match.group()
@@ -126,9 +128,10 @@ class _Parser:
     def _argument(self) -> Argument:
         name_at = self._at
         name = self._word("the name of a parameter")
+        after = self._at
         self._skip_blanks()
         if self._peek() != "=":
-            raise self._error(f"expected '=' after '{name}'")
+            raise self._error(f"expected '=' after '{name}'", after)
         self._at += 1
         self._skip_blanks()
         value_at = self._at
@@ -143,7 +146,7 @@ class _Parser:
         if not match:
             if quote in (",", ")", ""):
                 raise self._error(f"expected a value after '{name}='")
-            raise self._error(f"'{quote}' needs quotes: {name}=\"...\"")
+            raise self._error(f'{quote!r} needs quotes: {name}="..."')
         self._at = match.end()
         # A stray quote behind a value, left over from copying, is dropped as in the reference.
         for stray in "\"'":

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import math
 import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from pbslim.errors import TransformSyntaxError
+from pbslim.dtypes import DType
+from pbslim.errors import TransformSyntaxError, UsageError
 from pbslim.passes.language import Argument, Step
 
-_INT = re.compile(r"\s*(-?[0-9]+)\s*")
+_BLANKS = " \t\n\v\f\r"
+_INT = re.compile(r"(-?)(?=[0-9])0*([0-9]{0,19})")  # more digits do not fit into 64 bits
+_FLOAT = re.compile(r"[+-]?(nan|inf|([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?)", re.ASCII | re.IGNORECASE)
+_HEX = re.compile(r"[+-]?0x[0-9a-f.]+(p[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 _KINDS: dict[type, str] = {
     bool: "true, false, 1 or 0",
@@ -29,7 +32,7 @@ class Parameter:
     """One parameter.
 
     Attributes:
-        kind: bool, int, float or str.
+        kind: bool, int, float, str or DType.
         repeated: may be given several times; the values arrive as a tuple.
     """
 
@@ -118,9 +121,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _convert(argument: Argument, parameter: Parameter, text: str) -> object:
-    value = _parsed(argument.value, parameter.kind)
+    try:
+        value = _parsed(argument.value, parameter.kind)
+    except UsageError as error:
+        raise TransformSyntaxError(f"'{argument.name}': {error}", text, argument.value_at) from None
     if value is None:
-        message = f"'{argument.name}' must be {_KINDS[parameter.kind]}, not '{argument.value}'"
+        message = f"'{argument.name}' must be {_KINDS[parameter.kind]}, not {argument.value!r}"
         raise TransformSyntaxError(message, text, argument.value_at)
     return value
 
@@ -130,18 +136,22 @@ def _parsed(text: str, kind: type) -> object:
         return text
     if kind is bool:
         return _BOOLS.get(text)
-    if kind is int:
-        match = _INT.fullmatch(text)
-        value = int(match.group(1)) if match and len(match.group(1)) < 21 else None
-        return value if value is not None and -(1 << 63) <= value < 1 << 63 else None
-    return _float(text.strip())
+    if kind is DType:
+        return DType.parse(text)
+    bare = text.strip(_BLANKS)
+    return _int(bare) if kind is int else _float(bare)
+
+
+def _int(text: str) -> int | None:
+    match = _INT.fullmatch(text)
+    value = int(match[1] + (match[2] or "0")) if match else None
+    return value if value is not None and -(1 << 63) <= value < 1 << 63 else None
 
 
 def _float(text: str) -> float | None:
+    if _FLOAT.fullmatch(text):
+        return float(text)  # too large a number is infinite, as in the reference
     try:
-        if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F.]+([pP][+-]?[0-9]+)?", text):
-            return float.fromhex(text)
-        value = float(text) if "_" not in text else None
+        return float.fromhex(text) if _HEX.fullmatch(text) else None
     except (ValueError, OverflowError):
         return None
-    return value if value is None or not math.isinf(value) or "inf" in text.lower() else None
