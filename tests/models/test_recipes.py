@@ -87,3 +87,26 @@ def test_an_untouched_model_is_written_byte_for_byte(tmp_path: Path) -> None:
     for folder in sorted((SHARED / "models").glob("*/model.pb")):
         save(load(folder), tmp_path / "same.pb")
         assert (tmp_path / "same.pb").read_bytes() == folder.read_bytes(), folder
+
+
+def test_a_graph_that_is_not_frozen_is_refused(tmp_path: Path) -> None:
+    from pbslim.errors import UsageError
+
+    model = SHARED / "models" / "musicnn_mtt_unfrozen" / "model.pb"
+    with pytest.raises(UsageError, match=r"the graph is not frozen: \d+ variables such as"):
+        shrink(model, tmp_path / "out.pb", outputs=["model/Sigmoid"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("folder", models() if SHARED.exists() else [], ids=lambda folder: folder.name)
+def test_inputs_and_outputs_are_found(folder: Path) -> None:
+    from pbslim.report.endpoints import find_endpoints
+
+    inputs, outputs = find_endpoints(load(folder / "model.pb"))
+    wanted = {o["name"] for o in meta(folder)["outputs"]}
+    names = {endpoint.name for endpoint in inputs}
+    # The loss of a training graph looks like any other output, and it needs the labels.
+    assert names - {"labels"} == {i["name"] for i in meta(folder)["inputs"]}
+    # What something else in the graph reads as well (a probability behind which the class is taken) is not seen.
+    graph = load(folder / "model.pb")
+    assert {name for name in wanted if not graph[name].readers} <= {endpoint.name for endpoint in outputs}

@@ -106,22 +106,26 @@ class Call:
         for index in indices:
             self.ranked(index, 0)
 
-    def value(self, index: int) -> Value | None:
-        """The value of an input where it is known and numeric."""
+    def partial(self, index: int) -> Value | None:
+        """The value of an input where it is numeric and known, perhaps in part."""
         value = self._values[index] if index < len(self._values) else None
         return value if isinstance(value, np.ndarray) and value.dtype.kind in "iufb" else None
+
+    def value(self, index: int) -> Value | None:
+        """The value of an input where it is numeric and known as a whole."""
+        value = self.partial(index)
+        return None if value is None or (value.dtype == np.int64 and (value == UNKNOWN).any()) else value
 
     def scalar(self, index: int) -> int | None:
         """The value of an integer input of one element, None where it is unknown."""
         value = self.value(index)
         if value is None or value.size != 1 or value.dtype.kind not in "iu":
             return None
-        number = int(value.reshape(-1)[0])
-        return None if number == UNKNOWN else number
+        return int(value.reshape(-1)[0])
 
     def vector(self, index: int) -> list[int | None] | None:
         """The values of an integer vector (or scalar), with None for each that is unknown."""
-        value = self.value(index)
+        value = self.partial(index)
         if value is None or value.dtype.kind not in "iu" or value.ndim > 1:
             return None
         return [None if n == UNKNOWN else n for n in value.reshape(-1).tolist()]

@@ -102,6 +102,29 @@ def tensor_array(call: Call) -> Result:  # noqa: ARG001
     return [(2,), ()]
 
 
+@rule("TensorArrayGatherV3")
+def tensor_array_gather(call: Call) -> Result:
+    """Elements of the array stacked."""
+    (number,) = call.ranked(1, 1)
+    element = call.shape_attr("element_shape")
+    return None if element is None else (number, *element)
+
+
+@rule("TensorListStack")
+def tensor_list_stack(call: Call) -> Result:
+    """Elements of the list stacked."""
+    element, number = call.operand(1), call.attr("num_elements", int)
+    return None if element is None else (max(number, -1), *element)
+
+
+@rule("SparseSegmentSum SparseSegmentMean SparseSegmentSqrtN")
+def sparse_segments(call: Call) -> Result:
+    """One row for each segment."""
+    rows = call.at_least(0, 1)
+    merge_dims(call.ranked(1, 1), call.ranked(2, 1))
+    return None if rows is None else (-1, *rows[1:])
+
+
 @rule("SparseReshape")
 def sparse_reshape(call: Call) -> Result:
     """New coordinates, and the new shape."""

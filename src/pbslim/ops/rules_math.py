@@ -61,12 +61,16 @@ def equality(call: Call) -> Result:
     a, b = call.dims(0), call.dims(1)
     if call.attr("incompatible_shape_error", bool):
         return broadcast(a, b)
-    if a is None or b is None or -1 in a + b:
-        return None
     try:
-        return broadcast(a, b)
+        dims = broadcast(a, b)
     except ShapeError:
         return ()
+    return None if a is None or b is None or _may_differ(a, b) else dims
+
+
+def _may_differ(a: Dims, b: Dims) -> bool:
+    """Whether a dimension that is unknown here can turn out not to broadcast."""
+    return any(-1 in pair and 1 not in pair for pair in zip(reversed(a), reversed(b), strict=False))
 
 
 @rule("ReluGrad Relu6Grad EluGrad SeluGrad SoftplusGrad SoftsignGrad LeakyReluGrad")

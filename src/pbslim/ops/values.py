@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pbslim.dtypes import INT32, DType, Shape
-from pbslim.ops.inference import UNKNOWN, Call, UndecidableError, Value, axis_in
+from pbslim.ops.inference import UNKNOWN, Call, ShapeError, UndecidableError, Value, axis_in
 from pbslim.ops.ports import Attrs
 
 _LARGEST_VALUE = 1 << 12  # elements; shapes and what is computed from them are far smaller
@@ -30,15 +30,19 @@ def infer_value(
 
     Returns:
         an int64 array in which each unknown element is `UNKNOWN`, whatever integer type the node has; None when
-        nothing is known about it, and for results that are not integers.
-
-    Raises:
-        ShapeError: the operands contradict each other.
+        nothing is known about it (also where the operands contradict each other, which `infer` reports), and for
+        results that are not integers.
     """
     call = Call(op, attrs, input_shapes, input_values)
     try:
         value = _evaluate(call)
-    except (UndecidableError, IndexError, ValueError, TypeError):  # numpy's word for operands that do not fit
+    except (
+        ShapeError,
+        UndecidableError,
+        IndexError,
+        ValueError,
+        TypeError,
+    ):  # numpy's word for operands that do not fit
         return None
     if value is None or value.size > _LARGEST_VALUE or (value.size and bool((value == UNKNOWN).all())):
         return None
@@ -48,7 +52,7 @@ def infer_value(
 def _evaluate(call: Call) -> Value | None:
     if call.op in _OF_SHAPES:
         return _OF_SHAPES[call.op](call)
-    operands = [call.value(i) for i in range(len(call))]
+    operands = [call.partial(i) for i in range(len(call))]
     small = [
         v.astype(np.int64) for v in operands if v is not None and v.dtype.kind in "iu" and v.size <= _LARGEST_VALUE
     ]
@@ -56,7 +60,7 @@ def _evaluate(call: Call) -> Value | None:
         return None
     if call.op in _PASS_UNKNOWN:
         return np.asarray(_PASS_UNKNOWN[call.op](call, small), np.int64)
-    if call.op in _NEED_ALL and all((np.abs(v) < _LARGEST_NUMBER).all() for v in small):
+    if call.op in _NEED_ALL and all(((v > -_LARGEST_NUMBER) & (v < _LARGEST_NUMBER)).all() for v in small):
         return np.asarray(_NEED_ALL[call.op](call, small), np.int64)
     return None
 

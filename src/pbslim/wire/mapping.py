@@ -25,6 +25,8 @@ class MappedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            if (path / "saved_model.pb").exists():
+                raise DecodeError(f"'{path}' is a SavedModel, not a frozen graph; freeze it first")
             if path.is_dir():
                 raise DecodeError(f"'{path}' is a directory, not a GraphDef file")
             with path.open("rb") as file:

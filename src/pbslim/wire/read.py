@@ -55,7 +55,7 @@ def read_graph(source: Source) -> Graph:
 
     Raises:
         DecodeError: the bytes are not a GraphDef.
-        GraphError: two nodes have the same name, or a node has none.
+        GraphError: two nodes have the same name, or an input is not written as one.
     """
     view, end = source.view, len(source)
     graph = Graph()
@@ -117,7 +117,7 @@ def _read_node(source: Source, view: memoryview, start: int, end: int, index: in
             device = _text(view, at, stop, "a device")
         last = stop
     if not name:
-        raise GraphError(f"node number {index} (op '{op}') has no name")
+        raise DecodeError(f"node number {index} (op '{op}') has no name")
     held = Attributes(attrs)
     return NodeOrigin(source, start, end, name, op, device, tuple(data), tuple(controls), held, tuple(unknown))
 

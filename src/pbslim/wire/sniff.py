@@ -1,17 +1,18 @@
-"""What kind of file is this? Told from its first and last bytes, for error messages."""
+"""What kind of file is this? Told from its first and last bytes, for error messages.
+
+Only what decides is looked at: magic numbers, then the trailers of memory-mapped packages and checkpoints, then
+the outer fields of a protocol buffer, then text. All of it bounded, and happy with any bytes.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pbslim.errors import DecodeError
-from pbslim.wire.varint import LEN, VARINT, fields
-
-_LEVELDB_MAGIC = bytes.fromhex("57fb808b247547db")
-_FREEZE = (
-    "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants or convert_variables_to_constants_v2)"
-)
+from pbslim.wire.varint import FIXED32, FIXED64, LEN, VARINT, read_varint
 
 
 @dataclass(frozen=True)
@@ -22,85 +23,262 @@ class FileKind:
     advice: str
 
 
+_FREEZE = (
+    "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants or convert_variables_to_constants_v2)"
+)
+_GIVE = "give the frozen GraphDef (.pb) of the model"
+_SOURCE = "give the frozen TensorFlow graph that it was converted from"
+_AGAIN = "copy or download it again"
+
 _EMPTY = FileKind("an empty file", "check how it was made or copied")
-_CHECKPOINT = FileKind("part of a checkpoint", f"it holds variables, no graph; {_FREEZE}")
+_DIRECTORY = FileKind("a directory", _GIVE)
+_OTHER = FileKind("no kind of file that is known here", _GIVE)
+_GRAPH = FileKind("a GraphDef", f"pbslim reads these; one that it cannot read is damaged or truncated: {_AGAIN}")
+_GRAPH_TEXT = FileKind("a GraphDef in text form", "pbslim reads these; the message above says where it is broken")
 _SAVED_MODEL = FileKind("a SavedModel", _FREEZE)
+_META_GRAPH = FileKind("a MetaGraphDef (.meta)", f"it holds no weights; {_FREEZE}")
+_CHECKPOINT = FileKind("part of a checkpoint", f"it holds variables, no graph; {_FREEZE}")
 _PACKAGE = FileKind("a memory-mapped package", "convert the graph that it was made from instead")
-_OTHER = FileKind("no kind of file that is known here", "give the frozen GraphDef (.pb) of the model")
-_DAMAGED = FileKind("a damaged or truncated GraphDef", "copy or download it again")
+_ONNX = FileKind("an ONNX model", _SOURCE)
+_CORE_ML = FileKind("a Core ML model", _SOURCE)
+_PROTOBUF = FileKind("a protocol buffer, but not a GraphDef", _GIVE)
+_KERAS = FileKind("a Keras model", "load it in Keras and freeze the graph")
+_PYTORCH = FileKind("a PyTorch model", "pbslim works on TensorFlow graphs only")
+_ARCHIVE = FileKind("a compressed archive", "unpack it first")
+_PICTURE = FileKind("a picture", _GIVE)
+_WEB_PAGE = FileKind("a web page", "download the file itself, not the page about it")
+_LFS = FileKind("a Git LFS pointer", "fetch the file that it stands for with 'git lfs pull'")
+_TFJS = FileKind("a TensorFlow.js model", "convert it to a frozen graph first")
+_OPENVINO = FileKind("an OpenVINO model", _SOURCE)
 
 _MAGIC = (
     (0, b"\x89HDF", FileKind("an HDF5 file (Keras)", "load it in Keras and freeze the graph")),
-    (4, b"TFL3", FileKind("a TensorFlow Lite model", "give the frozen graph that it was converted from")),
-    (0, b"PK\x03\x04", FileKind("a zip archive", "unpack it; a .keras file must be loaded in Keras and frozen")),
-    (0, b"\x1f\x8b", FileKind("a gzip archive", "unpack it first")),
-    (0, b"\x80\x02", FileKind("a Python pickle", "give the frozen GraphDef (.pb) of the model")),
-    (0, b"\x89PNG", FileKind("a picture", "give the frozen GraphDef (.pb) of the model")),
-    (0, b"\xff\xd8\xff", FileKind("a picture", "give the frozen GraphDef (.pb) of the model")),
-    (0, b"<?xml", FileKind("an XML file", "give the frozen GraphDef (.pb) of the model")),
-    (0, b"{", FileKind("a JSON file", "a TensorFlow.js model must be converted to a frozen graph first")),
+    (4, b"TFL3", FileKind("a TensorFlow Lite model", _SOURCE)),
+    (0, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", _PYTORCH),
+    *((0, bytes([0x80, protocol]), FileKind("a Python pickle", _GIVE)) for protocol in (2, 3, 4, 5)),
+    (0, b"\x1f\x8b", _ARCHIVE),  # gzip
+    (0, b"BZh", _ARCHIVE),
+    (0, b"\xfd7zXZ\0", _ARCHIVE),
+    (0, b"\x28\xb5\x2f\xfd", _ARCHIVE),  # zstd
+    (257, b"ustar", _ARCHIVE),
+    (0, b"\x89PNG", _PICTURE),
+    (0, b"\xff\xd8\xff", _PICTURE),  # JPEG
+    (0, b"GIF8", _PICTURE),
+    (8, b"WEBP", _PICTURE),
+    (0, b"\x93NUMPY", FileKind("a numpy array", _GIVE)),
+    (0, b"version https://git-lfs", _LFS),
 )
+_IN_ZIP = (
+    (b"saved_model.pb", FileKind("a zipped SavedModel", f"unpack it; {_FREEZE}")),
+    (b"model.weights.h5", _KERAS),
+    (b"/data.pkl", _PYTORCH),
+)
+_IN_TEXT = (
+    (re.compile(rb"(node|library|versions?)\s*[:{<]"), _GRAPH_TEXT),
+    (re.compile(rb"saved_model_schema_version\s*:|meta_graphs\s*[:{<]"), _SAVED_MODEL),
+    (re.compile(rb"(meta_info_def|graph_def)\s*[:{<]"), _META_GRAPH),
+    (re.compile(rb"(all_)?model_checkpoint_path"), _CHECKPOINT),
+    (re.compile(rb"<!doctype html|<html", re.IGNORECASE), _WEB_PAGE),
+    (re.compile(rb'\{(?s:.)*"(modelTopology|weightsManifest)"'), _TFJS),
+    (re.compile(rb"[{\[]"), FileKind("a JSON file", _GIVE)),
+    (re.compile(rb"(<\?xml[^>]*>\s*)?<net\s"), _OPENVINO),
+    (re.compile(rb"<\?xml"), FileKind("an XML file", _GIVE)),
+    (re.compile(rb""), FileKind("a text file", "give a GraphDef in binary or in protobuf's text form")),
+)
+_BLANK_OR_COMMENT = re.compile(rb"(\xef\xbb\xbf)?\s*(#[^\n]*\n\s*)*")
+_NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_LEVELDB_MAGIC = bytes.fromhex("57fb808b247547db")
+_REGION = b"memmapped_package://"
+_OP = re.compile(rb"[A-Za-z_][A-Za-z0-9_.>/:-]*")
+_MAX_FIELDS = 1000
 
 
 def sniff(head: bytes, path: Path, tail: bytes = b"") -> FileKind:
-    """The kind of file with these first (and last) bytes; never raises."""
+    """The kind of the file at `path`; never raises.
+
+    Args:
+        head: its first bytes; 64 KiB are enough. Empty for a directory.
+        path: its name tells the parts of a checkpoint apart; only for an empty `head` is it looked up.
+        tail: its last bytes, by which packages and checkpoints are known; 64 are enough as a rule.
+    """
     if not head:
-        return _EMPTY
+        return _without_content(path)
     for at, magic, kind in _MAGIC:
         if head[at : at + len(magic)] == magic:
             return kind
-    if tail.endswith(_LEVELDB_MAGIC) or ".data-" in path.name or path.suffix in (".index", ".ckpt"):
-        return _CHECKPOINT
-    by_fields = _by_fields(head)
-    if by_fields:
-        return by_fields
-    if len(tail) >= 8 and _package_directory(head, tail):
+    if head.startswith(b"PK\x03\x04"):
+        return _zip(head, path)
+    if _ends_with_directory(tail):
         return _PACKAGE
-    if b"\0" not in head and _is_text(head):
-        return FileKind("a text file", "give a GraphDef in binary or in protobuf's text form")
-    return _OTHER
+    if tail.endswith(_LEVELDB_MAGIC) or path.suffix == ".index" or ".data-" in path.name:
+        return _CHECKPOINT
+    return _protobuf(memoryview(head)) or _text(head) or (_CHECKPOINT if path.suffix == ".ckpt" else _OTHER)
 
 
-def _is_text(head: bytes) -> bool:
+def _without_content(path: Path) -> FileKind:
     try:
-        head[:4096].decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start > 4000
-    return True
+        if not path.is_dir():
+            return _EMPTY
+        return _SAVED_MODEL if any((path / f"saved_model.{end}").exists() for end in ("pb", "pbtxt")) else _DIRECTORY
+    except (OSError, ValueError):  # a name that no file can have
+        return _EMPTY
 
 
-def _package_directory(head: bytes, tail: bytes) -> bool:
-    # A package ends with the offset of its directory; its regions start at aligned places, so it opens with zeros
-    # or weights rather than with a node.
-    offset = int.from_bytes(tail[-8:], "little")
-    return 0 < offset < 1 << 40 and b"memmapped_package://" in head + tail
+def _zip(head: bytes, path: Path) -> FileKind:
+    if path.suffix == ".keras":
+        return _KERAS
+    return next((kind for mark, kind in _IN_ZIP if mark in head), FileKind("a zip archive", "unpack it first"))
 
 
-def _by_fields(head: bytes) -> FileKind | None:
-    numbers: list[tuple[int, int]] = []
+def _ends_with_directory(tail: bytes) -> bool:
+    # A package ends with its directory, whose last entry ends with a region's name and its length, and then with
+    # the directory's place in 8 bytes. A graph that only mentions regions has them elsewhere.
+    at = tail.rfind(_REGION)
+    if at < 2 or int.from_bytes(tail[-8:], "little") >= 1 << 48:
+        return False
+    size = next((tail[at - 1 - i] for i in (0, 1) if tail[at - 2 - i : at - 1 - i] == b"\x12"), 0) & 0x7F
+    if tail[at - 2 : at - 1] != b"\x12":
+        size |= tail[at - 1] << 7
+    rest = tail[at + size : -8]
+    return size >= len(_REGION) and (not rest or (rest[0] == 0x18 and _is_varint(rest[1:])))
+
+
+def _is_varint(data: bytes) -> bool:
     try:
-        for number, kind, start, stop in fields(memoryview(head), 0, len(head), "a file"):
-            numbers.append((number, kind))
-            if numbers[0] == (1, LEN) and head[start : start + 1] != b"\x0a" and len(numbers) == 1:
-                return _meta_graph(head, start, stop)
+        return read_varint(memoryview(data), 0, len(data))[1] == len(data)
     except DecodeError:
-        pass  # the head of a longer file ends somewhere in the middle
-    return _by_numbers(head, numbers)
+        return False
 
 
-def _by_numbers(head: bytes, numbers: list[tuple[int, int]]) -> FileKind | None:
-    if head[:2] == b"\x08\x01" and head[2:3] == b"\x12":
-        return _SAVED_MODEL
-    if head[:1] == b"\x08" and (head[2:3] == b"\x12" or head[2:3] == b":"):
-        return FileKind("an ONNX model", "give the frozen TensorFlow graph that it was converted from")
-    if head[:1] == b"\x0a" and (not numbers or numbers[0] == (1, LEN)):
-        return _DAMAGED
-    if numbers and all(kind in (LEN, VARINT) for _, kind in numbers):
-        return FileKind("a protocol buffer, but not a GraphDef", "give the frozen GraphDef (.pb) of the model")
-    return None
+def _text(head: bytes) -> FileKind | None:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return FileKind("text in UTF-16", "save it as UTF-8")
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:  # else a character that the end of `head` cut
+            return None
+    if _NOT_TEXT.search(head):
+        return None
+    start = _BLANK_OR_COMMENT.match(head)
+    at = start.end() if start else 0
+    return next(kind for pattern, kind in _IN_TEXT if pattern.match(head, at))
 
 
-def _meta_graph(head: bytes, start: int, stop: int) -> FileKind | None:
-    if b"stripped_op_list" in head or head[start : start + 1] in (b"\x12", b"\x22", b"\x2a"):
-        return FileKind("a MetaGraphDef (.meta)", f"it holds no weights; {_FREEZE}")
-    return None if stop > len(head) else _DAMAGED
+@dataclass(frozen=True)
+class _Field:
+    number: int
+    kind: int
+    content: memoryview
+
+
+def _fields(message: memoryview) -> list[_Field] | None:
+    """The first fields; what the end of `message` cuts off is missing. None if this is no message."""
+    found: list[_Field] = []
+    at, end = 0, len(message)
+    try:
+        while at < end and len(found) < _MAX_FIELDS:
+            tag, start = read_varint(message, at, end)
+            number, kind = tag >> 3, tag & 7
+            if kind not in (VARINT, FIXED64, LEN, FIXED32) or not 0 < number < 1 << 29:
+                return None
+            if kind == VARINT:
+                stop = read_varint(message, start, end)[1]
+            elif kind == LEN:
+                size, start = read_varint(message, start, end)
+                stop = start + size
+            else:
+                stop = start + (8 if kind == FIXED64 else 4)
+            found.append(_Field(number, kind, message[start:stop]))
+            at = stop
+    except DecodeError:
+        if end - at > 20:  # more than a tag and a length that the end cuts
+            return None
+    return found
+
+
+def _protobuf(head: memoryview) -> FileKind | None:
+    fields = _fields(head)
+    if not fields:
+        return None
+    for matches, kind in (
+        (_is_graph, _GRAPH),
+        (_is_meta_graph, _META_GRAPH),
+        (_is_core_ml, _CORE_ML),
+        (_is_saved_model, _SAVED_MODEL),
+        (_is_onnx, _ONNX),
+    ):
+        if matches(fields):
+            return kind
+    # Few random bytes parse that far: the numbers of real fields are small, and more than one is there.
+    plausible = len(fields) > 1 and all(each.number < 10_000 for each in fields)
+    return _PROTOBUF if plausible else None
+
+
+def _is_graph(fields: list[_Field]) -> bool:
+    first = fields[0]
+    if (first.number, first.kind) == (1, LEN):
+        return _inside(first, _is_node)
+    kinds = {2: LEN, 3: VARINT, 4: LEN}  # no nodes: library and versions only
+    versions = [each for each in fields if each.number == 4]
+    return (
+        all(kinds.get(each.number) == each.kind for each in fields)
+        and bool(versions)
+        and all(_inside(each, _is_versions) for each in versions)
+    )
+
+
+def _is_node(fields: list[_Field]) -> bool:
+    return any(each.number == 2 and each.kind == LEN and _OP.fullmatch(each.content) for each in fields)
+
+
+def _is_versions(fields: list[_Field]) -> bool:
+    return all(each.number in (1, 2, 3) for each in fields)
+
+
+def _is_meta_graph(fields: list[_Field]) -> bool:
+    first = fields[0]
+    if (first.number, first.kind) == (1, LEN):
+        return _inside(first, _is_meta_info)
+    return (first.number, first.kind) == (2, LEN) and _inside(first, _is_graph)
+
+
+def _is_meta_info(fields: list[_Field]) -> bool:
+    kinds = {1: LEN, 2: LEN, 3: LEN, 4: LEN, 5: LEN, 6: LEN, 7: VARINT, 8: LEN}
+    return all(kinds.get(each.number) == each.kind for each in fields) and any(
+        (each.number == 2 and _inside(each, _is_op_list)) or (each.number in (4, 5) and _is_line(each))
+        for each in fields
+    )
+
+
+def _is_op_list(fields: list[_Field]) -> bool:
+    return _inside(fields[0], lambda op: op[0].number == 1 and bool(_OP.fullmatch(op[0].content)))
+
+
+def _is_saved_model(fields: list[_Field]) -> bool:
+    if not _is_versioned(fields) or (fields[1].number, fields[1].kind) != (2, LEN):
+        return False
+    return _inside(fields[1], _is_meta_graph) or (bytes(fields[0].content) == b"\x01" and not _is_line(fields[1]))
+
+
+def _is_onnx(fields: list[_Field]) -> bool:
+    return _is_versioned(fields) and any(
+        each.kind == LEN and (each.number in (7, 8) or (each.number == 2 and _is_line(each))) for each in fields[1:]
+    )
+
+
+def _is_core_ml(fields: list[_Field]) -> bool:
+    return _is_versioned(fields) and any(each.kind == LEN and 200 <= each.number < 4000 for each in fields[1:])
+
+
+def _is_versioned(fields: list[_Field]) -> bool:
+    return len(fields) > 1 and (fields[0].number, fields[0].kind) == (1, VARINT)
+
+
+def _is_line(field: _Field) -> bool:
+    return field.kind == LEN and re.fullmatch(rb"[ -~]+", field.content) is not None
+
+
+def _inside(field: _Field, matches: Callable[[list[_Field]], bool]) -> bool:
+    fields = _fields(field.content) if field.kind == LEN else None
+    return bool(fields) and matches(fields or [])

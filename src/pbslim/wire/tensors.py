@@ -118,7 +118,8 @@ def _one_integer(view: memoryview, seen: dict[int, list[tuple[int, int, int]]], 
         value, end = read_varint(view, at, stop)
         if end == stop:
             value -= (value >> 63) << 64
-            return SplatTensor(np.array(value).astype(dtype.numpy)[()], dtype, ())
+            number: Any = np.array(value).astype(dtype.numpy)[()]
+            return SplatTensor(number, dtype, ())
     return None
 
 
