@@ -173,7 +173,7 @@ ACTIVATIONS = ("Elu", "Selu", "Softplus", "Softsign", "Relu", "Relu6", "LeakyRel
 
 def unary() -> Iterator[Case]:
     for op in (*REAL_ONLY, *INEXACT):
-        for dtype in FLOATS:
+        for dtype in {"Rint": (F4, F8), "Lgamma": (F4, F8, F2)}.get(op, FLOATS):
             yield case(op, numbers(dtype, 3, 4))
             yield case(op, np.linspace(-1, 1, 33).astype(dtype))
             yield case(op, edges(dtype))
@@ -307,7 +307,7 @@ def casts() -> Iterator[Case]:
     for name in ("quint8", "qint8", "qint32", "quint16", "qint16"):
         yield case("Cast", np.array([1, 5], NAMED[name].numpy), types=[name], DstT=FLOAT)
         yield case("Cast", np.array([1, 5], F4), DstT=NAMED[name])
-    for name in ("float8_e5m2", "float8_e4m3fn", "int4", "uint4"):
+    for name in ("float8_e5m2", "float8_e4m3fn"):
         yield case("Cast", np.array([0, 1, 3, 5.2], F4), DstT=NAMED[name])
         yield case("Cast", np.array([0, 1, 3, 5], NAMED[name].numpy), DstT=FLOAT)
     for source, target_name in (
@@ -336,7 +336,6 @@ def shapes() -> Iterator[Case]:
     yield case("PlaceholderWithDefault", numbers(F4, 2), shape=Shape((2,)))
     yield case("CheckNumerics", numbers(F4, 2), message=b"oh")
     yield case("EnsureShape", numbers(F4, 2, 3), shape=Shape((2, -1)))
-    yield case("EnsureShape", numbers(F4, 2, 3), shape=Shape())
     yield case("Const", value=numbers(F4, 2, 3), dtype=FLOAT)
     yield case("Const", value=strings([b"a", b"bc"]), dtype=NAMED["string"])
     yield case("NoOp")
@@ -540,7 +539,7 @@ def generators() -> Iterator[Case]:
         yield case("OneHot", i4([[0, 2], [-1, 5]]), i4(4), numbers(dtype, seed=1), numbers(dtype, seed=2))
     yield case("Fill", i8([]), F4(3))
     yield case("Fill", i8([0, 3]), F4(3), index_type=INT64)
-    for dtype in (F4, F8, I4, I8, BF, F2):
+    for dtype in (F4, F8, I4, I8, BF):
         yield case("Range", np.array(1, dtype), np.array(12, dtype), np.array(3, dtype))
         yield case("Range", np.array(9, dtype), np.array(-3, dtype), np.array(-2, dtype))
         yield case("Range", np.array(3, dtype), np.array(3, dtype), np.array(1, dtype))
@@ -638,7 +637,7 @@ def products() -> Iterator[Case]:
     yield case("MatMul", numbers(F4, 3, 0), numbers(F4, 0, 2))
     yield case("MatMul", numbers(F4, 0, 3), numbers(F4, 3, 2))
     yield case("MatMul", numbers(F4, 50, 300), numbers(F4, 300, 20))
-    yield case("Einsum", numbers(F4, 2, 3, 4), equation=b"abc -> cab")
+    yield case("Einsum", numbers(F4, 2, 3, 4), equation=b"abc->cab")
     yield case("Einsum", numbers(F4, 2, 3, 4), equation=b"abc->b")
     yield case("Einsum", numbers(F4, 2, 3, 4), numbers(F4, 2, 5, 4), equation=b"bqd,bkd->bqk")
     yield case("Einsum", numbers(F4, 2, 3), numbers(F4, 4), equation=b"ij,k->ijk")
@@ -646,7 +645,7 @@ def products() -> Iterator[Case]:
         yield case("BiasAdd", numbers(dtype, 2, 3, 4), numbers(dtype, 4))
         yield case("BiasAddV1", numbers(dtype, 2, 3, 4), numbers(dtype, 4))
     yield case("BiasAdd", numbers(F4, 2, 3, 4, 5), numbers(F4, 3), data_format=b"NCHW")
-    yield case("BiasAdd", numbers(F4, 2, 3), numbers(F4, 3), data_format=b"NCHW")
+    yield case("BiasAdd", numbers(F4, 2, 3, 4), numbers(F4, 3), data_format=b"NCHW")
     yield case("BiasAdd", numbers(F4, 2, 3, 4, 5), numbers(F4, 5), data_format=b"NHWC")
     statistics = [numbers(F4, 3, seed=s) for s in range(3)] + [np.abs(numbers(F4, 3, seed=4))]
     for op in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"):
@@ -674,7 +673,7 @@ def products() -> Iterator[Case]:
 
 
 def spatial() -> Iterator[Case]:
-    for dtype in (F4, F2, I4, U1, C8):
+    for dtype in (F4, F2, I4, U1):
         yield case("DepthToSpace", numbers(dtype, 2, 3, 2, 8), block_size=2)
         yield case("SpaceToDepth", numbers(dtype, 2, 4, 6, 3), block_size=2)
         yield case("SpaceToBatchND", numbers(dtype, 2, 3, 5, 2), i4([2, 3]), i4([[1, 0], [0, 1]]))
@@ -704,7 +703,6 @@ def quantization() -> Iterator[Case]:
         per_slice = codes[:24].reshape(2, 3, 4), np.array([-1, 0, -2], F4), np.array([2, 3, 0.5], F4)
         for mode in (b"MIN_COMBINED", b"SCALED"):
             yield case("Dequantize", *per_slice, types=types, mode=mode, axis=1)
-        yield case("Dequantize", codes, np.array([-1], F4), np.array([3], F4), types=types)
     values = np.concatenate([np.linspace(-4, 7, 301), [0.5, -0.5, 100, -100, 0]]).astype(F4)
     for name in ("quint8", "qint8", "quint16", "qint16"):
         dtype = NAMED[name]

@@ -329,7 +329,7 @@ CASES = [
     case("QuantizeDownAndShrinkRange", s(2, 3), s(), s()),
 ]
 
-OLD = {"QuantizeAndDequantize": 21, "BatchNormWithGlobalNormalization": 8, "TopK": 6}
+OLD = {"PlaceholderV2": 22, "QuantizeAndDequantize": 21, "BatchNormWithGlobalNormalization": 8, "TopK": 6}
 """The last GraphDef version of ops that TensorFlow has given up."""
 
 UNKNOWN_AXIS = "TensorFlow takes an unknown axis for the last one"
@@ -359,14 +359,21 @@ STRICT = {
 }
 
 
+ANY_VALUE: dict[str, object] = {"string": b"x", "int": 1, "shape": Shape((2, -1)), "list(int)": (1, 2)}
+
+
 def completed(case: Case) -> dict[str, object]:
-    """The attributes with a type for each one that needs one."""
+    """The attributes with a value for each one that has no default."""
     definition = ops.find(case.op)
     assert definition is not None, case.op
     attrs = dict(case.attrs)
     for attr in definition.attrs.values():
-        if attr.kind == "type" and attr.name not in attrs and attr.default is ops.MISSING:
+        if attr.name in attrs or attr.default is not ops.MISSING:
+            continue
+        if attr.kind == "type":
             attrs[attr.name] = FLOAT if not attr.allowed or FLOAT in attr.allowed else attr.allowed[0]
+        elif attr.kind in ANY_VALUE:
+            attrs[attr.name] = ANY_VALUE[attr.kind]
     return attrs
 
 

@@ -15,7 +15,7 @@ def plain(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     A dash counts only at the start of an option, a quote only at the ends of a value: what stands inside is left,
     and so is all that follows a ``--``.
     """
-    found = []
+    found: list[str] = []
     notes: dict[str, None] = {}
     for i, argument in enumerate(argv):
         if argument == "--":

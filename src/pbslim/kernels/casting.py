@@ -19,9 +19,10 @@ _TRUNCATED_BITS = {  # low bits of the source that go before the values are roun
 }
 
 
-@kernel("Cast", takes="any")
+@kernel("Cast", takes="number|bool|quantized|string|float8_e5m2|float8_e4m3fn")
 def _cast(attrs: Attributes, x: Array) -> Any:
     target = attrs.array_dtype("DstT")
+    require(attrs.dtype("DstT").name not in ("int4", "uint4"), "there are no casts to 4 bits")
     require((x.dtype.kind == "O") == (target.kind == "O"), "strings are not numbers")
     if x.dtype == target:
         return x

@@ -32,7 +32,7 @@ def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:
 
 
 def _lgamma(x: float) -> float:
-    if x <= 0 and x == math.floor(x):
+    if x <= 0 and x % 1 == 0 or math.isinf(x):
         return math.inf
     try:
         return math.lgamma(x)
@@ -51,7 +51,6 @@ _REAL: dict[str, Callable[[Array], Any]] = {
     "Erf": _each(math.erf),
     "Erfc": _each(math.erfc),
     "Floor": np.floor,
-    "Lgamma": _each(_lgamma),
 }
 _INEXACT: dict[str, Callable[[Array], Any]] = {
     "Acos": np.arccos,
@@ -68,7 +67,6 @@ _INEXACT: dict[str, Callable[[Array], Any]] = {
     "Log": np.log,
     "Log1p": np.log1p,
     "Reciprocal": np.reciprocal,
-    "Rint": np.rint,
     "Rsqrt": lambda x: 1 / np.sqrt(x),
     "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "Sin": np.sin,
@@ -88,6 +86,8 @@ for _functions, _types in ((_REAL, "floating"), (_INEXACT, "inexact"), (_NUMBER,
         kernel(_op, takes=_types)(unary(_function))
 
 kernel("Abs", takes="real")(unary(np.abs))
+kernel("Lgamma", takes="half|float|double")(unary(_each(_lgamma)))
+kernel("Rint", takes="float|double")(unary(np.rint))
 
 
 @kernel("Round", takes="number")

@@ -28,7 +28,7 @@ def _ones_like(_attrs: Attributes, x: Array) -> Array:
     return np.broadcast_to(np.ones((), x.dtype), x.shape)
 
 
-@kernel("Range", takes="T:real T:real T:real")
+@kernel("Range", takes=" ".join(["T:integer|bfloat16|float|double"] * 3))
 def _range(_attrs: Attributes, start: Array, limit: Array, delta: Array) -> Any:
     first, last, step = (scalar(a, name) for a, name in ((start, "start"), (limit, "limit"), (delta, "delta")))
     require(step != 0, "delta is zero")

@@ -53,7 +53,7 @@ def _batch_mat_mul_v3(attrs: Attributes, x: Array, y: Array) -> Array:
 @kernel("Einsum", takes="T:number*")
 def _einsum(attrs: Attributes, *operands: Array) -> Any:
     """One or two operands, no dimension twice in one of them and no ellipsis."""
-    equation = attrs.text("equation").replace(" ", "")
+    equation = attrs.text("equation")
     match = re.fullmatch(r"([A-Za-z]*(?:,[A-Za-z]*)?)->([A-Za-z]*)", equation)
     if match is None:
         raise KernelError(f"the equation '{equation}' is not a simple one")
@@ -85,7 +85,9 @@ def _biased(x: Array, bias: Array, axis: int) -> Any:
 
 @kernel("BiasAdd", takes="T:number T:number")
 def _bias_add(attrs: Attributes, x: Array, bias: Array) -> Any:
-    return _biased(x, bias, -1 if _channels_last(attrs) else 1)
+    channels_last = _channels_last(attrs)
+    require(channels_last or x.ndim >= 3, "data_format NCHW needs at least 3 dimensions")
+    return _biased(x, bias, -1 if channels_last else 1)
 
 
 @kernel("BiasAddV1", takes="T:number T:number")

@@ -90,7 +90,7 @@ def _batch_to_space(x: Array, blocks: list[int], crops: Array) -> Array:
     return tiles.reshape(batch, *joined, *rest)[tuple(index)]
 
 
-_NUMERIC = "number|bool|quantized"
+_NUMERIC = "real"
 
 
 @kernel("SpaceToBatchND", takes=f"{_NUMERIC} index index")

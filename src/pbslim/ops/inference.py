@@ -79,7 +79,7 @@ class Call:
 
     def dims(self, index: int) -> Dims | None:
         """The shape of an input; unknown where the node has no such input."""
-        return normal(self._shapes[index].dims) if index < len(self._shapes) else None
+        return normal(self._shapes[index].dims) if 0 <= index < len(self._shapes) else None
 
     def all_dims(self) -> list[Dims | None]:
         """The shapes of all inputs."""
@@ -108,7 +108,7 @@ class Call:
 
     def partial(self, index: int) -> Value | None:
         """The value of an input where it is numeric and known, perhaps in part."""
-        value = self._values[index] if index < len(self._values) else None
+        value = self._values[index] if 0 <= index < len(self._values) else None
         return value if isinstance(value, np.ndarray) and value.dtype.kind in "iufb" else None
 
     def value(self, index: int) -> Value | None:

@@ -102,14 +102,6 @@ def tensor_array(call: Call) -> Result:  # noqa: ARG001
     return [(2,), ()]
 
 
-@rule("TensorArrayGatherV3")
-def tensor_array_gather(call: Call) -> Result:
-    """Elements of the array stacked."""
-    (number,) = call.ranked(1, 1)
-    element = call.shape_attr("element_shape")
-    return None if element is None else (number, *element)
-
-
 @rule("TensorListStack")
 def tensor_list_stack(call: Call) -> Result:
     """Elements of the list stacked."""

@@ -94,7 +94,9 @@ def _convolved(call: Call, image: Dims, kernel: Dims, layout: str, dilations: Di
     result = [image[0]] * rank
     result[channel] = outer
     for window, axis in zip(kernel, (i for i, letter in enumerate(layout) if letter not in "NC"), strict=False):
-        length = (window - 1) * dilations[axis] + 1 if window > 0 else window
+        length = (window - 1) * dilations[axis] + 1 if window >= 0 else -1
+        if length < 0 <= window:
+            raise ShapeError(f"the filter {Shape(kernel)} is empty, it cannot be dilated")
         result[axis] = window_steps(image[axis], length, strides[axis], padding, edges[axis])
     return tuple(result)
 

@@ -58,7 +58,7 @@ def infer(op: str, attrs: Attrs, inputs: Sequence[Shape], constants: Sequence[Va
         result = None
     shapes = result if isinstance(result, list) else [result]
     dtypes = output_dtypes(op, attrs)
-    count = len(shapes) if dtypes is None else max(len(dtypes), 1)
+    count = max(len(shapes if dtypes is None else dtypes), 1)
     shapes = [*shapes, *[None] * count][:count]
     if any(d > _LARGEST for dims in shapes if dims for d in dims):
         raise ShapeError("a dimension of the result is 2^63 or more")

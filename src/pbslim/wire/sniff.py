@@ -34,7 +34,7 @@ _EMPTY = FileKind("an empty file", "check how it was made or copied")
 _DIRECTORY = FileKind("a directory", _GIVE)
 _OTHER = FileKind("no kind of file that is known here", _GIVE)
 _GRAPH = FileKind("a GraphDef", f"pbslim reads these; one that it cannot read is damaged or truncated: {_AGAIN}")
-_GRAPH_TEXT = FileKind("a GraphDef in text form", "pbslim reads these; the message above says where it is broken")
+_GRAPH_TEXT = FileKind("a GraphDef in text form", "pbslim reads these; one that it cannot read has a mistake in it")
 _SAVED_MODEL = FileKind("a SavedModel", _FREEZE)
 _META_GRAPH = FileKind("a MetaGraphDef (.meta)", f"it holds no weights; {_FREEZE}")
 _CHECKPOINT = FileKind("part of a checkpoint", f"it holds variables, no graph; {_FREEZE}")
@@ -112,7 +112,8 @@ def sniff(head: bytes, path: Path, tail: bytes = b"") -> FileKind:
         return _PACKAGE
     if tail.endswith(_LEVELDB_MAGIC) or path.suffix == ".index" or ".data-" in path.name:
         return _CHECKPOINT
-    return _protobuf(memoryview(head)) or _text(head) or (_CHECKPOINT if path.suffix == ".ckpt" else _OTHER)
+    # A protocol buffer of these kinds always holds control characters: what is text cannot be one.
+    return _text(head) or _protobuf(memoryview(head)) or (_CHECKPOINT if path.suffix == ".ckpt" else _OTHER)
 
 
 def _without_content(path: Path) -> FileKind:
@@ -134,20 +135,24 @@ def _ends_with_directory(tail: bytes) -> bool:
     # A package ends with its directory, whose last entry ends with a region's name and its length, and then with
     # the directory's place in 8 bytes. A graph that only mentions regions has them elsewhere.
     at = tail.rfind(_REGION)
-    if at < 2 or int.from_bytes(tail[-8:], "little") >= 1 << 48:
+    return int.from_bytes(tail[-8:], "little") < 1 << 48 and any(_ends_with_region(tail, at, n) for n in (1, 2))
+
+
+def _ends_with_region(tail: bytes, at: int, length_bytes: int) -> bool:
+    start = at - length_bytes
+    if start < 1 or tail[start - 1] != 0x12:
         return False
-    size = next((tail[at - 1 - i] for i in (0, 1) if tail[at - 2 - i : at - 1 - i] == b"\x12"), 0) & 0x7F
-    if tail[at - 2 : at - 1] != b"\x12":
-        size |= tail[at - 1] << 7
+    size, stop = _varint_at(tail, start)
     rest = tail[at + size : -8]
-    return size >= len(_REGION) and (not rest or (rest[0] == 0x18 and _is_varint(rest[1:])))
+    return stop == at and (not rest or (rest[0] == 0x18 and _varint_at(rest, 1)[1] == len(rest)))
 
 
-def _is_varint(data: bytes) -> bool:
+def _varint_at(data: bytes, at: int) -> tuple[int, int]:
+    """The number at `at` and where it ends; the end is 0 if there is none."""
     try:
-        return read_varint(memoryview(data), 0, len(data))[1] == len(data)
+        return read_varint(memoryview(data), at, len(data))
     except DecodeError:
-        return False
+        return 0, 0
 
 
 def _text(head: bytes) -> FileKind | None:
