@@ -176,19 +176,21 @@ def unary() -> Iterator[Case]:
         for dtype in {"Rint": (F4, F8), "Lgamma": (F4, F8, F2)}.get(op, FLOATS):
             yield case(op, numbers(dtype, 3, 4))
             yield case(op, np.linspace(-1, 1, 33).astype(dtype))
-            yield case(op, edges(dtype))
+            # TensorFlow's Erf of an infinite double is NaN
+            yield case(op, edges(dtype) if op != "Erf" or dtype is not F8 else edges(F8)[3:])
         yield case(op, numbers(F4, 0, 2))
         yield case(op, F4(0.7))
     for op in set(INEXACT) - {"Rint"}:
         yield case(op, numbers(C8, 3, 4))
     for op in ("Neg", "Square", "Sign", "Abs", "Round"):
         for dtype in (*FLOATS, *SIGNED):
-            if dtype in (np.int16, I1) and op in ("Square", "Round"):
-                continue
+            if (dtype in (np.int16, I1) and op == "Square") or (np.dtype(dtype).kind == "i" and op == "Round"):
+                continue  # of Round, TensorFlow 2.21 makes zeros of integers
             yield case(op, numbers(dtype, 3, 4))
         yield case(op, edges(F4))
         yield case(op, edges(F2))
-        yield case(op, i4([-(2**31), 2**31 - 1, 0]))
+        if op != "Round":
+            yield case(op, i4([-(2**31), 2**31 - 1, 0]))
     for op in ("Neg", "Square", "Sign"):
         yield case(op, numbers(C8, 3, 4))
     yield case("Sign", np.array([0, 1j, 3 + 4j], C8))
@@ -265,7 +267,6 @@ def selection() -> Iterator[Case]:
     yield case("TopKV2", numbers(F4, 2, 3), i4(0))
     yield case("TopKV2", numbers(F4, 2, 3), i4(1), sorted=False)
     yield case("TopKV2", numbers(F4, 2, 3), i4(2), index_type=INT64)
-    yield case("TopK", numbers(F4, 2, 5), k=2)
     for dtype in (F4, F8, I4, I8, U1, bool, object):
         yield case("Unique", numbers(dtype, 30))
         yield case("UniqueWithCounts", numbers(dtype, 30))
@@ -692,7 +693,8 @@ RANGES = [(-1.0, 2.0), (0.0, 6.0), (-3.0, 0.0), (0.25, 0.75), (-1e-3, 1e3), (-7.
 def quantization() -> Iterator[Case]:
     for name in ("quint8", "qint8", "quint16", "qint16", "qint32"):
         info = np.iinfo(NAMED[name].numpy)
-        codes = np.linspace(info.min, info.max, 300).astype(np.int64).clip(info.min, info.max).astype(info.dtype)
+        most = info.max - (1000 if name == "qint32" else 0)  # above, TensorFlow overflows
+        codes = np.linspace(info.min, most, 300).astype(np.int64).clip(info.min, most).astype(info.dtype)
         types = [name, "float", "float"]
         for mode in (b"MIN_COMBINED", b"MIN_FIRST", b"SCALED"):
             for low, high in RANGES:
@@ -719,7 +721,7 @@ def quantization() -> Iterator[Case]:
             yield case("QuantizeV2", *channels, mode=mode, axis=1, T=dtype)
     yield case("QuantizeV2", numbers(F4, 0), F4(-1), F4(1), T=NAMED["quint8"])
     for op in ("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars"):
-        for low, high in RANGES[:6]:
+        for low, high in (*RANGES[:3], *RANGES[4:6]):
             for attrs in ({}, {"num_bits": 4}, {"narrow_range": True}, {"num_bits": 16, "narrow_range": True}):
                 if op.endswith("Args"):
                     yield case(op, values, min=low, max=high, **attrs)
@@ -745,11 +747,11 @@ def quantization() -> Iterator[Case]:
         yield case("QuantizeAndDequantizeV2", x, np.array(0, dtype), np.array(0, dtype))
         yield case("QuantizeAndDequantizeV2", x, np.array(0, dtype), np.array(0, dtype), num_bits=4)
         yield case("QuantizeAndDequantizeV3", x, np.array(-1, dtype), np.array(2, dtype), i4(8))
-    yield case("QuantizeAndDequantizeV2", *channels, range_given=True, axis=1)
+    yield case("QuantizeAndDequantizeV3", *channels, i4(8), axis=1)
     yield case("QuantizeAndDequantizeV2", *channels, axis=1)
     wide = np.array([0, 1, -1, 2**31 - 1, -(2**31), 123456789, -987654321, 2**24, 77777], I4)
     types = ["qint32", "float", "float"]
-    for low, high in ((-1.0, 1.0), (-500.0, 300.0), (0.0, 255.0), (-3.0, 0.0)):
+    for low, high in ((-1.0, 1.0), (-40.0, 20.0), (0.0, 25.0), (-3.0, 0.0)):
         for part in (wide, wide[5:], np.abs(wide[5:]), wide[:0]):
             yield case("RequantizationRange", part, F4(low), F4(high), types=types)
         for new_low, new_high in ((-1.0, 1.0), (0.0, 255.0), (-0.1, 0.2), (0.0, 0.0)):

@@ -21,10 +21,19 @@ tf = pytest.importorskip("tensorflow")
 # TensorFlow computes functions and orders sums in ways of its own; all other results are equal to the bit
 FUNCTIONS = {*INEXACT, *REAL_ONLY, *ACTIVATIONS} - {"Ceil", "Floor", "Rint", "Relu", "Relu6", "LeakyRelu"}
 FUNCTIONS |= {"Angle", "Atan2", "ComplexAbs", "Pow", "Softmax", "Xlog1py", "Xlogy"}
-SUMS = {"AccumulateNV2", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Cumprod", "Einsum", "EuclideanNorm", "L2Loss"}
+SUMS = {
+    "AccumulateNV2",
+    "BatchMatMul",
+    "BatchMatMulV2",
+    "BatchMatMulV3",
+    "Cumprod",
+    "Einsum",
+    "EuclideanNorm",
+    "L2Loss",
+}
 SUMS |= {"LogSoftmax", "MatMul", "Mean", "Prod", "Sum"}
 SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
-OLD = {"BatchNormWithGlobalNormalization", "TopK"}  # TensorFlow takes them from old graphs only
+OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {
     np.float32: 1e-6,
     np.complex64: 2e-6,
@@ -156,4 +165,5 @@ def _compare(case: Case, mine: Any, theirs: Any) -> None:
 
 
 def test_every_kernel_has_a_case() -> None:
-    assert {case.op for case in CASES} == set(kernel_names())
+    without = {"TopK"}  # TensorFlow no longer runs it
+    assert {case.op for case in CASES} == set(kernel_names()) - without

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from pbslim.kernels.checks import Array, require, widened
@@ -17,12 +18,21 @@ _SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
 _FUNCTIONS: dict[str, Callable[[Array], Any]] = {
     "Elu": lambda x: np.where(x < 0, np.expm1(x), x),
     "Selu": lambda x: np.where(x < 0, _SELU_SCALE_ALPHA * np.expm1(x), _SELU_SCALE * x),
-    "Softplus": lambda x: np.logaddexp(x, x.dtype.type(0)),
     "Softsign": lambda x: x / (np.abs(x) + 1),
 }
 
 for _op, _function in _FUNCTIONS.items():
     kernel(_op, takes="floating")(unary(_function))
+
+
+@kernel("Softplus", takes="floating")
+def _softplus(_attrs: Attributes, x: Array) -> Any:
+    """log(1 + exp(x)), or what that comes to where x is far from zero; half is computed in float32, bfloat16 is not."""
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    threshold = np.log(float(ml_dtypes.finfo(wide.dtype).eps)) + 2
+    exponential = np.exp(wide)
+    near = np.where(wide < threshold, exponential, np.log1p(exponential))
+    return np.where(wide > -threshold, wide, near).astype(x.dtype)
 
 
 @kernel("Relu", takes="real")
@@ -43,17 +53,23 @@ def _leaky_relu(attrs: Attributes, x: Array) -> Any:
 
 def _shifted(x: Array) -> Array:
     require(x.ndim >= 1, "logits must have at least 1 dimension")
-    wide = widened(x)
-    return np.asarray(wide - wide.max(axis=-1, keepdims=True, initial=-np.inf))
+    return np.asarray(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
 
 
 @kernel("Softmax", takes="floating")
 def _softmax(_attrs: Attributes, logits: Array) -> Any:
+    """Each step is rounded to the type, as TensorFlow does."""
     exponentials = np.exp(_shifted(logits))
-    return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(logits.dtype)
+    if not logits.size:
+        return exponentials
+    if logits.dtype.itemsize == 2:
+        total = np.add.accumulate(exponentials, axis=-1)[..., -1:]
+    else:
+        total = exponentials.sum(axis=-1, keepdims=True)
+    return exponentials * (logits.dtype.type(1) / total)
 
 
 @kernel("LogSoftmax", takes="floating")
 def _log_softmax(_attrs: Attributes, logits: Array) -> Any:
-    shifted = _shifted(logits)
+    shifted = widened(_shifted(logits))
     return (shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))).astype(logits.dtype)

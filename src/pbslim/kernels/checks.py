@@ -31,12 +31,15 @@ def require(condition: object, reason: str) -> None:
         raise KernelError(reason)
 
 
-def checked_shape(dims: Iterable[int]) -> tuple[int, ...]:
-    """The shape of a result, after a look at its size; raises KernelError where it is negative or too big."""
+def checked_shape(dims: Iterable[int], what: str = "the result") -> tuple[int, ...]:
+    """The shape of a tensor, after a look at its size; raises KernelError where it is negative or too big.
+
+    Dimensions of zero do not count, for what is done along the others costs as much.
+    """
     shape = tuple(int(d) for d in dims)
-    require(min(shape, default=0) >= 0, f"the result would have the shape {list(shape)}")
-    size = math.prod(d for d in shape if d) if 0 in shape else math.prod(shape)
-    require(size <= MAX_ELEMENTS, f"the result would have {size} elements, more than {MAX_ELEMENTS}")
+    require(min(shape, default=0) >= 0, f"{what} would have the shape {list(shape)}")
+    size = math.prod(d for d in shape if d)
+    require(size <= MAX_ELEMENTS, f"{what} would have {size} elements, more than {MAX_ELEMENTS}")
     return shape
 
 

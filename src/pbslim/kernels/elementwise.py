@@ -23,16 +23,16 @@ def unary(function: Callable[[Array], Any]) -> Callable[[Attributes, Array], Any
 
 def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:
     """A function of one Python float, for each element."""
-    vectorized = np.frompyfunc(function, 1, 1)
 
     def run(x: Array) -> Array:
-        return np.asarray(vectorized(x.astype(np.float64))).astype(x.dtype)
+        values = map(function, x.reshape(-1))
+        return np.fromiter(values, np.float64, x.size).astype(x.dtype).reshape(x.shape)
 
     return run
 
 
 def _lgamma(x: float) -> float:
-    if x <= 0 and x % 1 == 0 or math.isinf(x):
+    if (x <= 0 and x % 1 == 0) or math.isinf(x):
         return math.inf
     try:
         return math.lgamma(x)

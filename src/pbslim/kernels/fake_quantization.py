@@ -20,7 +20,8 @@ def _nudged(low: Array, high: Array, first: int, last: int) -> tuple[Any, Any, A
     return (_F(first) - zero) * scale, (_F(last) - zero) * scale, scale
 
 
-def _fake_quant(attrs: Attributes, x: Array, low: Array, high: Array) -> Any:
+def _fake_quant(attrs: Attributes, x: Array, low: Array, high: Array, *, divide: bool = False) -> Any:
+    """TensorFlow divides by the step or multiplies by its inverse, depending on the op."""
     bits = attrs.integer("num_bits", 8)
     require(2 <= bits <= 16, f"{bits} bits are out of range")
     require(np.isfinite(low).all() and np.isfinite(high).all(), "the range is not finite")
@@ -29,7 +30,8 @@ def _fake_quant(attrs: Attributes, x: Array, low: Array, high: Array) -> Any:
     least, most, scale = _nudged(low, high, first, last)
     inverse = _F(1) / scale
     zero = np.floor(-least * inverse + _F(0.5))
-    steps = np.floor((np.maximum(np.minimum(x, most), least) - least) * inverse - zero + _F(0.5))
+    shifted = np.maximum(np.minimum(x, most), least) - least
+    steps = np.floor((shifted / scale if divide else shifted * inverse) - zero + _F(0.5))
     return np.where(empty, _F(0), steps * scale)
 
 
@@ -43,7 +45,7 @@ def _args(attrs: Attributes, x: Array) -> Any:
 @kernel("FakeQuantWithMinMaxVars", takes="float float float")
 def _vars(attrs: Attributes, x: Array, low: Array, high: Array) -> Any:
     require(low.ndim == high.ndim == 0, "the range must be two scalars")
-    return _fake_quant(attrs, x, low, high)
+    return _fake_quant(attrs, x, low, high, divide=True)
 
 
 @kernel("FakeQuantWithMinMaxVarsPerChannel", takes="float float float")

@@ -129,13 +129,13 @@ def _min_first_codes(x: Array, low: np.float32, high: np.float32, levels: _Level
 
 
 def _real_of(code: int, low: np.float32, high: np.float32, levels: _Levels) -> np.float32:
-    """The real number that one code stands for, in double precision but for the step that rounds the bound."""
+    """The real number that one code stands for, in double precision but for the code itself and the rounded bound."""
     if low == high:
         return low
     steps = levels.steps + 1
     step = _D(high - low) * (steps / (steps - 1.0)) / steps
-    base = _D(_F(round_half_away(_F(low / _F(step))))) * _D(_F(step))
-    return _F(base + (_D(code) - levels.low) * step)
+    base = _F(round_half_away(_F(low / _F(step)))) * _F(step)
+    return _F(_D(base) + (_D(_F(code)) - levels.low) * step)
 
 
 @kernel("RequantizationRange", takes="qint32 float float")
@@ -164,8 +164,9 @@ def _requantize(attrs: Attributes, x: Array, *ranges: Array) -> list[Any]:
         offset = int(_F(_F(_F(low + high) / 2.0) * inverse) * _F(one))
         new_offset = int(one * (_D(new_low) * 255.0) / _D(new_span))
         require(max(map(abs, (factor, offset, new_offset))) < 2**62, "the ranges are too far apart")
-    require(abs(factor) < 2**32, "the ranges are too far apart")
-    values = (x.astype(np.int64) * factor >> 32) + (offset - new_offset + (1 << 15))
+    codes = x.astype(_F).astype(np.int64)  # TensorFlow's qint32 turns into other numbers by way of float
+    require(int(np.abs(codes).max(initial=0)) * abs(factor) < 2**63, "the ranges are too far apart")
+    values = (codes * factor >> 32) + (offset - new_offset + (1 << 15))
     return [np.clip(values >> 16, 0, 255).astype(np.uint8), new_low, new_high]
 
 
@@ -214,6 +215,7 @@ def _quantize_and_dequantize(attrs: Attributes, x: Array, low: Array, high: Arra
 
 @kernel("QuantizeAndDequantizeV2", "QuantizeAndDequantizeV4", takes="T:float|double T:float|double T:float|double")
 def _quantize_and_dequantize_v2(attrs: Attributes, x: Array, low: Array, high: Array) -> Any:
+    require(low.ndim == high.ndim == 0 or not attrs.flag("range_given"), "the range must be two scalars")
     return _quantize_and_dequantize(attrs, x, low, high, attrs.integer("num_bits", 8), attrs.flag("range_given"))
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pbslim.dtypes import DTYPES, STRING, DType, Shape
-from pbslim.kernels.checks import MAX_ELEMENTS, Array, KernelError, require
+from pbslim.kernels.checks import Array, KernelError, checked_shape, require
 
 Results: TypeAlias = "Array | Sequence[Array]"
 Function: TypeAlias = "Callable[..., Results]"
@@ -209,7 +209,7 @@ def _check_operands(places: list[_Operand], inputs: Sequence[Array], dtypes: Seq
     require(dtypes is None or len(dtypes) == len(inputs), "inputs and their types differ in number")
     seen: dict[str, Array] = {}
     for i, (place, array) in enumerate(zip(places, inputs, strict=True)):
-        require(array.size <= MAX_ELEMENTS, f"operand {i} has more than {MAX_ELEMENTS} elements")
+        checked_shape(array.shape, f"operand {i}")
         name = _type_name(i, array, None if dtypes is None else dtypes[i].base, place)
         require(name in place.types, f"operand {i} is of type {name}")
         first = seen.setdefault(place.label, array) if place.label else array

@@ -152,9 +152,9 @@ def _broadcast_gradient_args(_attrs: Attributes, x: Array, y: Array) -> list[Arr
     a, b = vector(x, "shape"), vector(y, "shape")
     rank = max(len(a), len(b))
     broadcast_shape(tuple(a), tuple(b))
-    a, b = [1] * (rank - len(a)) + a, [1] * (rank - len(b)) + b
     if a == b:
         return [np.zeros(0, x.dtype), np.zeros(0, x.dtype)]
+    a, b = [1] * (rank - len(a)) + a, [1] * (rank - len(b)) + b
     return [np.array([i for i in range(rank) if dims[i] == 1], x.dtype) for dims in (a, b)]
 
 

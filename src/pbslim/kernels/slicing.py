@@ -68,7 +68,7 @@ def _strided_slice(attrs: Attributes, x: Array, begin: Array, end: Array, stride
             index.append(np.newaxis)
         elif i in masks.shrink:
             require(step > 0, "a single element is taken with a stride that is not positive")
-            index.append(axis_of(0 if i in masks.begin else first, x.shape[axis], "index"))
+            index.append(axis_of(first, x.shape[axis], "index"))
             axis += 1
         else:
             start, stop = (None if i in masks.begin else first), (None if i in masks.end else last)

@@ -1,0 +1,269 @@
+"""What kernels refuse, and that nothing but KernelError ever comes out of them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pbslim.dtypes import DTYPES, FLOAT, INT32, STRING, Shape
+from pbslim.kernels import KernelError, evaluate, has_kernel, kernel_names
+from pbslim.kernels.checks import MAX_ELEMENTS, Array
+from tests.kernels.cases import CASES, Case, case, i4, i8, numbers, strings
+
+F4, I4 = np.float32, np.int32
+QUINT8, QINT32 = DTYPES[12], DTYPES[13]
+X = numbers(F4, 2, 3)
+HUGE = 2**31 - 1
+RANGE = (F4(-1), F4(1))
+CODES, CODED = np.zeros(2, np.uint8), ["quint8", "float", "float"]
+WIDE = ["qint32", "float", "float", "float", "float"]
+
+REFUSALS = [
+    (case("Conv2D", X, X), "there is no kernel for op Conv2D"),
+    (case("Add", X, i4([1, 2, 3])), "Add: operands differ in dtype: float32 and int32"),
+    (case("Add", X, numbers(F4, 4)), r"Add: shapes \[2, 3\] and \[4\] do not broadcast together"),
+    (case("Add", X), "Add: it has 1 inputs, expected 2"),
+    (case("Add", numbers(bool, 2), numbers(bool, 2)), "Add: operand 0 is of type bool"),
+    (case("Mul", X, X, types=["float", "int32"]), "Mul: operand 1 is int32 but its array is float32"),
+    (
+        case("Sub", np.zeros(3, np.uint8), np.zeros(3, np.uint8), types=["quint8", "quint8"]),
+        "operand 0 is of type quint8",
+    ),
+    (
+        case("Mul", np.zeros([2**15, 1], F4), np.zeros([2**15], F4)),
+        "would have 1073741824 elements, more than 268435456",
+    ),
+    (case("Identity", np.array(["text"])), "Identity: operand 0 is an array of <U4"),
+    (
+        case("Cos", np.zeros(2, np.longdouble), types=["float"]),
+        "Cos: operand 0 is an array of",
+    ),
+    *(
+        (case(op, i4([1]), i4([0])), f"{op}: division of integers by zero")
+        for op in ("Div", "FloorDiv", "FloorMod", "Mod")
+    ),
+    (case("TruncateDiv", i8([1]), i8([0])), "division of integers by zero"),
+    (case("Pow", i4([2]), i4([-1])), "an integer to a negative power"),
+    (case("AddN", X, X[:1]), "operands differ in shape"),
+    (case("AddN"), "it has no inputs"),
+    (case("ClipByValue", X, X[0], F4(1)), r"bounds of shape \[3\] for \[2, 3\]"),
+    (case("Cast", np.array([np.nan], F4), DstT=INT32), "out of the range of int32"),
+    (case("Cast", np.array([2.0**31], F4), DstT=INT32), "out of the range of int32"),
+    (case("Cast", np.array([-1], F4), DstT=DTYPES[4]), "out of the range of uint8"),
+    (case("Cast", X, DstT=STRING), "strings are not numbers"),
+    (case("Cast", X, DstT=DTYPES[20]), "values of type resource cannot be computed"),
+    (case("Cast", X, DstT=DTYPES[29]), "there are no casts to 4 bits"),
+    (case("Cast", X), "attribute 'DstT' is missing"),
+    (case("Cast", X, DstT=3), "attribute 'DstT' is of the wrong kind"),
+    (case("Cast", numbers(np.complex64, 2), DstT=FLOAT, Truncate=True), "complex numbers cannot be truncated"),
+    (case("Bitcast", np.zeros(3, np.uint8), type=FLOAT), "the last dimension must have 4 elements"),
+    (case("Bitcast", X, type=STRING), "no bits of object"),
+    (case("Reshape", X, i4([4])), r"6 elements do not fit the shape \[4\]"),
+    (case("Reshape", X, i4([-1, -1])), "is not a shape"),
+    (case("Reshape", X, i4([-1, 0])), "do not fit"),
+    (case("Reshape", X, i4([-2, -3])), "is not a shape"),
+    (case("Reshape", X, I4(6)), "shape must be a vector"),
+    (case("Squeeze", X, squeeze_dims=(0,)), "dimension 0 has 2 elements, not 1"),
+    (case("Squeeze", X, squeeze_dims=(5,)), "axis 5 is out of range for 2 dimensions"),
+    (case("ExpandDims", X, I4(-4)), "axis -4 is out of range for 3 dimensions"),
+    (case("EnsureShape", X, shape=Shape((3, -1))), r"the shape is \[2, 3\], not \[3,\?\]"),
+    (case("CheckNumerics", np.array([np.inf], F4)), "there are infinities or NaN"),
+    (case("Transpose", X, i4([0, 0])), "is not a permutation of 2 dimensions"),
+    (case("InvertPermutation", i4([0, 2])), "it is not a permutation"),
+    (case("ConcatOffset", I4(0), i4([2, 3]), i4([2, 4])), "cannot be joined along axis 0"),
+    (case("BroadcastArgs", i4([2]), i4([3])), "do not broadcast together"),
+    (case("Slice", X, i4([0, 2]), i4([1, 2])), "2 to 4 is out of range for size 3"),
+    (case("StridedSlice", X, i4([0]), i4([1]), i4([0])), "a stride is zero"),
+    (case("StridedSlice", X, i4([2]), i4([3]), i4([1]), shrink_axis_mask=1), "index 2 is out of range"),
+    (case("StridedSlice", X, i4([1]), i4([0]), i4([-1]), shrink_axis_mask=1), "a stride that is not positive"),
+    (case("StridedSlice", X, i4([0] * 3), i4([1] * 3), i4([1] * 3)), "3 places for 2 dimensions"),
+    (case("StridedSlice", X, i4([0, 0]), i4([1, 1]), i4([1, 1]), ellipsis_mask=3), "more than one ellipsis"),
+    (case("ReverseV2", X, i4([0, -2])), "an axis is named twice"),
+    (case("Pad", X, i4([[0, -1], [0, 0]])), "a padding is negative"),
+    (case("Pad", X, i4([[0, HUGE], [0, HUGE]])), "the result would have"),
+    (case("MirrorPad", X, i4([[2, 0], [0, 0]]), mode=b"REFLECT"), "too short to be mirrored that far"),
+    (case("MirrorPad", X, i4([[0, 0], [0, 0]]), mode=b"EDGE"), "mode 'EDGE' is not known"),
+    (case("Tile", X, i4([HUGE, HUGE])), "the result would have"),
+    (case("Tile", X, i4([-1, 1])), "would have the shape"),
+    (case("BroadcastTo", F4(1), i4([HUGE, HUGE])), "the result would have"),
+    (case("Fill", i8([2**40]), F4(1)), "the result would have 1099511627776 elements, more than 268435456"),
+    (case("Fill", i8([2**62, 2**62, 0]), F4(1)), "the result would have"),
+    (case("Fill", i4([-1]), F4(1)), "would have the shape"),
+    (case("Range", I4(0), I4(HUGE), I4(1)), "would have 2147483647 elements"),
+    (case("Range", F4(0), F4(1), F4(0)), "delta is zero"),
+    (case("Range", F4(0), F4(np.inf), F4(1)), "the range is not finite"),
+    (case("Range", I4(0), I4(5), I4(-1)), "delta leads away from the limit"),
+    (case("LinSpace", F4(0), F4(1), I4(0)), "0 is no number of points"),
+    (case("LinSpace", F4(0), F4(1), I4(HUGE)), "the result would have"),
+    (case("OneHot", i4([1]), I4(HUGE), F4(1), F4(0)), "the result would have"),
+    (case("OneHot", i4([1]), I4(-1), F4(1), F4(0)), "depth is negative"),
+    (case("Diag", np.zeros(2**15, F4)), "the result would have"),
+    (case("MatrixDiag", np.zeros(2**15, F4)), "the result would have"),
+    (case("ConcatV2", X, X.T, I4(0)), "cannot be joined along axis 0"),
+    (case("Concat", I4(2), X, X), "axis 2 is out of range for 2 dimensions"),
+    (case("Pack", X, X.T), "operands differ in shape"),
+    (case("Split", I4(1), X, num_split=2), "3 elements cannot be split into 2 equal parts"),
+    (case("Split", I4(1), X[:, :0], num_split=2**40), "is no number of outputs"),
+    (case("SplitV", X, i4([1, 1]), I4(1), num_split=2), "3 elements do not split into"),
+    (case("Unpack", X, num=3), "2 elements are not 3 outputs"),
+    (case("Gather", X, i4([2])), "index 2 is out of range for size 2"),
+    (case("Gather", X, i4([-1])), "index -1 is out of range for size 2"),
+    (case("GatherV2", X, i4([0]), I4(2)), "axis 2 is out of range"),
+    (case("GatherNd", X, i4([[0, 3]])), "index 3 is out of range for size 3"),
+    (case("DynamicPartition", X, i4([0, 3]), num_partitions=2), "partition 3 is out of range for size 2"),
+    (case("DynamicPartition", X, i4([0, 1]), num_partitions=2**40), "is no number of partitions"),
+    (case("DynamicStitch", i4([0, 2]), X), "some rows are never written"),
+    (case("DynamicStitch", i4([HUGE - 1, 0]), X), "some rows are never written"),
+    (case("ScatterNd", i4([[9]]), F4([1.0]), i4([3])), "index 9 is out of range for size 3"),
+    (case("ScatterNd", i8([[0]]), F4([1.0]), i8([2**50])), "the result would have"),
+    (case("ScatterNd", i4([[0]]), strings([b"x"]), i4([3])), "strings cannot be added up"),
+    (case("SparseToDense", i4([3, 1]), i4([5]), F4([1, 2]), F4(0)), "indices are not sorted"),
+    (case("Bincount", i4([1]), I4(HUGE), F4([])), "the result would have"),
+    (case("Sum", X, i4([0, -2])), "an axis is named twice"),
+    (case("Max", X, i4([2])), "axis 2 is out of range"),
+    (case("ArgMax", X[:0], I4(0)), "dimension 0 is empty"),
+    (case("ArgMax", np.array([np.nan], F4), I4(0)), "the order of NaN is not defined"),
+    (case("TopKV2", X, I4(4)), "k is 4, the last dimension has 3 elements"),
+    (case("TopKV2", X, I4(2), sorted=False), "the order of an unsorted result is not defined"),
+    (case("Unique", np.array([np.nan], F4)), "NaN equals nothing"),
+    (case("Where", F4(1)), "it needs at least 1 dimension"),
+    (case("MatMul", X, X), "have no product"),
+    (case("MatMul", np.zeros([2**15, 0], F4), np.zeros([0, 2**15], F4)), "the result would have"),
+    (case("Einsum", X, equation=b"ii->i"), "term 'ii' does not fit"),
+    (case("Einsum", X, equation=b"...a->a"), "is not a simple one"),
+    (case("Einsum", X, X, equation=b"ab,bc->ac"), "dimension 'b' has two sizes"),
+    (case("BiasAdd", X, X[0], data_format=b"NCHW"), "data_format NCHW needs at least 3 dimensions"),
+    (case("BiasAdd", X, numbers(F4, 4)), "4 biases for 3 channels"),
+    (case("FusedBatchNorm", numbers(F4, 1, 1, 1, 3), *[X[0]] * 4), "in training it makes statistics of its own"),
+    (case("FusedBatchNorm", numbers(F4, 1, 1, 1, 2), *[X[0]] * 4, is_training=False), "must be vectors of 2 elements"),
+    (case("DepthToSpace", numbers(F4, 1, 1, 1, 3), block_size=2), "3 channels are not blocks of 2 x 2"),
+    (case("DepthToSpace", numbers(F4, 1, 1, 1, 4), block_size=2, data_format=b"NCHW_VECT_C"), "is not supported"),
+    (case("SpaceToBatchND", numbers(F4, 1, 3), i4([2]), i4([[0, 0]])), "is not made of blocks of 2"),
+    (case("SpaceToBatchND", numbers(F4, 1, 3), i4([2]), i4([[HUGE, HUGE]])), "the result would have"),
+    (case("SpaceToBatchND", numbers(F4, 1, 3), i4([0]), i4([[0, 0]])), "are no block sizes"),
+    (case("BatchToSpaceND", numbers(F4, 2, 3), i4([2]), i4([[4, 4]])), "the crops are larger"),
+    (
+        case("Dequantize", np.zeros(2, np.uint8), *RANGE, types=["uint8", "float", "float"]),
+        "operand 0 is of type uint8",
+    ),
+    (case("Dequantize", CODES, *RANGE, types=CODED, mode=b"OTHER"), "mode 'OTHER' is not known"),
+    (case("Dequantize", CODES, *RANGE, types=CODED, axis=3), "axis"),
+    (case("QuantizeV2", X, F4(1), F4(-1), T=QUINT8), "the range is upside down"),
+    (case("QuantizeV2", X, *RANGE, T=QINT32), "it gives no qint32"),
+    (case("QuantizeV2", np.array([np.nan], F4), *RANGE, T=QUINT8), "NaN has no code"),
+    (case("QuantizeV2", X, *RANGE, T=QUINT8, round_mode=b"HALF_TO_EVEN"), "goes with mode SCALED only"),
+    (case("FakeQuantWithMinMaxArgs", X, min=1.0, max=1.0), "the range is empty"),
+    (case("FakeQuantWithMinMaxVars", X, *RANGE, num_bits=40), "40 bits are out of range"),
+    (
+        case("Requantize", i4([HUGE]), F4(-500), F4(300), *RANGE, types=WIDE, out_type=QUINT8),
+        "the ranges are too far apart",
+    ),
+    (case("Requantize", i4([1]), *RANGE, F4(1), F4(2), types=WIDE, out_type=QUINT8), "the new range must hold zero"),
+    (case("StringJoin", strings([b"a"]), strings([b"a", b"b"])), "operands differ in shape"),
+    (case("AsString", i4([1]), precision=2), "integers have no precision"),
+    (case("AsString", np.array([1], F4), precision=10**9), "is no precision"),
+    (case("AsString", np.array([np.inf], F4)), "there are infinities or NaN"),
+]
+
+
+@pytest.mark.parametrize(("refused", "reason"), REFUSALS, ids=[f"{k}-{c}" for k, (c, _) in enumerate(REFUSALS)])
+def test_refuses_with_a_reason(refused: Case, reason: str) -> None:
+    with pytest.raises(KernelError, match=reason) as error:
+        evaluate(refused.op, refused.attrs, refused.operands, refused.types or None)
+    assert "\n" not in str(error.value)
+
+
+def test_top_k_takes_its_k_from_an_attribute() -> None:
+    values, indices = evaluate("TopK", {"k": 2}, [np.array([[1, 5, 5, 2]], F4)])
+    assert (values.tolist(), indices.tolist(), indices.dtype) == ([[5, 5]], [[1, 2]], np.int32)
+
+
+def test_round_leaves_integers_alone() -> None:
+    assert evaluate("Round", {}, [i4([-7, 2**31 - 1])])[0].tolist() == [-7, 2**31 - 1]
+
+
+def test_knows_what_it_has() -> None:
+    assert has_kernel("Add")
+    assert not has_kernel("Conv2D")
+
+
+def test_types_are_those_of_the_inputs() -> None:
+    with pytest.raises(KernelError, match="inputs and their types differ in number"):
+        evaluate("Neg", {}, [X], [])
+    with pytest.raises(KernelError, match="operand 0 is of type resource"):
+        evaluate("Identity", {}, [X], [DTYPES[20]])
+    assert evaluate("Neg", {}, [X], [DTYPES[101]])[0].tolist() == (-X).tolist()  # a reference
+
+
+@pytest.mark.parametrize("k", range(0, len(CASES), 3))
+def test_operands_are_never_written(k: int) -> None:
+    row = CASES[k]
+    operands = [a.copy() for a in row.operands]
+    for a in operands:
+        a.flags.writeable = False
+    evaluate(row.op, row.attrs, operands, row.types)
+    for before, after in zip(row.operands, operands, strict=True):
+        assert before.tobytes() == after.tobytes()
+
+
+DTYPE_NAMES = ["float", "double", "half", "bfloat16", "int32", "int64", "uint8", "int8", "uint64", "bool", "complex64"]
+NUMBERS: list[Any] = [0, 1, 2, 3, -1, 5, 255, -128, 2**31 - 1, 2**62, 0.5, -2.5, 1e30, float("nan"), float("inf")]
+BY_NAME = {t.name: t for t in DTYPES.values()}
+BY_OP: dict[str, list[Case]] = {}
+for _case in CASES:
+    BY_OP.setdefault(_case.op, []).append(_case)
+
+
+@st.composite
+def operands(draw: st.DrawFn) -> Array:
+    shape = draw(st.lists(st.integers(0, 4), max_size=4))
+    size = int(np.prod(shape))
+    if draw(st.integers(0, 9)) == 0:
+        return strings([b"a"] * size).reshape(shape)
+    values = draw(st.lists(st.sampled_from(NUMBERS), min_size=size, max_size=size))
+    dtype = BY_NAME[draw(st.sampled_from(DTYPE_NAMES))].numpy
+    with np.errstate(all="ignore"):
+        return np.array(values, np.float64).astype(dtype).reshape(shape)
+
+
+ATTRS: list[Any] = [
+    *(-1, 0, 1, 3, 2**40, -(2**40), 0.5, True, False, b"", b"NCHW", b"SCALED", b"ab,bc->ac", (0,), (-1, 5), (), X),
+    *(DTYPES[n] for n in (1, 3, 7, 10, 12, 14, 20, 101)),
+    *(Shape(), Shape((2, -1))),
+]
+
+
+@st.composite
+def garbage(draw: st.DrawFn, op: str) -> tuple[dict[str, object], list[Array]]:
+    """A good node of `op` with some of its operands and attributes replaced."""
+    good = draw(st.sampled_from(BY_OP.get(op, [case(op, X, k=1)])))
+    inputs = [draw(operands()) if draw(st.booleans()) else a for a in good.operands]
+    if draw(st.integers(0, 9)) == 0:
+        inputs = inputs[:-1] if draw(st.booleans()) else [*inputs, draw(operands())]
+    attrs = dict(good.attrs)
+    for name in good.attrs:
+        if draw(st.integers(0, 3)) == 0:
+            attrs[name] = draw(st.sampled_from(ATTRS))
+    return attrs, inputs
+
+
+@pytest.mark.parametrize("op", kernel_names())
+def test_garbage_is_refused_or_computed(op: str) -> None:
+    @settings(max_examples=25, deadline=None, database=None, derandomize=True)
+    @given(garbage(op))
+    def check(node: tuple[dict[str, object], list[Array]]) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                results = evaluate(op, *node)
+            except KernelError as error:
+                assert "\n" not in str(error)
+                return
+        assert all(isinstance(a, np.ndarray) and a.size <= MAX_ELEMENTS for a in results)
+
+    check()
