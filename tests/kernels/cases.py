@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ class Case:
 
     op: str
     operands: tuple[Array, ...]
-    attrs: dict[str, object] = field(default_factory=dict)
+    attrs: dict[str, Any] = field(default_factory=dict)
     types: tuple[DType, ...] = ()
     ports: int | None = None  # compare only this many outputs
 
@@ -47,7 +47,7 @@ def strings(values: Any) -> Array:
     return np.array(values, dtype=object)
 
 
-def case(op: str, *operands: Any, types: Sequence[str] = (), ports: int | None = None, **attrs: object) -> Case:
+def case(op: str, *operands: Any, types: Any = (), ports: Any = None, **attrs: Any) -> Case:
     arrays = tuple(
         a if isinstance(a, np.ndarray) else np.asarray(a, None if isinstance(a, np.generic) else F4) for a in operands
     )
@@ -692,7 +692,7 @@ RANGES = [(-1.0, 2.0), (0.0, 6.0), (-3.0, 0.0), (0.25, 0.75), (-1e-3, 1e3), (-7.
 
 def quantization() -> Iterator[Case]:
     for name in ("quint8", "qint8", "quint16", "qint16", "qint32"):
-        info = np.iinfo(NAMED[name].numpy)
+        info: Any = np.iinfo(NAMED[name].numpy.str)
         most = info.max - (1000 if name == "qint32" else 0)  # above, TensorFlow overflows
         codes = np.linspace(info.min, most, 300).astype(np.int64).clip(info.min, most).astype(info.dtype)
         types = [name, "float", "float"]
@@ -707,21 +707,22 @@ def quantization() -> Iterator[Case]:
             yield case("Dequantize", *per_slice, types=types, mode=mode, axis=1)
     values = np.concatenate([np.linspace(-4, 7, 301), [0.5, -0.5, 100, -100, 0]]).astype(F4)
     for name in ("quint8", "qint8", "quint16", "qint16"):
-        dtype = NAMED[name]
+        quantized = NAMED[name]
         for mode in (b"MIN_COMBINED", b"MIN_FIRST", b"SCALED"):
             for low, high in RANGES:
-                yield case("QuantizeV2", values, F4(low), F4(high), mode=mode, T=dtype)
-            yield case("QuantizeV2", values, F4(1), F4(1.0001), mode=mode, T=dtype, ensure_minimum_range=0.1)
-        scaled = {"mode": b"SCALED", "T": dtype}
+                yield case("QuantizeV2", values, F4(low), F4(high), mode=mode, T=quantized)
+            yield case("QuantizeV2", values, F4(1), F4(1.0001), mode=mode, T=quantized, ensure_minimum_range=0.1)
+        scaled = {"mode": b"SCALED", "T": quantized}
         yield case("QuantizeV2", values, F4(-2), F4(3), round_mode=b"HALF_TO_EVEN", **scaled)
         yield case("QuantizeV2", values, F4(-2), F4(3), narrow_range=True, **scaled)
-        yield case("QuantizeV2", values, F4(-2), F4(3), T=dtype)
+        yield case("QuantizeV2", values, F4(-2), F4(3), T=quantized)
         channels = values[:300].reshape(5, 3, 20), np.array([-1, 0, -2], F4), np.array([2, 3, 0.5], F4)
         for mode in (b"MIN_COMBINED", b"SCALED"):
-            yield case("QuantizeV2", *channels, mode=mode, axis=1, T=dtype)
+            yield case("QuantizeV2", *channels, mode=mode, axis=1, T=quantized)
     yield case("QuantizeV2", numbers(F4, 0), F4(-1), F4(1), T=NAMED["quint8"])
     for op in ("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars"):
         for low, high in (*RANGES[:3], *RANGES[4:6]):
+            attrs: dict[str, Any]
             for attrs in ({}, {"num_bits": 4}, {"narrow_range": True}, {"num_bits": 16, "narrow_range": True}):
                 if op.endswith("Args"):
                     yield case(op, values, min=low, max=high, **attrs)

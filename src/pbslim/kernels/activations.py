@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from pbslim.kernels.checks import Array, require, widened
 from pbslim.kernels.elementwise import unary
 from pbslim.kernels.registry import Attributes, kernel
 
+_LOG_EPSILON = {ml_dtypes.bfloat16: -7 * math.log(2), np.float32: -23 * math.log(2), np.float64: -52 * math.log(2)}
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
 
@@ -29,7 +31,7 @@ for _op, _function in _FUNCTIONS.items():
 def _softplus(_attrs: Attributes, x: Array) -> Any:
     """log(1 + exp(x)), or what that comes to where x is far from zero; half is computed in float32, bfloat16 is not."""
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
-    threshold = np.log(float(ml_dtypes.finfo(wide.dtype).eps)) + 2
+    threshold = _LOG_EPSILON[wide.dtype.type] + 2
     exponential = np.exp(wide)
     near = np.where(wide < threshold, exponential, np.log1p(exponential))
     return np.where(wide > -threshold, wide, near).astype(x.dtype)

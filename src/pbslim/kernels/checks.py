@@ -98,11 +98,6 @@ def widened(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype.type in _NARROW else array
 
 
-def widened_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype that `widened` gives for arrays of `dtype`."""
-    return np.dtype(np.float32) if dtype.type in _NARROW else dtype
-
-
 def has_nan(array: Array) -> bool:
     """Whether an element is NaN; arrays of any dtype."""
     return bool((array != array).any())

@@ -40,9 +40,6 @@ class Attributes:
     def __init__(self, values: Mapping[str, object]) -> None:
         self._values = values
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
     def _get(self, name: str, default: object, types: type | tuple[type, ...]) -> Any:
         value = self._values.get(name, default)
         require(value is not None, f"attribute '{name}' is missing")

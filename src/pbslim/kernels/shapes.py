@@ -109,8 +109,7 @@ def _quantized_reshape(_attrs: Attributes, x: Array, shape: Array, low: Array, h
 
 @kernel("Squeeze", takes="any")
 def _squeeze(attrs: Attributes, x: Array) -> Array:
-    name = "axis" if "axis" in attrs and "squeeze_dims" not in attrs else "squeeze_dims"
-    axes = {axis_of(a, x.ndim) for a in attrs.integers(name, ())}
+    axes = {axis_of(a, x.ndim) for a in attrs.integers("squeeze_dims", ())}
     for axis in axes:
         require(x.shape[axis] == 1, f"dimension {axis} has {x.shape[axis]} elements, not 1")
     axes = axes or {i for i, d in enumerate(x.shape) if d == 1}
