@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import ml_dtypes
@@ -14,7 +15,9 @@ from pbslim.kernels import evaluate, kernel_names
 from pbslim.kernels.checks import Array
 from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY, Case
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+if "tensorflow" not in sys.modules:  # it looks at this once, when it is imported
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+ONEDNN = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 tf = pytest.importorskip("tensorflow")
 
@@ -138,6 +141,8 @@ def _tensorflow(case: Case) -> list[Any]:
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{k}-{case}" for k, case in enumerate(CASES)])
 def test_same_as_tensorflow(case: Case) -> None:
+    if ONEDNN and case.op == "Softmax" and case.types[0].itemsize == 2:
+        pytest.skip("oneDNN computes the Softmax of half types in float32")
     expected = _tensorflow(case)
     for types in (case.types, None):
         got = evaluate(case.op, case.attrs, case.operands, types)

@@ -45,7 +45,8 @@ def _range_of(attrs: Attributes, x: Array, low: Array, high: Array) -> tuple[Any
     axis = attrs.integer("axis", -1)
     if axis == -1:
         return _bound(low, "min_range"), _bound(high, "max_range")
-    axis = axis_of(axis, x.ndim) if axis >= 0 else axis_of(x.ndim, x.ndim)
+    require(axis >= 0, f"axis {axis} is out of range")
+    axis = axis_of(axis, x.ndim)
     return _per_slice(low, x, axis), _per_slice(high, x, axis)
 
 
@@ -108,7 +109,8 @@ def _quantize_v2(attrs: Attributes, x: Array, min_range: Array, max_range: Array
         require(np.ndim(low) == 0, "mode MIN_FIRST has one range only")
         codes = _min_first_codes(x, low, high, levels)
     codes = np.clip(codes, levels.low, levels.high).astype(levels.dtype)
-    return [codes, *(np.asarray(bound, _F).reshape((min_range.shape and -1) or ()) for bound in (low, high))]
+    shape = () if np.ndim(low) == 0 else (-1,)
+    return [codes, np.asarray(low, _F).reshape(shape), np.asarray(high, _F).reshape(shape)]
 
 
 def _scaled(attrs: Attributes, x: Array, low: Any, high: Any, levels: _Levels, rounding: str) -> tuple[Any, Any, Any]:
