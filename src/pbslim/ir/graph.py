@@ -353,10 +353,6 @@ class Graph:
         if list(new) != list(self._nodes):
             self._do_nodes(new, [], "moved")
 
-    def move_to_end(self, node: Node) -> None:
-        """Put the node last."""
-        self.reorder([n for n in self if n is not node] + [node])
-
     # The journal
 
     def rollback(self, mark: int = 0) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pbslim import ops
@@ -117,31 +117,24 @@ def require_frozen(graph: Graph, outputs: Sequence[Endpoint]) -> None:
 
 def ancestors(nodes: Iterable[Node]) -> set[Node]:
     """`nodes` and all that they need, by data and control edges."""
+    return _reachable(nodes, lambda node: node.producers)
+
+
+def _reachable(nodes: Iterable[Node], neighbours: Callable[[Node], list[Node]]) -> set[Node]:
     found: set[Node] = set()
     todo = list(nodes)
     while todo:
         node = todo.pop()
         if node not in found:
             found.add(node)
-            todo += node.producers
+            todo += neighbours(node)
     return found
 
 
 def _sinks(graph: Graph) -> list[Node]:
-    fed = _descendants(node for node in graph if node.op in _PLACEHOLDERS)
+    fed = _reachable((node for node in graph if node.op in _PLACEHOLDERS), lambda node: node.readers)
     found = [node for node in graph if not node.readers and node in fed and not _is_leftover(node)]
     return found or [node for node in graph if not node.readers and not _is_leftover(node)]
-
-
-def _descendants(nodes: Iterable[Node]) -> set[Node]:
-    found: set[Node] = set()
-    todo = list(nodes)
-    while todo:
-        node = todo.pop()
-        if node not in found:
-            found.add(node)
-            todo += node.readers
-    return found
 
 
 def _is_leftover(node: Node) -> bool:

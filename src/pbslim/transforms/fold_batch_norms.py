@@ -38,7 +38,7 @@ def fold_batch_norms(graph: Graph, context: Context) -> None:
         order = list(dict.fromkeys([mul, conv, match["x"], weights, scale]))
         try:
             read_elsewhere(match, [conv, weights, scale], context.output_nodes)
-            factors = _factors(conv, const_value(weights), const_value(scale), graph, mul)
+            factors = _factors(conv, const_value(weights), const_value(scale))
         except Skip as skip:
             raise Skip(str(skip), order) from None
         set_const(weights, scaled(const_value(weights), factors))
@@ -49,7 +49,7 @@ def fold_batch_norms(graph: Graph, context: Context) -> None:
     context.merge(rewrite(graph, _PATTERN, fold))
 
 
-def _factors(conv: Node, weights: Tensor, scale: Tensor, graph: Graph, mul: Node) -> Array:  # noqa: ARG001
+def _factors(conv: Node, weights: Tensor, scale: Tensor) -> Array:
     if weights.dtype is not FLOAT or scale.dtype is not FLOAT:
         raise Skip(f"weights are {weights.dtype}, scale is {scale.dtype}, both must be float")
     columns = channels(conv, weights)

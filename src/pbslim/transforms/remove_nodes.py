@@ -41,7 +41,9 @@ def remove_nodes(graph: Graph, context: Context, *, op: tuple[str, ...], max_inp
             raise Skip(f"others wait for it, and '{source.node.name}' has two branches")
         node.output().replace_all_uses_with(source)
         node.replace_control_uses_with([source.node])
-        others = [n for n in match.nodes if n is not source.node and (set(n.readers) - {node} or _keep(n, context))]
+        others = [
+            n for n in match.nodes if n is not source.node and (set(n.readers) - {node} or n.name in context.protected)
+        ]
         return [source.node, *(n for n in others if n is not node)]
 
     for text in op:
@@ -50,7 +52,3 @@ def remove_nodes(graph: Graph, context: Context, *, op: tuple[str, ...], max_inp
             while (report := rewrite(graph, pattern, bypass)).applied:
                 pass
             context.merge(report)
-
-
-def _keep(node: Node, context: Context) -> bool:
-    return node.name in context.protected

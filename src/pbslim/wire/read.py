@@ -47,7 +47,6 @@ class GraphOrigin:
 
     source: Source
     rest: tuple[tuple[int, int], ...]
-    journal_length: int
 
 
 def read_graph(source: Source) -> Graph:
@@ -79,7 +78,7 @@ def read_graph(source: Source) -> Graph:
     source.release()
     _build(graph, origins)
     graph.journal.clear()
-    graph.origin = GraphOrigin(source, tuple(rest), 0)
+    graph.origin = GraphOrigin(source, tuple(rest))
     return graph
 
 
