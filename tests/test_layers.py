@@ -23,6 +23,7 @@ ALLOWED = {
     "transforms": FOUNDATION | {"ir", "rewrite", "passes", "quant", "kernels", "ops"},
     "engines": FOUNDATION,
     "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite", "transforms"},
+    "tools": FOUNDATION | {"ir", "wire", "quant", "kernels", "ops", "passes", "rewrite", "transforms", "report"},
     "verify": FOUNDATION | {"ir", "wire", "passes", "report", "engines"},
 }
 

@@ -13,14 +13,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     _run(lambda args: pbslim.main(args, prog_name="pbslim", standalone_mode=False), argv)
 
 
-def transform_graph(argv: Sequence[str] | None = None) -> None:
-    """The ``transform_graph`` program."""
-    from pbslim.cli.commands import pbslim
+def _program(name: str) -> Callable[..., None]:
+    """A program that is one of the commands of ``pbslim`` under its bare old name."""
 
-    _run(
-        lambda args: pbslim.commands["transform_graph"].main(args, prog_name="transform_graph", standalone_mode=False),
-        argv,
-    )
+    def program(argv: Sequence[str] | None = None) -> None:
+        from pbslim.cli.commands import pbslim
+
+        _run(lambda args: pbslim.commands[name].main(args, prog_name=name, standalone_mode=False), argv)
+
+    return program
+
+
+transform_graph = _program("transform_graph")
 
 
 def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, Literal
 
 from pbslim.errors import UsageError
@@ -93,22 +95,42 @@ class Transform:
         self.function(graph, context, **arguments)
 
 
-_ALL: dict[str, Transform] = {}
+_FOUND: dict[str, Transform] = {}
+_PACKAGES: list[tuple[str, Iterable[str]]] = []
 
 
 def transform(*, effect: Effect) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function ``f(graph, context, *, parameters...)`` under its own name."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        _ALL[function.__name__] = Transform(function.__name__, function, effect)
+        _FOUND[function.__name__] = Transform(function.__name__, function, effect)
         return function
 
     return register
 
 
+def provide(package: str, path: Iterable[str]) -> None:
+    """Let each module of `package` be a transform of the same name, imported when it is asked for.
+
+    Args:
+        path: ``__path__`` of the package.
+    """
+    _PACKAGES.append((package, path))
+
+
+def _places() -> dict[str, str]:
+    """Name of each transform → module that holds it."""
+    return {
+        module.name: f"{package}.{module.name}"
+        for package, path in _PACKAGES
+        for module in iter_modules(path)
+        if not module.ispkg
+    }
+
+
 def names() -> list[str]:
     """All transforms, sorted."""
-    return sorted(_ALL)
+    return sorted(_places())
 
 
 def find(name: str) -> Transform:
@@ -117,7 +139,10 @@ def find(name: str) -> Transform:
     Raises:
         UsageError: there is none; the message suggests the nearest name.
     """
-    if name not in _ALL:
-        close = nearest(name, _ALL)
-        raise UsageError(f"unknown transform '{name}'" + (f", did you mean '{close}'?" if close else ""))
-    return _ALL[name]
+    if name not in _FOUND:
+        places = _places()
+        if name not in places:
+            close = nearest(name, places)
+            raise UsageError(f"unknown transform '{name}'" + (f", did you mean '{close}'?" if close else ""))
+        import_module(places[name])
+    return _FOUND[name]

@@ -10,7 +10,7 @@ from pbslim.errors import UsageError
 from pbslim.ir import Graph, Node
 from pbslim.passes.parameters import nearest
 from pbslim.passes.registry import node_name
-from pbslim.transforms.static_shapes import StaticShapes
+from pbslim.transforms.shared.static_shapes import StaticShapes
 
 _SINK_OPS = frozenset(
     [

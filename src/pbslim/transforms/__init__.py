@@ -1,31 +1,5 @@
-"""The transforms, one public name a module. Importing this package registers them all."""
+"""The transforms: each module of this folder holds one, under its own name; they are imported when asked for."""
 
-from pbslim.transforms import (
-    fold_batch_norms,
-    fold_constants,
-    fold_old_batch_norms,
-    merge_duplicate_nodes,
-    quantize_weights,
-    remove_attribute,
-    remove_control_dependencies,
-    remove_device,
-    remove_nodes,
-    round_weights,
-    sort_by_execution_order,
-    strip_unused_nodes,
-)
+from pbslim.passes import registry
 
-__all__ = [
-    "fold_batch_norms",
-    "fold_constants",
-    "fold_old_batch_norms",
-    "merge_duplicate_nodes",
-    "quantize_weights",
-    "remove_attribute",
-    "remove_control_dependencies",
-    "remove_device",
-    "remove_nodes",
-    "round_weights",
-    "sort_by_execution_order",
-    "strip_unused_nodes",
-]
+registry.provide(__name__, __path__)

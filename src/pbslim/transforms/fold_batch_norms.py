@@ -16,7 +16,7 @@ from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
-from pbslim.transforms.weights import const_value, set_const
+from pbslim.transforms.shared.weights import const_value, set_const
 
 _MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"), name="conv")

@@ -17,8 +17,8 @@ from pbslim.ir import AttrValue, Graph, Node, Tensor, Value
 from pbslim.ir.order import file_order
 from pbslim.kernels import has_kernel
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.evaluation import CannotFold, Evaluator
-from pbslim.transforms.static_shapes import SHAPE_OPS, StaticShapes
+from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
+from pbslim.transforms.shared.static_shapes import SHAPE_OPS, StaticShapes
 
 _CONTROL_FLOW = frozenset(
     {"Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond", "_SwitchN", "_XlaMerge"}

@@ -21,7 +21,7 @@ from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Pattern, Skip, anything, const, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.fold_batch_norms import channels, scaled
-from pbslim.transforms.weights import const_value, set_const
+from pbslim.transforms.shared.weights import const_value, set_const
 
 
 def _conv(suffix: str = "") -> Pattern:

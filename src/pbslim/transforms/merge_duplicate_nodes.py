@@ -10,7 +10,7 @@ from pbslim import ops
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import execution_order
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.fingerprints import Fingerprints
+from pbslim.transforms.shared.fingerprints import Fingerprints
 
 _NEVER = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 

@@ -12,7 +12,7 @@ from pbslim.dtypes import FLOAT, QUINT8
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.affine import quantizer, weights_range
-from pbslim.transforms.weights import anchors, const_value, float_weights
+from pbslim.transforms.shared.weights import anchors, const_value, float_weights
 
 
 @transform(effect="lossy")

@@ -10,7 +10,7 @@ from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.rounding import rounder
-from pbslim.transforms.weights import anchors, const_value, float_weights, set_const
+from pbslim.transforms.shared.weights import anchors, const_value, float_weights, set_const
 
 _MIN_ELEMENTS = 16
 

@@ -16,7 +16,7 @@ from pbslim.errors import DecodeError, GraphError
 from pbslim.ir import ArrayTensor, DeferredTensor, Node, SplatTensor, StringTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.kernels import KernelError, evaluate
-from pbslim.transforms.static_shapes import SHAPE_OPS, StaticShapes
+from pbslim.transforms.shared.static_shapes import SHAPE_OPS, StaticShapes
 
 _HELD_BYTES = 1 << 18
 _MAX_ELEMENTS = 1 << 28

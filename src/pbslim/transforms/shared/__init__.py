@@ -1,0 +1,1 @@
+"""What several transforms need, or one alone that would hide its idea in it."""
