@@ -1,4 +1,4 @@
-"""Make src/pbslim/ops/table.json.gz, the definitions of TensorFlow's ops, from TensorFlow's own libraries.
+"""Make src/pbslim/ops/table.tsv.gz, the definitions of TensorFlow's ops, from TensorFlow's own libraries.
 
 First dump the ops of each release, then merge the dumps. A dump asks the C library, so TensorFlow's Python packages
 need not be importable: an unpacked wheel will do. The ops of a release come from its main library
@@ -6,7 +6,7 @@ need not be importable: an unpacked wheel will do. The ops of a release come fro
 
     python3.7 scripts/make_op_table.py dump 1.15.5.pb tensorflow_core/python/_pywrap_tensorflow_internal.so \
         tensorflow_core/lite/experimental/microfrontend/python/ops/_audio_microfrontend_op.so
-    python3.11 scripts/make_op_table.py merge src/pbslim/ops/table.json.gz 1.4.0.pb 1.15.5.pb 2.21.0.pb
+    python3.11 scripts/make_op_table.py merge src/pbslim/ops/table.tsv.gz 1.4.0.pb 1.15.5.pb 2.21.0.pb
 
 Each dump is named after its release. Use the Python the wheel is for (3.7 or later); ``merge`` needs an importable
 TensorFlow for its OpDef messages. The same dumps always give the same bytes.
@@ -130,8 +130,8 @@ def merge(out: Path, dumps: list[Path]) -> None:
     for release in sorted(releases):
         for op in op_list.FromString(releases[release].read_bytes()).op:
             history.setdefault(op.name, []).append((release, op))
-    table = {name: _merge_op(history[name]) for name in sorted(history)}
-    text = json.dumps(table, separators=(",", ":"), sort_keys=True)
+    entries = ((name, json.dumps(_merge_op(history[name]), separators=(",", ":"), sort_keys=True)) for name in history)
+    text = "".join(f"{name}\t{entry}\n" for name, entry in sorted(entries))
     out.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 

@@ -132,7 +132,7 @@ def test_the_table_is_read_on_the_first_question_only() -> None:
 
 
 def test_the_table_is_small() -> None:
-    table = Path(ops.__file__).with_name("table.json.gz")
+    table = Path(ops.__file__).with_name("table.tsv.gz")
     assert table.stat().st_size <= 300_000
 
 

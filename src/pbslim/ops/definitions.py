@@ -1,20 +1,20 @@
 """The op table: one definition for each op, as TensorFlow's op registry has it.
 
-``table.json.gz`` is made by ``scripts/make_op_table.py``. Where TensorFlow 1.15 has an op, its defaults are the ones
-given; attributes and types that later releases added are there too.
+``table.tsv.gz`` is made by ``scripts/make_op_table.py``: a line for each op, its name and its definition in JSON.
+Where TensorFlow 1.15 has an op, its defaults are the ones given; attributes and types that later releases added are
+there too.
 """
 
 from __future__ import annotations
 
 import base64
-import difflib
-import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from importlib import resources
+from pkgutil import get_data
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -102,15 +102,15 @@ class OpDef:
 
 
 @cache
-def _table() -> dict[str, dict[str, Any]]:
-    data = resources.files(__package__).joinpath("table.json.gz").read_bytes()
-    table: dict[str, dict[str, Any]] = json.loads(gzip.decompress(data))
-    return table
+def _table() -> dict[str, str]:
+    """Name → definition, still in JSON: a graph asks for a few of them only."""
+    text = zlib.decompress(get_data(__name__, "table.tsv.gz") or b"", wbits=31).decode()
+    return dict(line.split("\t", 1) for line in text.splitlines())
 
 
 @cache
 def _definition(op: str) -> OpDef:
-    entry = _table()[op]
+    entry = json.loads(_table()[op])
     attrs = {a["name"]: _attribute(a, entry["since"]) for a in entry["attrs"]}
     return OpDef(
         name=op,
@@ -160,5 +160,7 @@ def find(op: str) -> OpDef | None:
 
 def suggest(op: str) -> str | None:
     """The known op whose name is nearest to `op`, None when none is near."""
+    import difflib
+
     same = [name for name in _table() if name.lower() == op.lower()]
     return next(iter(same or difflib.get_close_matches(op, _table(), n=1, cutoff=0.75)), None)

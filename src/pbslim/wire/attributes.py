@@ -49,6 +49,7 @@ class EncodedAttr(Encoded):
             DecodeError: the bytes are not an AttrValue.
         """
         view = self.source.view
+        self.source.touch(self.start, self.start + 1)  # the elements of a tensor stay where they are
         found: AttrValue = None
         for number, kind, at, stop in fields(view, self.start, self.end, "an attribute"):
             if number == _TENSOR and kind == LEN:

@@ -2,7 +2,8 @@
 
 Pages that were read count towards the process's memory until they are given back, so the mapping keeps
 account of what it handed out and drops the pages every few megabytes; they come back by themselves when
-somebody looks again.
+somebody looks again. The account is in blocks of 2 MiB, because that much can come with a single byte: the
+system maps what its file cache holds in one piece.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from pbslim.errors import DecodeError
 
-_KEEP_BYTES = 8 << 20
+_BLOCK_BITS = 21
+_KEEP_BLOCKS = 4
 
 
 class MappedFile:
@@ -38,21 +40,29 @@ class MappedFile:
         except OSError as error:
             raise DecodeError(f"cannot read '{path}': {error.strerror or error}") from None
         self.view = memoryview(self._map)
-        self._touched = 0
+        self._touched: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.view)
 
     def read(self, start: int, stop: int) -> memoryview:
         """The bytes from `start` to `stop`."""
-        self._touched += stop - start
-        if self._touched > _KEEP_BYTES:
-            self.release()
+        self.touch(start, stop)
         return self.view[start:stop]
+
+    def touch(self, start: int, stop: int) -> None:
+        """Account for a look at ``view[start:stop]``."""
+        first, last = start >> _BLOCK_BITS, max(start, stop - 1) >> _BLOCK_BITS
+        if first == last and first in self._touched:
+            return
+        self._touched.update(range(first, last + 1))
+        if len(self._touched) > _KEEP_BLOCKS:
+            self.release()
+            self._touched.update((first, last))
 
     def release(self) -> None:
         """Give the pages back that were read so far."""
-        self._touched = 0
+        self._touched.clear()
         if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 
@@ -69,6 +79,9 @@ class HeldBytes:
     def read(self, start: int, stop: int) -> memoryview:
         """The bytes from `start` to `stop`."""
         return self.view[start:stop]
+
+    def touch(self, start: int, stop: int) -> None:
+        """Nothing to account for."""
 
     def release(self) -> None:
         """Nothing to give back."""

@@ -65,9 +65,8 @@ def read_graph(source: Source) -> Graph:
         if number == _NODE:
             if kind != LEN:
                 raise DecodeError("its first field is not a node")
+            source.touch(start, start + 1)
             origins.append(_read_node(source, view, start, stop, len(origins)))
-            if len(origins) % 64 == 0:
-                source.release()
         else:
             rest.append((last, stop))
             if number == _LIBRARY and kind == LEN:
