@@ -11,7 +11,7 @@ from pbslim.ir.graph import Graph, Node
 MERGE_OPS = frozenset({"Merge", "RefMerge", "_XlaMerge"})
 """Ops that run as soon as one of their data inputs is there; loops close through them."""
 
-
+_COLOCATION = b"loc:@"
 _SHOWN = 4
 
 
@@ -93,6 +93,28 @@ def check(graph: Graph) -> None:
     order = execution_order(graph)
     if len(order) < len(graph):
         raise _cycle(set(graph).difference(order))
+
+
+def colocated_with(wish: object) -> str | None:
+    """The node that an entry of a ``_class`` attribute asks to stand beside, if it asks for one."""
+    if not isinstance(wish, bytes) or not wish.startswith(_COLOCATION):
+        return None
+    return wish[len(_COLOCATION) :].decode(errors="replace")
+
+
+def drop_lost_colocations(graph: Graph) -> None:
+    """Drop each wish to stand beside a node that is gone: TensorFlow refuses a graph with one."""
+    for node in graph:
+        if "_class" not in node.attrs.stored():
+            continue
+        wishes = node.attrs["_class"]
+        if not isinstance(wishes, tuple):
+            continue
+        kept = tuple(wish for wish in wishes if (name := colocated_with(wish)) is None or name in graph)
+        if not kept:
+            node.remove_attr("_class")
+        elif kept != wishes:
+            node.set_attr("_class", kept)
 
 
 def _cycle(stuck: set[Node]) -> GraphError:

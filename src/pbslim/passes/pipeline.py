@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pbslim.errors import PbslimError, TransformSyntaxError, UsageError
 from pbslim.ir import Graph
-from pbslim.ir.order import check
+from pbslim.ir.order import check, drop_lost_colocations
 from pbslim.passes import registry
 from pbslim.passes.language import parse
 from pbslim.passes.parameters import bind, ignores_errors
@@ -121,7 +121,7 @@ def run(
                 raise type(error)(f"{step.transform.name}: {error}") from None
             result.error = str(error)
         check(graph)
-        _drop_lost_colocations(graph)
+        drop_lost_colocations(graph)
         result.seconds = time.perf_counter() - started
         result.nodes_after = len(graph)
         result.changed = list(graph.changed_since(mark))
@@ -129,18 +129,3 @@ def run(
         if on_step:
             on_step(result)
     return results
-
-
-def _drop_lost_colocations(graph: Graph) -> None:
-    # TensorFlow refuses a graph in which '_class' asks to stand beside a node that is gone.
-    for node in graph:
-        if "_class" not in node.attrs.stored():
-            continue
-        wishes = node.attrs["_class"]
-        if not isinstance(wishes, tuple):
-            continue
-        kept = tuple(w for w in wishes if not w.startswith(b"loc:@") or w[5:].decode(errors="replace") in graph)
-        if not kept:
-            node.remove_attr("_class")
-        elif kept != wishes:
-            node.set_attr("_class", kept)

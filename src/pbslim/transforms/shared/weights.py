@@ -66,9 +66,12 @@ def anchors(graph: Graph, node: Node) -> tuple[Node, ...]:
 
     The reference drops them all. In a graph with loops or branches they hold the constant in its frame and must stay.
     """
-    if node.controls and any(other.op in _FRAMES for other in graph):
-        return node.controls
-    return ()
+    return node.controls if node.controls and has_frames(graph) else ()
+
+
+def has_frames(graph: Graph) -> bool:
+    """Whether there are loops or branches of the old kind, in which a control edge can hold a node in its place."""
+    return any(node.op in _FRAMES for node in graph)
 
 
 def set_const(node: Node, tensor: Tensor, controls: tuple[Node, ...] = ()) -> None:
