@@ -11,7 +11,6 @@ from pbslim.ir import Graph
 from pbslim.wire import schema
 from pbslim.wire.mapping import HeldBytes, MappedFile, Source
 from pbslim.wire.read import read_graph
-from pbslim.wire.sniff import sniff
 from pbslim.wire.write import graph_parts, replacing, write_parts
 
 _HEAD, _TAIL = 1 << 16, 64
@@ -47,6 +46,8 @@ def _load(source: Source, path: Path) -> Graph:
         raise GraphError(f"'{path}': {error}") from None
     if _looks_like_text(head):
         return _load_text(source, path)
+    from pbslim.wire.sniff import sniff  # of no use to a graph
+
     kind = sniff(head, path, bytes(source.view[-_TAIL:]))
     raise DecodeError(f"'{path}' is not a frozen graph ({problem}); it looks like {kind.name}: {kind.advice}")
 
