@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pbslim._version import __version__
 
 if TYPE_CHECKING:
-    from pbslim.api import Graph, load, save, shrink, transform, verify
+    from pbslim.api import Graph, TransformGraph, load, save, shrink, transform, verify
 
-__all__ = ["Graph", "__version__", "load", "save", "shrink", "transform", "verify"]
+__all__ = ["Graph", "TransformGraph", "__version__", "load", "save", "shrink", "transform", "verify"]
 
 
 def __getattr__(name: str) -> Any:

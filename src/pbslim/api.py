@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import pbslim.transforms  # noqa: F401 - registers them
+from pbslim.compat import TransformGraph
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
@@ -20,7 +21,18 @@ from pbslim.report.zipsize import ZipSize, zipped_size
 from pbslim.verify import Comparison, compare_files
 from pbslim.wire import load, save
 
-__all__ = ["RECIPES", "Graph", "ShrinkResult", "Totals", "load", "save", "shrink", "transform", "verify"]
+__all__ = [
+    "RECIPES",
+    "Graph",
+    "ShrinkResult",
+    "Totals",
+    "TransformGraph",
+    "load",
+    "save",
+    "shrink",
+    "transform",
+    "verify",
+]
 
 
 def transform(

@@ -260,6 +260,7 @@ class Graph:
         self.producer = 0
         self.origin: object = None
         self.journal: list[Change] = []
+        self._edited = False
 
     # Looking
 
@@ -281,6 +282,11 @@ class Graph:
     def get(self, name: str) -> Node | None:
         """The node called `name`, if there is one."""
         return self._nodes.get(name)
+
+    @property
+    def edited(self) -> bool:
+        """Whether the graph is no longer what its `origin` says."""
+        return self._edited or bool(self.journal)
 
     def missing(self) -> list[Node]:
         """Stand-ins for nodes that are read but do not exist."""
@@ -352,6 +358,24 @@ class Graph:
             raise GraphError("a new order must name every node once")
         if list(new) != list(self._nodes):
             self._do_nodes(new, [], "moved")
+
+    def copy(self) -> Graph:
+        """A graph that can change on its own, with an empty journal; tensors and encoded attributes are shared."""
+        twin = Graph()
+        twin.library, twin.producer, twin.origin = self.library, self.producer, self.origin
+        for node in self:
+            twin.add(node.name, node.op, (), node.attrs, device=node.device, origin=node.origin)
+
+        def mate(node: Node) -> Node:
+            return twin.get(node.name) or twin.stand_in(node.name)
+
+        for node in self:
+            copied = twin[node.name]
+            copied.set_inputs(mate(value.node).output(value.port) for value in node.inputs)
+            copied.set_controls(map(mate, node.controls))
+        twin.journal.clear()
+        twin._edited = self.edited
+        return twin
 
     # The journal
 

@@ -96,6 +96,36 @@ def to_bytes(graph: Graph) -> bytes:
     return out.getvalue()
 
 
+def from_message(message: Any) -> Graph:
+    """The graph in a GraphDef message of whatever protobuf class.
+
+    Raises:
+        TypeError: it is something else.
+        GraphError, DecodeError: it holds no proper graph, or more than a message can.
+    """
+    descriptor = getattr(message, "DESCRIPTOR", None)
+    if getattr(descriptor, "full_name", None) != "tensorflow.GraphDef" or isinstance(message, type):
+        raise TypeError
+    try:
+        data = message.SerializeToString()
+    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+        raise DecodeError(f"the GraphDef cannot be serialized ({error}); give the path of a file instead") from None
+    return read_graph(HeldBytes(data))
+
+
+def into_message(graph: Graph, message: Any) -> Any:
+    """Put `graph` into an empty GraphDef message.
+
+    Raises:
+        PbslimError: it is too large for one.
+    """
+    data = to_bytes(graph)
+    if len(data) > PROTOBUF_LIMIT:
+        raise PbslimError(f"the result has {len(data)} bytes, too many for a message; give the path of a file instead")
+    message.ParseFromString(data)
+    return message
+
+
 def to_text(graph: Graph) -> str:
     """The GraphDef of `graph` in protobuf's text form.
 

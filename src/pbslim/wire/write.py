@@ -35,7 +35,7 @@ def span(source: Source, start: int, stop: int) -> Piece:
 def graph_parts(graph: Graph) -> Iterator[Part]:
     """The GraphDef message, part by part."""
     origin = graph.origin
-    if isinstance(origin, GraphOrigin) and not graph.journal:
+    if isinstance(origin, GraphOrigin) and not graph.edited:
         yield span(origin.source, 0, len(origin.source))
         return
     for node in graph:
