@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pbslim.errors import GraphError
@@ -82,3 +83,24 @@ def test_what_does_not_merge(pair: str) -> None:
     graph, results = apply("merge_duplicate_nodes", f"x = Placeholder()\n{pair}\ny = Add(a, b)\n-> y", ["x"])
     assert {"a", "b"} <= {node.name for node in graph}
     assert not results[0].changed
+
+
+def test_equal_elements_in_another_encoding_are_not_merged() -> None:
+    from pbslim import api
+    from pbslim.wire import schema
+
+    message = schema.new("GraphDef")
+    for name in ("listed", "also_listed", "raw", "also_raw"):
+        node = message.node.add(name=name, op="Const")
+        node.attr["dtype"].type = 1
+        tensor = node.attr["value"].tensor
+        tensor.dtype = 1
+        tensor.tensor_shape.dim.add(size=2)
+        if "listed" in name:
+            tensor.float_val.extend([1, 2])
+        else:
+            tensor.tensor_content = np.array([1, 2], np.float32).tobytes()
+    message.node.add(name="y", op="AddN", input=["listed", "also_listed", "raw", "also_raw"])
+    graph = api.load(message.SerializeToString())
+    api.transform(graph, "merge_duplicate_nodes", [], ["y"])
+    assert [value.name for value in graph["y"].inputs] == ["listed", "listed", "raw", "raw"]

@@ -38,10 +38,12 @@ class Tensor(ABC):
     Attributes:
         dtype: the element type as GraphDef knows it.
         shape: the dimensions; ``()`` is a scalar.
+        listed: whether its file spells the elements in a field of their type (``float_val``) instead of raw bytes.
     """
 
     dtype: DType
     shape: tuple[int, ...]
+    listed: bool = False
 
     @property
     def size(self) -> int:

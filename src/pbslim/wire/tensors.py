@@ -91,11 +91,13 @@ def decode_tensor(buffer: Buffer, view: memoryview, start: int, end: int) -> Ten
                 f"{dtype} {list(dims)} needs {expected}"
             )
         return MappedTensor(buffer, content[0], dtype, dims)
-    if dtype.itemsize and (mapped := _fixed_list(buffer, seen, dtype, dims)):
-        return mapped
-    if dims == () and len(seen) == 1 and (one := _one_integer(view, seen, dtype)):
-        return one
-    return _typed_list(view, start, end, dtype, dims)
+    found = (
+        _fixed_list(buffer, seen, dtype, dims)
+        or _one_integer(view, seen, dtype, dims)
+        or _typed_list(view, start, end, dtype, dims)
+    )
+    found.listed = True
+    return found
 
 
 def _fixed_list(
@@ -110,10 +112,12 @@ def _fixed_list(
     return None
 
 
-def _one_integer(view: memoryview, seen: dict[int, list[tuple[int, int, int]]], dtype: DType) -> Tensor | None:
+def _one_integer(
+    view: memoryview, seen: dict[int, list[tuple[int, int, int]]], dtype: DType, dims: tuple[int, ...]
+) -> Tensor | None:
     # Scalars are the most frequent constants by far; the general way through a message is slow.
     places = seen.get(_INTEGERS.get(dtype.name, 0), ())
-    if len(places) == 1 and places[0][0] == LEN:
+    if dims == () and len(seen) == 1 and len(places) == 1 and places[0][0] == LEN:
         _, at, stop = places[0]
         value, end = read_varint(view, at, stop)
         if end == stop:

@@ -1,4 +1,4 @@
-"""Short keys for the contents of nodes: equal keys mean equal contents."""
+"""Short keys for the contents of nodes: equal keys mean equal contents in the same encoding."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def _values(node: Node) -> Iterator[tuple[str, AttrValue]]:
 
 
 def _of_tensor(tensor: Tensor) -> object:
-    head = (tensor.dtype.number, tensor.shape, type(tensor).__name__)
+    # As in the reference tool, equal elements in another encoding are something else.
+    head = (tensor.dtype.number, tensor.shape, tensor.listed)
     if isinstance(tensor, OpaqueTensor):
         return head, tensor.encoded
     if isinstance(tensor, StringTensor):
