@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from pbslim import api
+from pbslim import api, ops
 from pbslim.dtypes import FLOAT, STRING, DType, Shape
-from pbslim.ir import ArrayTensor, Graph, Node, StringTensor, Tensor, Value
+from pbslim.ir import ArrayTensor, FunctionRef, Graph, Node, StringTensor, Tensor, TypeVariable, Value
 from pbslim.ir.order import check
 from pbslim.passes.pipeline import StepResult
 
@@ -44,7 +44,11 @@ def _split(text: str) -> list[str]:
 def _attr(key: str, text: str) -> Any:
     value = ast.literal_eval(text)
     if key in ("dtype", "T", "SrcT", "DstT"):
-        return DType.parse(value)
+        return TypeVariable(value[1:]) if value.startswith("$") else DType.parse(value)
+    if key in ("f", "cond", "body", "then_branch", "else_branch"):
+        return FunctionRef(value, {})
+    if key in ("Tin", "Tout"):
+        return tuple(map(DType.parse, value))
     if key == "shape":
         return Shape(None if value is None else tuple(value))
     if isinstance(value, str):
@@ -60,6 +64,26 @@ def _constant(text: str, dtype: DType) -> Tensor:
     return ArrayTensor(np.array(value, dtype.numpy), dtype)
 
 
+def read_line(line: str) -> tuple[str, str, dict[str, Any], list[str]]:
+    """Name, op, attributes and inputs of the node that a line draws."""
+    match = _LINE.fullmatch(line)
+    assert match, line
+    name, op, rest = match.groups()
+    arguments = _split(rest)
+    attrs: dict[str, Any] = {}
+    for argument in [a for a in arguments if re.match(r"\w+=", a)]:
+        key, _, value = argument.partition("=")
+        attrs[key] = _attr(key, value)
+        arguments.remove(argument)
+    if op == "Const":
+        attrs["value"] = _constant(arguments.pop(0), attrs.setdefault("dtype", FLOAT))
+    elif op == "Placeholder":
+        attrs.setdefault("dtype", FLOAT)
+    elif (definition := ops.find(op)) is None or "T" in definition.attrs:
+        attrs.setdefault("T", FLOAT)
+    return name, op, attrs, arguments
+
+
 def parse(text: str) -> tuple[Graph, list[str]]:
     """The graph that `text` draws, and its outputs."""
     graph, outputs, lines = Graph(), [], []
@@ -68,21 +92,7 @@ def parse(text: str) -> tuple[Graph, list[str]]:
         if line.startswith("->"):
             outputs = _split(line[2:])
             continue
-        match = _LINE.fullmatch(line)
-        assert match, line
-        name, op, rest = match.groups()
-        arguments = _split(rest)
-        attrs = {}
-        for argument in [a for a in arguments if re.match(r"\w+=", a)]:
-            key, _, value = argument.partition("=")
-            attrs[key] = _attr(key, value)
-            arguments.remove(argument)
-        if op == "Const":
-            attrs["value"] = _constant(arguments.pop(0), attrs.setdefault("dtype", FLOAT))
-        elif op == "Placeholder":
-            attrs.setdefault("dtype", FLOAT)
-        else:
-            attrs.setdefault("T", FLOAT)
+        name, op, attrs, arguments = read_line(line)
         device = attrs.pop("device", b"").decode()
         lines.append((graph.add(name, op, attrs=attrs, device=device), arguments))
     for node, arguments in lines:

@@ -14,7 +14,7 @@ ALLOWED = {
     "errors": set(),
     "dtypes": {"errors"},
     "ir": FOUNDATION,
-    "wire": FOUNDATION | {"ir"},
+    "wire": FOUNDATION | {"ir", "ops"},  # bodies of functions name outputs
     "quant": FOUNDATION,
     "kernels": FOUNDATION,
     "ops": FOUNDATION,

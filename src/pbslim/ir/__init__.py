@@ -1,6 +1,7 @@
 """The graph in memory: nodes, values with uses, control edges, tensors, and the rules they obey."""
 
 from pbslim.ir.attributes import Attributes, AttrValue, Encoded, FunctionRef, TypeVariable
+from pbslim.ir.functions import Body, Function, Library
 from pbslim.ir.graph import Graph, Node, Use, Value
 from pbslim.ir.tensors import (
     ArrayTensor,
@@ -17,11 +18,14 @@ __all__ = [
     "ArrayTensor",
     "AttrValue",
     "Attributes",
+    "Body",
     "DeferredTensor",
     "ElementwiseTensor",
     "Encoded",
+    "Function",
     "FunctionRef",
     "Graph",
+    "Library",
     "MappedTensor",
     "Node",
     "OpaqueTensor",

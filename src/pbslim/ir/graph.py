@@ -8,12 +8,13 @@ replays it backwards. Names are unique; what is still read cannot be erased.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import GraphError
 from pbslim.ir.attributes import Attributes, AttrValue
+from pbslim.ir.functions import Library
 from pbslim.ir.tensors import Tensor
 
 
@@ -231,24 +232,12 @@ class Change:
     undo: Callable[[], None]
 
 
-@dataclass
-class Library:
-    """The function library of a graph, carried along as it is.
-
-    Attributes:
-        functions: name of each function and the ops in its body.
-        origin: what the reader of the file left here to write it back.
-    """
-
-    functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    origin: object = None
-
-
 class Graph:
     """A GraphDef in memory: nodes in file order, the function library, and what else the file held.
 
     Attributes:
         library: the functions.
+        scope: what comes before the names of nodes in the journal: the function whose body this is, and ``/``.
         producer: the version number of the writer, 0 when the file does not say.
         origin: what the reader of the file left here to write the rest back.
     """
@@ -259,6 +248,7 @@ class Graph:
         self.library = Library()
         self.producer = 0
         self.origin: object = None
+        self.scope = ""
         self.journal: list[Change] = []
         self._edited = False
 
@@ -361,8 +351,15 @@ class Graph:
 
     def copy(self) -> Graph:
         """A graph that can change on its own, with an empty journal; tensors and encoded attributes are shared."""
+        twin = self.copy_nodes()
+        twin.library = Library(origin=self.library.origin, pinned=self.library.pinned)
+        twin.library.functions = {name: function.copy(twin) for name, function in self.library.functions.items()}
+        return twin
+
+    def copy_nodes(self) -> Graph:
+        """A copy without the function library."""
         twin = Graph()
-        twin.library, twin.producer, twin.origin = self.library, self.producer, self.origin
+        twin.producer, twin.origin = self.producer, self.origin
         for node in self:
             twin.add(node.name, node.op, (), node.attrs, device=node.device, origin=node.origin)
 
@@ -376,6 +373,15 @@ class Graph:
         twin.journal.clear()
         twin._edited = self.edited
         return twin
+
+    def drop_functions(self, names: Iterable[str]) -> None:
+        """Remove functions from the library."""
+        doomed = frozenset(names)
+        old = self.library.functions
+        if doomed & old.keys():
+            self.library.functions = {name: f for name, f in old.items() if name not in doomed}
+            undo = lambda: setattr(self.library, "functions", old)  # noqa: E731 - the inverse, as everywhere here
+            self.journal.append(Change(tuple(doomed & old.keys()), "removed", undo))
 
     # The journal
 
@@ -393,7 +399,7 @@ class Graph:
         return found
 
     def _record(self, node: str, what: str, undo: Callable[[], None]) -> None:
-        self.journal.append(Change((node,), what, undo))
+        self.journal.append(Change((self.scope + node,), what, undo))
 
     # Primitive steps: each does one thing and knows its inverse.
 
@@ -426,7 +432,8 @@ class Graph:
     def _do_nodes(self, new: dict[str, Node], names: list[str], what: str) -> None:
         old = self._nodes
         self._nodes = new
-        self.journal.append(Change(tuple(names), what, lambda: setattr(self, "_nodes", old)))
+        scoped = tuple(self.scope + name for name in names)
+        self.journal.append(Change(scoped, what, lambda: setattr(self, "_nodes", old)))
 
 
 def _link_inputs(node: Node, new: tuple[Value, ...]) -> None:

@@ -62,6 +62,16 @@ def _types(op: str, arg: ArgDef, attrs: Attrs) -> tuple[DType, ...]:
     return tuple(DTYPES[t.base.number + _REF] for t in types) if arg.is_ref else types
 
 
+def _count(op: str, arg: ArgDef, attrs: Attrs) -> int:
+    """How many ports `arg` has; the types may still be open, as in the body of a function."""
+    if arg.type_list_attr:
+        return len(typed_attr(op, attrs, arg.type_list_attr, tuple))
+    count = typed_attr(op, attrs, arg.number_attr, int) if arg.number_attr else 1
+    if not 0 <= count <= MOST_PORTS:
+        raise LookupError(arg.name)
+    return count
+
+
 def input_dtypes(op: str, attrs: Attrs) -> tuple[DType, ...] | None:
     """The types of the data inputs of a node, one a port.
 
@@ -104,7 +114,7 @@ def output_ports(op: str, attrs: Attrs) -> dict[str, tuple[int, int]] | None:
     first = 0
     try:
         for arg in definition.outputs:
-            count = len(_types(op, arg, attrs))
+            count = _count(op, arg, attrs)
             ports[arg.name] = (first, count)
             first += count
     except LookupError:

@@ -68,8 +68,8 @@ def inspect_file(path: Path) -> Inspection:
         dtype_bytes[str(tensor.dtype)] += tensor.stored_nbytes
     biggest = sorted(constants, key=lambda pair: -pair[1].stored_nbytes)[:_BIGGEST]
     ops = Counter(node.op for node in graph)
-    for body in graph.library.functions.values():
-        ops.update(body)
+    for function in graph.library.functions.values():
+        ops.update(function.ops)
     found = Inspection(
         size=size,
         nodes=len(graph),

@@ -1,0 +1,250 @@
+"""FunctionDef ↔ `Function`: bodies are decoded on first need, and written back as their own bytes when untouched.
+
+In a body ``x`` is an argument and ``node:output:index`` an element of a named output of a node. The op table says
+which port that is; the signature does for a node that calls a function by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pbslim import ops
+from pbslim.dtypes import DTYPES
+from pbslim.errors import DecodeError, GraphError
+from pbslim.ir import Attributes, Graph, Node, TypeVariable, Value
+from pbslim.ir.functions import Body, EncodedFunction, Function
+from pbslim.wire import schema
+from pbslim.wire.attributes import total
+from pbslim.wire.mapping import Source
+from pbslim.wire.nodes import NodeOrigin, Part, first_text, is_untouched, node_parts, read_node, span
+from pbslim.wire.varint import LEN, fields, length_delimited, tag, varint
+
+# Field numbers
+_LIBRARY = 2
+_FUNCTION, _GRADIENT = 1, 2
+_SIGNATURE, _NODE, _RETURN, _CONTROL_RETURN = 1, 3, 4, 6
+_NAME, _OP, _ATTR = 1, 2, 4
+_KEY, _VALUE = 1, 2
+
+
+@dataclass(frozen=True)
+class LibraryOrigin:
+    """Where a library came from, and the spans of all that is no function, tags included."""
+
+    source: Source
+    rest: tuple[tuple[int, int], ...] = ()
+
+
+def read_library(source: Source, start: int, end: int, graph: Graph) -> None:
+    """Put the functions in a FunctionDefLibrary into the library of `graph`.
+
+    Raises:
+        DecodeError: the bytes are not one.
+    """
+    view, library = source.view, graph.library
+    origin = library.origin if isinstance(library.origin, LibraryOrigin) else LibraryOrigin(source)
+    last = start
+    for number, kind, at, stop in fields(view, start, end, "the function library"):
+        if number == _FUNCTION and kind == LEN:
+            function = _read_function(source, at, stop, graph)
+            library.functions[function.name] = function
+        else:
+            origin = replace(origin, rest=(*origin.rest, (last, stop)))
+            if number == _GRADIENT and kind == LEN:
+                pair = {first_text(view, at, stop, 1), first_text(view, at, stop, 2)}
+                library.pinned |= pair
+        last = stop
+    library.origin = origin
+
+
+def _read_function(source: Source, start: int, end: int, graph: Graph) -> Function:
+    view, name = source.view, ""
+    found: list[str] = []
+    variables: list[str] = []
+    for number, kind, at, stop in fields(view, start, end, "a function"):
+        if kind == LEN and number == _NODE:
+            found.append(first_text(view, at, stop, _OP))
+        elif kind == LEN and number == _SIGNATURE:
+            name = first_text(view, at, stop, _NAME)
+            parts = fields(view, at, stop, "a signature")
+            variables += [first_text(view, a, s, _NAME) for n, k, a, s in parts if n == _ATTR and k == LEN]
+    encoded = EncodedFunctionDef(source, start, end, graph)
+    return Function(graph, name, tuple(found), tuple(variables), encoded)
+
+
+class EncodedFunctionDef(EncodedFunction):
+    """A FunctionDef message that still lies in its file."""
+
+    def __init__(self, source: Source, start: int, end: int, graph: Graph) -> None:
+        self.source, self.start, self.end = source, start, end
+        self._graph = graph
+
+    def fields(self, *wanted: int) -> Iterator[tuple[int, int, int]]:
+        """Number and content of the fields that have one of these numbers."""
+        for number, kind, at, stop in fields(self.source.view, self.start, self.end, "a function"):
+            if number in wanted and kind == LEN:
+                yield number, at, stop
+
+    def rest(self) -> Iterator[tuple[int, int]]:
+        """The spans of the fields that `function_parts` does not write itself, tags included."""
+        last = self.start
+        for number, _, _, stop in fields(self.source.view, self.start, self.end, "a function"):
+            if number not in (_NODE, _RETURN, _CONTROL_RETURN):
+                yield last, stop
+            last = stop
+
+    def node_origins(self) -> Iterator[NodeOrigin]:
+        """The nodes of the body as they lie in the file."""
+        view = self.source.view
+        for index, (_, at, stop) in enumerate(self.fields(_NODE)):
+            yield read_node(self.source, view, at, stop, index)
+
+    def attributes(self) -> Iterator[Attributes]:
+        """The attributes of each node."""
+        return (origin.attrs for origin in self.node_origins())
+
+    def signature(self) -> Any:
+        """The OpDef message.
+
+        Raises:
+            DecodeError: it cannot be decoded.
+        """
+        message = schema.new("OpDef")
+        try:
+            for _, at, stop in self.fields(_SIGNATURE):
+                message.MergeFromString(bytes(self.source.view[at:stop]))
+        except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+            raise DecodeError(f"its signature cannot be decoded: {error}") from None
+        return message
+
+    def texts(self, wanted: int) -> dict[str, str]:
+        """A field that is a map from text to text."""
+        view = self.source.view
+        return {
+            first_text(view, at, stop, _KEY): first_text(view, at, stop, _VALUE) for _, at, stop in self.fields(wanted)
+        }
+
+    def decode(self) -> Body:
+        """The body.
+
+        Raises:
+            GraphError, DecodeError: it cannot be understood.
+        """
+        signature = self.signature()
+        graph = Graph()
+        for argument in signature.input_arg:
+            graph.add(argument.name, "Placeholder", attrs={"dtype": _dtype(argument)})
+        arguments = tuple(node.name for node in graph)
+        origins = list(self.node_origins())
+        for origin in origins:
+            graph.add(origin.name, origin.op, (), origin.attrs, device=origin.device, origin=origin)
+        body = Body(graph, arguments, {}, {}, self._ports)
+        for origin in origins:
+            node = graph[origin.name]
+            node.set_inputs(value for text in origin.data_inputs for value in _resolve(body, text))
+            node.set_controls(graph[text.partition(":")[0]] for text in origin.control_inputs)
+        texts = self.texts(_RETURN)
+        body.returns = {output.name: _returned(body, output, texts) for output in signature.output_arg}
+        controls = self.texts(_CONTROL_RETURN)
+        body.control_returns = {name: graph[controls[name]].name for name in controls}
+        graph.journal.clear()
+        return body
+
+    def _ports(self, node: Node) -> Mapping[str, tuple[int, int]] | None:
+        called = self._graph.library.functions.get(node.op)
+        if called is None:
+            return ops.output_ports(node.op, node.attrs)
+        assert isinstance(called.encoded, EncodedFunctionDef)  # noqa: S101 - files are read by this package alone
+        outputs = called.encoded.signature().output_arg
+        return {output.name: (i, 1) for i, output in enumerate(outputs)} if not any(map(_is_list, outputs)) else None
+
+
+def _is_list(argument: Any) -> bool:
+    return bool(argument.number_attr or argument.type_list_attr)
+
+
+def _dtype(argument: Any) -> Any:
+    if _is_list(argument):
+        raise GraphError(f"its argument '{argument.name}' is a list")
+    if argument.type_attr:
+        return TypeVariable(argument.type_attr)
+    if argument.type not in DTYPES:
+        raise GraphError(f"its argument '{argument.name}' has data type number {argument.type}, which is not known")
+    return DTYPES[argument.type]
+
+
+def _returned(body: Body, output: Any, texts: Mapping[str, str]) -> str:
+    if _is_list(output) or output.name not in texts:
+        raise GraphError(f"its output '{output.name}' is a list or is not returned")
+    values = _resolve(body, texts[output.name])
+    if len(values) != 1:
+        raise GraphError(f"its output '{output.name}' is not one tensor")
+    return values[0].name
+
+
+def _resolve(body: Body, text: str) -> list[Value]:
+    """What a body means by `text`; an output without an index stands for all its ports."""
+    name, *place = text.split(":")
+    node = body.graph[name]
+    if name in body.arguments:
+        if place not in ([], ["0"]):
+            raise GraphError(f"'{text}' is no argument")
+        return [node.output()]
+    ports = body.ports(node)
+    if ports is None:
+        raise GraphError(f"the op {node.op} of '{name}' is not known, so '{text}' cannot be told from other outputs")
+    if not place or place[0] not in ports or len(place) > 2:
+        raise GraphError(f"'{text}' is no output of '{name}' ({node.op})")
+    first, count = ports[place[0]]
+    if len(place) == 1:
+        return [node.output(first + i) for i in range(count)]
+    index = int(place[1]) if place[1].isascii() and place[1].isdigit() and len(place[1]) < 10 else count
+    if index >= count:
+        raise GraphError(f"'{text}': '{place[0]}' of '{name}' ({node.op}) has {count} elements")
+    return [node.output(first + index)]
+
+
+def library_parts(graph: Graph) -> Iterator[Part]:
+    """The function library as a field of a GraphDef; nothing where the file had none."""
+    origin = graph.library.origin
+    if not isinstance(origin, LibraryOrigin):
+        return
+    parts: list[Part] = []
+    for function in graph.library.functions.values():
+        content = function_parts(function)
+        parts += [tag(_FUNCTION, LEN) + varint(total(content)), *content]
+    parts += [span(origin.source, start, stop) for start, stop in origin.rest]
+    yield tag(_LIBRARY, LEN) + varint(total(parts))
+    yield from parts
+
+
+def function_parts(function: Function) -> list[Part]:
+    """The FunctionDef message of `function`."""
+    encoded, body = function.encoded, function.decoded
+    assert isinstance(encoded, EncodedFunctionDef)  # noqa: S101 - files are read by this package alone
+    if body is None or _is_untouched(encoded, body):
+        return [span(encoded.source, encoded.start, encoded.end)]
+    parts: list[Part] = [span(encoded.source, start, stop) for start, stop in encoded.rest()]
+    for node in _nodes(body):
+        content = node_parts(node, body.spelled)
+        parts += [tag(_NODE, LEN) + varint(total(content)), *content]
+    for name, tensor in body.returns.items():
+        parts.append(_entry(_RETURN, name, body.spelled(body.value(tensor))))
+    parts += [_entry(_CONTROL_RETURN, name, node) for name, node in body.control_returns.items()]
+    return parts
+
+
+def _nodes(body: Body) -> list[Node]:
+    return [node for node in body.graph if node.name not in body.arguments]
+
+
+def _entry(number: int, key: str, value: str) -> bytes:
+    return length_delimited(number, length_delimited(_KEY, key.encode()) + length_delimited(_VALUE, value.encode()))
+
+
+def _is_untouched(encoded: EncodedFunctionDef, body: Body) -> bool:
+    names = [first_text(encoded.source.view, at, stop, _NAME) for _, at, stop in encoded.fields(_NODE)]
+    nodes = _nodes(body)
+    return names == [node.name for node in nodes] and all(is_untouched(node, body.spelled) for node in nodes)
