@@ -13,9 +13,20 @@ from typing import TYPE_CHECKING, Any
 from pbslim._version import __version__
 
 if TYPE_CHECKING:
-    from pbslim.api import Graph, TransformGraph, load, save, shrink, transform, verify
+    from pbslim.api import Graph, TransformGraph, load, quantize_graph, save, shrink, strip_unused, transform, verify
 
-__all__ = ["Graph", "TransformGraph", "__version__", "load", "save", "shrink", "transform", "verify"]
+__all__ = [
+    "Graph",
+    "TransformGraph",
+    "__version__",
+    "load",
+    "quantize_graph",
+    "save",
+    "shrink",
+    "strip_unused",
+    "transform",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

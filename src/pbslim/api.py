@@ -18,6 +18,8 @@ from pbslim.passes.pipeline import StepResult
 from pbslim.recipes import RECIPES, transforms_of
 from pbslim.report.endpoints import Endpoint, find_endpoints, require_frozen
 from pbslim.report.zipsize import ZipSize, zipped_size
+from pbslim.tools.quantize_graph import quantize_graph
+from pbslim.tools.strip_unused import strip_unused
 from pbslim.verify import Comparison, compare_files
 from pbslim.wire import load, save
 
@@ -28,8 +30,10 @@ __all__ = [
     "Totals",
     "TransformGraph",
     "load",
+    "quantize_graph",
     "save",
     "shrink",
+    "strip_unused",
     "transform",
     "verify",
 ]

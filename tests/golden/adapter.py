@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pbslim import api
+from pbslim.cli import commands
 
 
 def run_case(case: dict[str, Any], in_path: str, out_path: str) -> None:
@@ -18,5 +19,23 @@ def _transform_graph(case: dict[str, Any], in_path: str, out_path: str) -> None:
     api.save(graph, out_path)
 
 
-TOOLS = {"transform_graph": _transform_graph}
+def _command(case: dict[str, Any], **files: str) -> None:
+    flags = {"output_node_names": ",".join(case["outputs"]), **files, **case["flags"]}
+    command = commands.pbslim.commands[case["tool"]]
+    command.main([f"--{key}={value}" for key, value in flags.items()], standalone_mode=False)
+
+
+def _quantize_graph(case: dict[str, Any], in_path: str, out_path: str) -> None:
+    _command(case, input=in_path, output=out_path)
+
+
+def _strip_unused(case: dict[str, Any], in_path: str, out_path: str) -> None:
+    _command(case, input_graph=in_path, output_graph=out_path, input_node_names=",".join(case["inputs"]))
+
+
+TOOLS = {
+    "quantize_graph": _quantize_graph,
+    "strip_unused": _strip_unused,
+    "transform_graph": _transform_graph,
+}
 """Name of each tool that exists here → how a case of it is run."""

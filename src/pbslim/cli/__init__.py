@@ -24,6 +24,8 @@ def _program(name: str) -> Callable[..., None]:
     return program
 
 
+quantize_graph = _program("quantize_graph")
+strip_unused = _program("strip_unused")
 transform_graph = _program("transform_graph")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from pbslim._version import __version__
 
 _FILE = click.Path(path_type=Path)
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
@@ -32,6 +34,11 @@ class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
 _NAMES = NameList()
 
 
+def _bool(*names: str, default: bool, help: str) -> Callable[[_F], _F]:  # noqa: A002 - click's name
+    """An option that is true alone and takes true or false behind ``=``, as the tools of old have it."""
+    return click.option(*names, type=bool, is_flag=False, flag_value="true", default=str(default).lower(), help=help)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="pbslim %(version)s")
 def pbslim() -> None:
@@ -44,15 +51,50 @@ def pbslim() -> None:
 @click.option("--inputs", type=_NAMES, default="", help="Names of the inputs, separated by commas.")
 @click.option("--outputs", type=_NAMES, default="", help="Names of the outputs, separated by commas.")
 @click.option("--transforms", default="", help="What to do, for instance 'fold_constants round_weights(num_steps=64)'.")
-@click.option(
-    "--output_as_text", type=bool, is_flag=False, flag_value="true", default="false", help="Write the text form."
-)
+@_bool("--output_as_text", default=False, help="Write the text form.")
 @click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
 @click.option("--dry_run", "--dry-run", is_flag=True, help="Say what would be done, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
 def transform_graph(**options: Any) -> int:
     """Run transforms on a frozen graph, by the command line of TensorFlow's Graph Transform Tool."""
     from pbslim.cli.transform_graph import run
+
+    return run(**options)
+
+
+@pbslim.command("quantize_graph", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--input", "source", type=_FILE, required=True, help="GraphDef file, binary or text.")
+@click.option("--output", "target", type=_FILE, required=True, help="File to write.")
+@click.option("--output_node_names", type=_NAMES, required=True, help="Names of the outputs, separated by commas.")
+@click.option("--mode", default="round", help="weights_rounded, weights, eightbit or round.", show_default=True)
+@click.option("--bitdepth", type=int, default=8, help="2**bitdepth levels, for weights_rounded.", show_default=True)
+@_bool("--strip_redundant_quantization", default=True, help="Hand codes from op to op; for eightbit.")
+@_bool("--quantized_input", default=False, help="Placeholders take eight-bit codes; for eightbit.")
+@click.option("--quantized_input_min", type=float, default=0, help="What code 0 of an input means.", show_default=True)
+@click.option("--quantized_input_max", type=float, default=1, help="What code 255 means.", show_default=True)
+@click.option("--quantized_fallback_min", type=float, help="Range of results, else found in each run; for eightbit.")
+@click.option("--quantized_fallback_max", type=float, help="Its upper end.")
+@_bool("--print_nodes", default=False, help="No effect, as in the original.")
+@click.option("--test_input_dims", default="1,224,224,3", help="No effect, as in the original.")
+@click.option("--explain", is_flag=True, help="Say what could have been quantized and why it was not.")
+def quantize_graph(**options: Any) -> int:
+    """Round or quantize a frozen graph, by the command line of TensorFlow's quantize_graph."""
+    from pbslim.cli.quantize_graph import run
+
+    return run(**options)
+
+
+@pbslim.command("strip_unused", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--input_graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
+@_bool("--input_binary", default=False, help="No effect: the form is found out.")
+@click.option("--output_graph", type=_FILE, required=True, help="File to write.")
+@_bool("--output_binary", default=True, help="Write the binary form.")
+@click.option("--input_node_names", type=_NAMES, required=True, help="Names of the inputs, separated by commas.")
+@click.option("--output_node_names", type=_NAMES, required=True, help="Names of the outputs, separated by commas.")
+@click.option("--placeholder_type_enum", type=int, help="Number of the inputs' type (1: float); kept if not given.")
+def strip_unused(**options: Any) -> int:
+    """Cut a graph at its inputs and keep what the outputs need, by the command line of TensorFlow's strip_unused."""
+    from pbslim.cli.strip_unused import run
 
     return run(**options)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pbslim.passes.pipeline import StepResult
+from pbslim.wire import PROTOBUF_LIMIT
 
 if TYPE_CHECKING:  # rich takes a while to load, and a pipe needs none of it
     from rich.console import Console
@@ -78,6 +79,12 @@ def tell_steps(results: Iterable[StepResult], *, explain: bool) -> None:
         if explain:
             for skipped in result.skipped:
                 print(f"{result.step}: '{skipped.node}': {skipped.reason}", file=sys.stderr)  # noqa: T201
+
+
+def tell_size(size: int) -> None:
+    """A note if a file of this many bytes is beyond what TensorFlow reads."""
+    if size > PROTOBUF_LIMIT:
+        note(f"the result has {size} bytes, TensorFlow reads at most {PROTOBUF_LIMIT}")
 
 
 def step_rows(results: Iterable[StepResult]) -> list[dict[str, Any]]:

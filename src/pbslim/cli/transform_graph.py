@@ -9,7 +9,7 @@ from pbslim.cli import terminal
 from pbslim.errors import UsageError
 from pbslim.passes import pipeline, registry
 from pbslim.passes.registry import node_name
-from pbslim.wire import PROTOBUF_LIMIT, load, save
+from pbslim.wire import load, save
 
 
 def run(
@@ -36,8 +36,7 @@ def run(
     for text in plan.notes:
         terminal.note(text)
     terminal.tell_steps(results, explain=explain)
-    if size > PROTOBUF_LIMIT:
-        terminal.note(f"the result has {size} bytes, TensorFlow reads at most {PROTOBUF_LIMIT}")
+    terminal.tell_size(size)
     for name in (*inputs, *outputs):
         if node_name(name) not in graph:
             terminal.note(f"'{name}' is not in the result")

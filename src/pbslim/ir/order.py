@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pbslim.errors import GraphError
-from pbslim.ir.graph import Graph, Node
+from pbslim.ir.graph import Graph, Node, Use
 
 MERGE_OPS = frozenset({"Merge", "RefMerge", "_XlaMerge"})
 """Ops that run as soon as one of their data inputs is there; loops close through them."""
@@ -79,6 +79,38 @@ def file_order(graph: Graph) -> list[Node]:
     if len(order) < len(nodes):
         raise _cycle(set(nodes).difference(order))
     return order
+
+
+def depth_first(roots: Iterable[Node]) -> dict[Node, Use | None]:
+    """`roots` and all that they need, each node after what it reads, and the use by which each was first met.
+
+    A node met by a control edge, and a root, has no such use.
+    """
+    met: dict[Node, Use | None] = {}
+    order: dict[Node, Use | None] = {}
+    for root in roots:
+        if root in met:
+            continue
+        met[root] = None
+        stack = [(root, _edges(root))]
+        while stack:  # no recursion: chains may be long
+            node, edges = stack[-1]
+            for producer, use in edges:
+                if producer not in met:
+                    met[producer] = use
+                    stack.append((producer, _edges(producer)))
+                    break
+            else:
+                order[node] = met[node]
+                stack.pop()
+    return order
+
+
+def _edges(node: Node) -> Iterator[tuple[Node, Use | None]]:
+    for slot, value in enumerate(node.inputs):
+        yield value.node, Use(node, slot)
+    for control in node.controls:
+        yield control, None
 
 
 def check(graph: Graph) -> None:

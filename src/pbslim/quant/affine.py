@@ -1,4 +1,4 @@
-"""Eight-bit codes for real numbers in a range, as the reference tool computes them."""
+"""Eight-bit codes for real numbers in a range, as the reference tools compute them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pbslim.quant.ranges import Floats, reference_range
 Codes = npt.NDArray[np.uint8]
 
 _LEVELS = 256
+_LEAST_SPAN = np.float32(1e-30)  # below, the number of levels per unit is no longer a float
 
 
 def round_half_away(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -45,3 +46,28 @@ def quantizer(low: np.float32, high: np.float32) -> Callable[[Floats], Codes]:
         return np.clip(codes, 0, _LEVELS - 1, out=codes).astype(np.uint8)
 
     return to_codes
+
+
+def zero_range(low: np.float32, high: np.float32) -> tuple[np.float32, np.float32]:
+    """The range `low` to `high` made to contain zero; where nothing of it is left, 1 is its upper end."""
+    low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
+    return (low, high) if high - low >= _LEAST_SPAN else (low, low + np.float32(1))
+
+
+def op_quantizer(low: np.float32, high: np.float32, *, min_first: bool) -> Callable[[Floats], Codes]:
+    """A function from float32 values to codes 0 to 255 for the range `low` < `high`, as the op QuantizeV2 has it.
+
+    The formulas are those of TensorFlow's kernel, all in single precision: ``round((v - low) * scale)`` in its mode
+    MIN_COMBINED, ``round(v * scale) - round(low * scale)`` in MIN_FIRST. Other than the kernel this takes the range
+    as it is, however narrow.
+    """
+    scale = np.float32(np.float64(_LEVELS - 1) / np.float64(high - low))
+    offset = round_half_away(low * scale)
+
+    def combined(values: Floats) -> Codes:
+        return round_half_away((np.clip(values, low, high) - low) * scale).astype(np.uint8)
+
+    def first(values: Floats) -> Codes:
+        return np.clip(round_half_away(values * scale) - offset, 0, _LEVELS - 1).astype(np.uint8)
+
+    return first if min_first else combined

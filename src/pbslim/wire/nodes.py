@@ -105,6 +105,16 @@ def split_input(text: str) -> tuple[str, int]:
     return name, int(digits)
 
 
+def input_text(node: Node, slot: int) -> str:
+    """Data input `slot` of `node` as its file spells it (``x`` or ``x:0``), as long as it is the same."""
+    value, origin = node.inputs[slot], node.origin
+    if isinstance(origin, NodeOrigin) and slot < len(origin.data_inputs):
+        text = origin.data_inputs[slot]
+        if split_input(text) == (value.node.name, value.port):
+            return text
+    return value.name
+
+
 def first_text(view: memoryview, start: int, end: int, wanted: int) -> str:
     """The first text in field `wanted` of a message, empty when there is none."""
     for number, kind, at, stop in fields(view, start, end, "a message"):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from pbslim.dtypes import FLOAT
 from pbslim.errors import DecodeError, TransformError
-from pbslim.ir import Graph, Node, SplatTensor, Tensor
+from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context
 from pbslim.quant.ranges import value_range
+from pbslim.rewrite import Skip
 
 _FRAMES = frozenset({"Enter", "RefEnter", "Switch", "RefSwitch"})
 
@@ -30,12 +31,23 @@ def float_weights(graph: Graph, context: Context, minimum_size: int) -> Iterator
         tensor = const_value(node)
         if tensor.dtype is not FLOAT or not tensor.size >= minimum_size > -1:
             continue
-        with np.errstate(invalid="ignore"):
-            low, high = value_range(_pieces(tensor))
-        if not (np.isfinite(low) and np.isfinite(high)):
-            context.skip(node.name, "it holds NaN or infinity")
-            continue
-        yield node, low, high
+        try:
+            yield node, *finite_range(tensor)
+        except Skip as skip:
+            context.skip(node.name, str(skip))
+
+
+def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
+    """The lowest and highest value of a float tensor.
+
+    Raises:
+        Skip: it holds NaN or infinity.
+    """
+    with np.errstate(invalid="ignore"):
+        low, high = value_range(_pieces(tensor))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise Skip("it holds NaN or infinity")
+    return low, high
 
 
 def _pieces(tensor: Tensor) -> Iterable[Array]:
@@ -72,6 +84,43 @@ def anchors(graph: Graph, node: Node) -> tuple[Node, ...]:
 def has_frames(graph: Graph) -> bool:
     """Whether there are loops or branches of the old kind, in which a control edge can hold a node in its place."""
     return any(node.op in _FRAMES for node in graph)
+
+
+def set_dequantize(
+    graph: Graph,
+    node: Node,
+    codes: Tensor,
+    bounds: tuple[np.float32, np.float32],
+    mode: bytes,
+    suffixes: tuple[str, str, str],
+) -> list[Node]:
+    """Turn the Const `node` into a Dequantize of `codes`, which stand for the range `bounds`.
+
+    Returns:
+        The three new constants that it reads, named by `suffixes`; `put_before` gives them their place.
+    """
+    parts = []
+    controls = anchors(graph, node)
+    for suffix, tensor in zip(suffixes, (codes, scalar(bounds[0]), scalar(bounds[1])), strict=True):
+        attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
+        parts.append(graph.add(graph.unique_name(node.name + suffix), "Const", attrs=attrs, controls=controls))
+    node.become("Dequantize", [part.output() for part in parts], {"T": codes.dtype, "mode": mode})
+    return parts
+
+
+def scalar(value: float | np.float32) -> ArrayTensor:
+    """A float scalar."""
+    return ArrayTensor(np.array(value, np.float32), FLOAT)
+
+
+def put_before(graph: Graph, places: Mapping[Node, Iterable[Node]]) -> None:
+    """Move the nodes of each entry right before the entry's key."""
+    moved = {part for parts in places.values() for part in parts}
+    order: list[Node] = []
+    for node in graph:
+        if node not in moved:
+            order += [*places.get(node, ()), node]
+    graph.reorder(order)
 
 
 def set_const(node: Node, tensor: Tensor, controls: tuple[Node, ...] = ()) -> None:

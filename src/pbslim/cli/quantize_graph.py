@@ -1,0 +1,50 @@
+"""``pbslim quantize_graph``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pbslim import api
+from pbslim.cli import terminal
+from pbslim.errors import UsageError
+
+
+def run(
+    source: Path,
+    target: Path,
+    output_node_names: tuple[str, ...],
+    mode: str,
+    bitdepth: int,
+    strip_redundant_quantization: bool,
+    quantized_input: bool,
+    quantized_input_min: float,
+    quantized_input_max: float,
+    quantized_fallback_min: float | None,
+    quantized_fallback_max: float | None,
+    explain: bool,
+    **_without_effect: Any,
+) -> int:
+    """Load, quantize, write."""
+    fallback = None
+    if quantized_fallback_min is not None and quantized_fallback_max is not None:
+        fallback = quantized_fallback_min, quantized_fallback_max
+    elif quantized_fallback_min is not quantized_fallback_max:
+        raise UsageError("give both --quantized_fallback_min and --quantized_fallback_max, or neither")
+    with terminal.progress("reading") as show:
+        graph = api.load(source)
+        show("quantizing")
+        result = api.quantize_graph(
+            graph,
+            output_node_names,
+            mode,
+            bitdepth=bitdepth,
+            strip_redundant_quantization=strip_redundant_quantization,
+            quantized_input_range=(quantized_input_min, quantized_input_max) if quantized_input else None,
+            fallback_quantization_range=fallback,
+        )
+        show("writing")
+        size = api.save(graph, target)
+    terminal.tell_steps([result], explain=explain)
+    terminal.tell_size(size)
+    return 0

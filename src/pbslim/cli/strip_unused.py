@@ -1,0 +1,28 @@
+"""``pbslim strip_unused``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pbslim import api
+from pbslim.cli import terminal
+
+
+def run(
+    input_graph: Path,
+    input_binary: bool,  # noqa: ARG001 - the form is found out
+    output_graph: Path,
+    output_binary: bool,
+    input_node_names: tuple[str, ...],
+    output_node_names: tuple[str, ...],
+    placeholder_type_enum: int | None,
+) -> int:
+    """Load, strip, write, and say how many nodes are left."""
+    with terminal.progress("reading"):
+        graph = api.load(input_graph)
+        result = api.strip_unused(graph, input_node_names, output_node_names, placeholder_type_enum)
+        size = api.save(graph, output_graph, as_text=not output_binary)
+    terminal.tell_steps([result], explain=False)
+    terminal.tell_size(size)
+    print(f"{len(graph)} ops in the final graph.")  # noqa: T201
+    return 0

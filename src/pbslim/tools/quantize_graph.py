@@ -1,0 +1,164 @@
+"""Fewer levels for weights, or a whole graph in eight bits: ``quantize_graph``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pbslim.dtypes import FLOAT, INT32
+from pbslim.errors import UsageError
+from pbslim.ir import ArrayTensor, Graph, Node
+from pbslim.ir.order import check, depth_first
+from pbslim.passes import pipeline
+from pbslim.passes.pipeline import PlannedStep, StepResult
+from pbslim.passes.registry import Context, Transform, node_name
+from pbslim.quant.rounding import bucket_rounder
+from pbslim.report.endpoints import require
+from pbslim.rewrite import Skip
+from pbslim.tools.shared.eight_bits import Range, quantize_const, to_eight_bits, usable_range
+from pbslim.transforms.shared.subgraphs import extract_sub_graph
+from pbslim.transforms.shared.weights import anchors, const_value, put_before, set_const
+
+MODES = ("round", "weights", "weights_rounded", "eightbit")
+_ROUNDED_OPS = ("Conv2D", "BiasAdd", "MatMul")
+_MOST_BITS = 30  # 2 to this power is an int32
+
+
+def quantize_graph(
+    graph: Graph,
+    output_node_names: Sequence[str],
+    mode: str = "round",
+    *,
+    bitdepth: int = 8,
+    strip_redundant_quantization: bool = True,
+    quantized_input_range: Range | None = None,
+    fallback_quantization_range: Range | None = None,
+) -> StepResult:
+    """Quantize `graph` for these outputs, in place; what they do not need goes.
+
+    Args:
+        output_node_names: names of nodes; a port behind one does not count.
+        mode: ``weights_rounded``: every float constant on ``2**bitdepth`` levels, same type and ops. ``weights``: every
+            float constant as eight-bit codes and a Dequantize. ``eightbit``: eight-bit ops where there are some.
+            ``round``: RoundToSteps behind convolutions and the like, an op that no TensorFlow has.
+        bitdepth: 0 to 30; for the modes ``weights_rounded`` and ``round``.
+        strip_redundant_quantization: in mode ``eightbit``, hand codes from op to op without turning them into floats
+            and back.
+        quantized_input_range: in mode ``eightbit``, float placeholders take codes, which stand for this range.
+        fallback_quantization_range: in mode ``eightbit``, the range of results that is otherwise found when the
+            graph runs. It must hold zero.
+
+    Raises:
+        UsageError: an unknown mode, an impossible number or range, or an output that is not in the graph.
+        PbslimError: the graph is broken.
+    """
+    _check_mode(mode)
+    if not 0 <= bitdepth <= _MOST_BITS:
+        raise UsageError(f"bitdepth must be 0 to {_MOST_BITS}, not {bitdepth}")
+    for what, bounds in (
+        ("quantized_input_range", quantized_input_range),
+        ("fallback_quantization_range", fallback_quantization_range),
+    ):
+        if bounds:
+            _check_range(what, bounds, mode)
+    if fallback_quantization_range and not fallback_quantization_range[0] <= 0 <= fallback_quantization_range[1]:
+        raise UsageError(f"fallback_quantization_range must hold zero, not be {list(fallback_quantization_range)}")
+    if not output_node_names:
+        raise UsageError("name at least one output")
+    outputs = [require(graph, name).name for name in output_node_names]
+
+    def eightbit(graph: Graph, context: Context) -> None:
+        to_eight_bits(
+            graph,
+            context,
+            strip=strip_redundant_quantization,
+            input_range=quantized_input_range,
+            fallback_range=fallback_quantization_range,
+        )
+
+    work: dict[str, Callable[[Graph, Context], None]] = {
+        "round": lambda graph, context: _round(graph, context, bitdepth),
+        "weights": _weights,
+        "weights_rounded": lambda graph, context: _weights_rounded(graph, context, bitdepth),
+        "eightbit": eightbit,
+    }
+
+    def run(graph: Graph, context: Context) -> None:
+        check(graph)
+        work[mode](graph, context)
+
+    return pipeline.run(graph, [PlannedStep(Transform("quantize_graph", run, "lossy"), {})], (), outputs)[0]
+
+
+def _check_mode(mode: str) -> None:
+    if mode == "quantize":
+        raise UsageError(
+            "mode 'quantize' never worked in the reference tool; mode 'eightbit' does what it was meant to"
+        )
+    if mode not in MODES:
+        raise UsageError(f"mode is '{mode}', not one of {', '.join(MODES)}")
+
+
+def _check_range(what: str, bounds: Range, mode: str) -> None:
+    if mode != "eightbit":
+        raise UsageError(f"{what} goes with mode eightbit only, not with {mode}")
+    low, high = bounds
+    if not (math.isfinite(low) and math.isfinite(high) and np.float32(low) < np.float32(high)):
+        raise UsageError(f"{what}: {low} is not below {high}")
+
+
+def _float_constants(graph: Graph, context: Context) -> list[Node]:
+    extract_sub_graph(graph, sorted(context.output_nodes))
+    return [node for node in graph if node.op == "Const" and const_value(node).dtype is FLOAT]
+
+
+def _weights(graph: Graph, context: Context) -> None:
+    places = {}
+    for node in _float_constants(graph, context):
+        try:
+            places[node] = quantize_const(graph, node, min_first=False)
+        except Skip as skip:
+            context.skip(node.name, str(skip))
+    put_before(graph, places)
+
+
+def _weights_rounded(graph: Graph, context: Context, bitdepth: int) -> None:
+    for node in _float_constants(graph, context):
+        try:
+            low, high = usable_range(node)
+        except Skip as skip:
+            context.skip(node.name, str(skip))
+            continue
+        rounded = const_value(node).mapped(bucket_rounder(low, high, 2**bitdepth))
+        set_const(node, rounded, anchors(graph, node))
+
+
+def _round(graph: Graph, context: Context, bitdepth: int) -> None:
+    context.note(
+        "mode round puts in the op RoundToSteps, which no TensorFlow has: the result cannot be run; "
+        "mode weights_rounded rounds the weights instead, and its result runs everywhere"
+    )
+    order: list[Node] = []
+    for node in depth_first(graph[node_name(name)] for name in context.outputs):
+        if node.op and any(node.op in op for op in _ROUNDED_OPS):  # so Add and Mul count as well, as they always did
+            order += _round_behind(graph, node, 2**bitdepth)
+        order.append(node)
+    graph.erase(set(graph).difference(order))
+    graph.reorder(order)
+
+
+def _round_behind(graph: Graph, node: Node, levels: int) -> list[Node]:
+    original = graph.add(
+        graph.unique_name(f"{node.name}_original"),
+        node.op,
+        node.inputs,
+        node.attrs.copy(),
+        controls=node.controls,
+        device=node.device,
+    )
+    name, tensor = graph.unique_name(f"{node.name}_round_depth"), ArrayTensor(np.array(levels, np.int32))
+    depth = graph.add(name, "Const", attrs={"dtype": INT32, "value": tensor})
+    node.become("RoundToSteps", [original.output(), depth.output()])
+    return [original, depth]

@@ -1,0 +1,1 @@
+"""What the tools share; none of these modules is a tool."""
