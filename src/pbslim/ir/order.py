@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from pbslim.errors import GraphError
 from pbslim.ir.graph import Graph, Node, Use
@@ -127,6 +127,23 @@ def check(graph: Graph) -> None:
         raise _cycle(set(graph).difference(order))
 
 
+def reachable(nodes: Iterable[Node], neighbours: Callable[[Node], Iterable[Node]]) -> set[Node]:
+    """`nodes`, their neighbours, the neighbours of those, and so on."""
+    found: set[Node] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += neighbours(node)
+    return found
+
+
+def ancestors(nodes: Iterable[Node]) -> set[Node]:
+    """`nodes` and all that they need, by data and control edges."""
+    return reachable(nodes, lambda node: node.producers)
+
+
 def colocated_with(wish: object) -> str | None:
     """The node that an entry of a ``_class`` attribute asks to stand beside, if it asks for one."""
     if not isinstance(wish, bytes) or not wish.startswith(_COLOCATION):
@@ -134,15 +151,22 @@ def colocated_with(wish: object) -> str | None:
     return wish[len(_COLOCATION) :].decode(errors="replace")
 
 
-def drop_lost_colocations(graph: Graph) -> None:
-    """Drop each wish to stand beside a node that is gone: TensorFlow refuses a graph with one."""
+def drop_lost_colocations(graph: Graph, given: Collection[str]) -> None:
+    """Drop each wish to stand beside a node that is gone: TensorFlow refuses a graph with one.
+
+    Args:
+        given: the names of the nodes that the graph had before; a wish for any other is the user's to mend.
+    """
+    lost = {name for name in given if name not in graph}
+    if not lost:
+        return
     for node in graph:
         if "_class" not in node.attrs.stored():
             continue
         wishes = node.attrs["_class"]
         if not isinstance(wishes, tuple):
             continue
-        kept = tuple(wish for wish in wishes if (name := colocated_with(wish)) is None or name in graph)
+        kept = tuple(wish for wish in wishes if colocated_with(wish) not in lost)
         if not kept:
             node.remove_attr("_class")
         elif kept != wishes:

@@ -106,6 +106,7 @@ def run(
     """
     context = Context(tuple(inputs), tuple(outputs))
     results = []
+    given = [node.name for node in graph]
     for step in steps:
         context.skipped, context.notes = [], []
         mark = len(graph.journal)
@@ -121,7 +122,7 @@ def run(
                 raise type(error)(f"{step.transform.name}: {error}") from None
             result.error = str(error)
         check(graph)
-        drop_lost_colocations(graph)
+        drop_lost_colocations(graph, given)
         result.seconds = time.perf_counter() - started
         result.nodes_after = len(graph)
         result.changed = list(graph.changed_since(mark))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pbslim import ops
 from pbslim.errors import UsageError
 from pbslim.ir import Graph, Node
+from pbslim.ir.order import ancestors, reachable
 from pbslim.passes.parameters import nearest
 from pbslim.passes.registry import node_name
 from pbslim.transforms.shared.static_shapes import StaticShapes
@@ -115,24 +116,8 @@ def require_frozen(graph: Graph, outputs: Sequence[Endpoint]) -> None:
         )
 
 
-def ancestors(nodes: Iterable[Node]) -> set[Node]:
-    """`nodes` and all that they need, by data and control edges."""
-    return _reachable(nodes, lambda node: node.producers)
-
-
-def _reachable(nodes: Iterable[Node], neighbours: Callable[[Node], list[Node]]) -> set[Node]:
-    found: set[Node] = set()
-    todo = list(nodes)
-    while todo:
-        node = todo.pop()
-        if node not in found:
-            found.add(node)
-            todo += neighbours(node)
-    return found
-
-
 def _sinks(graph: Graph) -> list[Node]:
-    fed = _reachable((node for node in graph if node.op in _PLACEHOLDERS), lambda node: node.readers)
+    fed = reachable((node for node in graph if node.op in _PLACEHOLDERS), lambda node: node.readers)
     found = [node for node in graph if not node.readers and node in fed and not _is_leftover(node)]
     return found or [node for node in graph if not node.readers and not _is_leftover(node)]
 

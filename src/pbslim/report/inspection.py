@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor
-from pbslim.report.endpoints import VARIABLE_OPS, Endpoint, ancestors, find_endpoints
+from pbslim.ir.order import ancestors
+from pbslim.report.endpoints import VARIABLE_OPS, Endpoint, find_endpoints
 from pbslim.wire import load
 
 _BIGGEST = 10

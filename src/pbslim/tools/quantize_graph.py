@@ -132,7 +132,7 @@ def _weights_rounded(graph: Graph, context: Context, bitdepth: int) -> None:
             context.skip(node.name, str(skip))
             continue
         rounded = const_value(node).mapped(bucket_rounder(low, high, 2**bitdepth))
-        set_const(node, rounded, anchors(graph, node))
+        set_const(node, rounded, anchors(node))
 
 
 def _round(graph: Graph, context: Context, bitdepth: int) -> None:

@@ -28,4 +28,4 @@ def round_weights(graph: Graph, context: Context, *, num_steps: int = 256) -> No
         raise TransformError(f"num_steps must be at least 1, not {num_steps}")
     for node, low, high in float_weights(graph, context, _MIN_ELEMENTS):
         rounded = const_value(node).mapped(rounder(low, high, num_steps))
-        set_const(node, rounded, anchors(graph, node))
+        set_const(node, rounded, anchors(node))

@@ -9,6 +9,7 @@ import numpy as np
 from pbslim.dtypes import FLOAT
 from pbslim.errors import DecodeError, TransformError
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, SplatTensor, Tensor
+from pbslim.ir.order import ancestors
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context
 from pbslim.quant.ranges import value_range
@@ -73,12 +74,12 @@ def _value(node: Node) -> object:
         raise TransformError(f"Const '{node.name}': {error}") from None
 
 
-def anchors(graph: Graph, node: Node) -> tuple[Node, ...]:
+def anchors(node: Node) -> tuple[Node, ...]:
     """The control inputs that a constant's replacement needs.
 
-    The reference drops them all. In a graph with loops or branches they hold the constant in its frame and must stay.
+    The reference drops them all. Those from a loop or branch hold the constant in its frame and must stay.
     """
-    return node.controls if node.controls and has_frames(graph) else ()
+    return node.controls if any(other.op in _FRAMES for other in ancestors(node.controls)) else ()
 
 
 def has_frames(graph: Graph) -> bool:
@@ -100,7 +101,7 @@ def set_dequantize(
         The three new constants that it reads, named by `suffixes`; `put_before` gives them their place.
     """
     parts = []
-    controls = anchors(graph, node)
+    controls = anchors(node)
     for suffix, tensor in zip(suffixes, (codes, scalar(bounds[0]), scalar(bounds[1])), strict=True):
         attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
         parts.append(graph.add(graph.unique_name(node.name + suffix), "Const", attrs=attrs, controls=controls))
