@@ -43,12 +43,12 @@ def _split(text: str) -> list[str]:
 
 def _attr(key: str, text: str) -> Any:
     value = ast.literal_eval(text)
-    if key in ("dtype", "T", "SrcT", "DstT"):
+    if key in ("Tin", "Tout"):
+        return tuple(map(DType.parse, value))
+    if key in ("dtype", "SrcT", "DstT", "U") or key.startswith("T"):
         return TypeVariable(value[1:]) if value.startswith("$") else DType.parse(value)
     if key in ("f", "cond", "body", "then_branch", "else_branch"):
         return FunctionRef(value, {})
-    if key in ("Tin", "Tout"):
-        return tuple(map(DType.parse, value))
     if key == "shape":
         return Shape(None if value is None else tuple(value))
     if isinstance(value, str):

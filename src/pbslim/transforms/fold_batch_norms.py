@@ -8,30 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from pbslim.dtypes import FLOAT
-from pbslim.ir import ElementwiseTensor, Graph, Node, SplatTensor, Tensor
+from pbslim.ir import Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
+from pbslim.transforms.shared.affine_channels import fold_affine_channels
+from pbslim.transforms.shared.linear_ops import channel_axes, channel_count, scaled
 from pbslim.transforms.shared.weights import const_value, set_const
 
 _MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"), name="conv")
 _PATTERN = op("Mul", _CONV, const("scale"), name="mul")
-# The dimensions of the weights that make up the output channels.
-_CHANNEL_AXES = {"Conv2D": (3,), "DepthwiseConv2dNative": (2, 3), "MatMul": (1,)}
 
 
 @transform(effect="reassociates")
-def fold_batch_norms(graph: Graph, context: Context) -> None:
+def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False) -> None:
     """Fold each ``Mul(Conv2D | MatMul | DepthwiseConv2dNative, Const)`` whose constant has one value a channel.
 
     Run fold_constants before: a batch norm computes its scale, and reads its weights through an Identity.
     Weights, convolution and scale must have no other reader.
+
+    Args:
+        algebraic: fold every scale and shift a channel, however it is spelled, into the weights and one BiasAdd: any
+            chain of Mul, RealDiv, Add, Sub, Neg, BiasAdd and batch norms (old, fused, V2, V3; not one that trains) with
+            constants on either side, of one value or one a channel, behind Conv2D, DepthwiseConv2dNative, Conv3D,
+            their transposed forms or MatMul, in either data format. Squeeze, ExpandDims, Reshape, BatchToSpaceND
+            and concatenations may stand between. Small weights with another reader are copied.
     """
+    if algebraic:
+        fold_affine_channels(graph, context)
+        return
 
     def fold(match: Match) -> Sequence[Node]:
         mul, conv, weights, scale = (match[name] for name in ("mul", "conv", "weights", "scale"))
@@ -41,7 +49,7 @@ def fold_batch_norms(graph: Graph, context: Context) -> None:
             factors = _factors(conv, const_value(weights), const_value(scale))
         except Skip as skip:
             raise Skip(str(skip), order) from None
-        set_const(weights, scaled(const_value(weights), factors))
+        set_const(weights, scaled(const_value(weights), channel_axes(conv), factors))
         inputs, attrs, controls, device = conv.inputs, conv.attrs, conv.controls, conv.device
         mul.become(conv.op, inputs, attrs, controls=controls, device=device)
         return [weights, match["x"], mul]
@@ -52,7 +60,7 @@ def fold_batch_norms(graph: Graph, context: Context) -> None:
 def _factors(conv: Node, weights: Tensor, scale: Tensor) -> Array:
     if weights.dtype is not FLOAT or scale.dtype is not FLOAT:
         raise Skip(f"weights are {weights.dtype}, scale is {scale.dtype}, both must be float")
-    columns = channels(conv, weights)
+    columns = channel_count(conv, weights)
     if conv.op == "MatMul" and conv.attrs.get("transpose_b"):
         raise Skip("its weights are transposed")
     if isinstance(weights, SplatTensor) and weights.size > _MAX_EXPANDED:
@@ -62,24 +70,3 @@ def _factors(conv: Node, weights: Tensor, scale: Tensor) -> Array:
     if conv.attrs.get("data_format") == b"NCHW":
         raise Skip("the scale runs along the width of an NCHW tensor, not along its channels")
     return scale.numpy()
-
-
-def channels(conv: Node, weights: Tensor) -> int:
-    """How many output channels the weights of `conv` make; raises `Skip` when they have an impossible rank."""
-    axes = _CHANNEL_AXES[conv.op]
-    if len(weights.shape) <= axes[-1]:
-        raise Skip(f"its weights have shape {list(weights.shape)}")
-    return int(np.prod([weights.shape[axis] for axis in axes]))
-
-
-def scaled(weights: Tensor, factors: Array) -> Tensor:
-    """`weights` with their last dimensions times `factors` (one per output channel), computed when they are read."""
-
-    def multiply(values: Array) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):
-            result: Array = values.reshape(-1, factors.size) * factors
-        return result.reshape(-1)
-
-    if weights.size == 0:
-        return weights
-    return ElementwiseTensor(weights, multiply, multiple_of=factors.size)

@@ -20,7 +20,8 @@ from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Pattern, Skip, anything, const, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
-from pbslim.transforms.fold_batch_norms import channels, scaled
+from pbslim.transforms.shared.batch_norms import batch_norm
+from pbslim.transforms.shared.linear_ops import channel_axes, channel_count, scaled
 from pbslim.transforms.shared.weights import const_value, set_const
 
 
@@ -69,31 +70,22 @@ class _Scale:
         return _Scale(self.scale[start:stop], self.offset[start:stop])
 
 
-def _statistics(match: Match) -> _Scale:
-    norm = match["norm"]
-    tensors = [const_value(match[f"statistic{i}"]) for i in range(4)]
-    if any(tensor.dtype is not FLOAT for tensor in tensors):
+def _statistics(node: Node) -> _Scale:
+    norm = batch_norm(node)
+    named = {"mean": norm.mean, "variance": norm.variance, "beta": norm.beta, "gamma": norm.gamma}
+    tensors = {name: tensor for name, tensor in named.items() if tensor is not None}
+    if any(tensor.dtype is not FLOAT for tensor in tensors.values()):
         raise Skip("its statistics are not float")
-    if norm.op == "FusedBatchNorm":
-        gamma, beta, mean, variance = tensors
-        epsilon, use_gamma = norm.attrs.get("epsilon", 1e-4), True
-        if norm.attrs.get("is_training", True):
-            raise Skip("is_training is set: it computes the statistics from the batch")
-    else:
-        mean, variance, beta, gamma = tensors
-        epsilon = norm.attrs.get("variance_epsilon", 1e-3)
-        use_gamma = bool(norm.attrs.get("scale_after_normalization"))
-    count = mean.shape[0] if len(mean.shape) == 1 else -1
-    for tensor, name in ((mean, "mean"), (variance, "variance"), (beta, "beta"), (gamma, "gamma")):
+    count = norm.mean.shape[0] if len(norm.mean.shape) == 1 else -1
+    for name, tensor in tensors.items():
         if tensor.shape != (count,):
-            raise TransformError(f"'{norm.name}': {name} has shape {list(tensor.shape)}, the mean {list(mean.shape)}")
-    if not isinstance(epsilon, float):
-        raise TransformError(f"'{norm.name}': its epsilon is not a number")
+            shapes = f"{name} has shape {list(tensor.shape)}, the mean {list(norm.mean.shape)}"
+            raise TransformError(f"'{node.name}': {shapes}")
     with np.errstate(all="ignore"):
-        scale = np.float32(1) / np.sqrt(variance.numpy() + np.float32(epsilon))
-        if use_gamma:
-            scale = scale * gamma.numpy()
-        offset = (-mean.numpy() * scale) + beta.numpy()
+        scale = np.float32(1) / np.sqrt(norm.variance.numpy() + np.float32(norm.epsilon))
+        if norm.gamma is not None:
+            scale = scale * norm.gamma.numpy()
+        offset = (-norm.mean.numpy() * scale) + norm.beta.numpy()
     return _Scale(scale, offset)
 
 
@@ -136,8 +128,6 @@ class _Folder:
 
     def _checked(self, match: Match, convs: list[str], between: list[str]) -> _Scale:
         norm = match["norm"]
-        if any(value.uses for value in norm.outputs if value.port):
-            raise Skip("the batch statistics it computes are read")
         weights = [match[name.replace("conv", "weights")] for name in convs]
         nodes = [match[name] for name in convs]
         if len(set(nodes)) < len(nodes) or len(set(weights)) < len(weights):
@@ -147,14 +137,14 @@ class _Folder:
             formats = [n.attrs.get("data_format", b"NHWC") for n in (conv, norm)]
             if formats[0] != formats[1]:
                 raise Skip("convolution and batch norm have different data formats")
-        return _statistics(match)
+        return _statistics(norm)
 
     def _check_columns(self, conv: Node, weights: Node, folded: _Scale) -> None:
         tensor = const_value(weights)
         if tensor.dtype is not FLOAT:
             raise Skip(f"its weights are {tensor.dtype}, not float")
-        if channels(conv, tensor) != folded.scale.size:
-            raise Skip(f"{folded.scale.size} statistics for {channels(conv, tensor)} channels")
+        if channel_count(conv, tensor) != folded.scale.size:
+            raise Skip(f"{folded.scale.size} statistics for {channel_count(conv, tensor)} channels")
 
     def _concat_parts(self, match: Match, folded: _Scale) -> list[_Scale]:
         concat = match["concat"]
@@ -165,7 +155,7 @@ class _Folder:
             raise Skip("the axis of the concatenation is not one whole number")
         channel_axis = 1 if match["norm"].attrs.get("data_format") == b"NCHW" else 3
         along_channels = int(axis.numpy().reshape(()).astype(np.int64)) in (channel_axis, channel_axis - 4)
-        first = channels(match["conv0"], const_value(match["weights0"]))
+        first = channel_count(match["conv0"], const_value(match["weights0"]))
         split = [folded.part(0, first), folded.part(first, folded.scale.size)]
         parts = split if along_channels else [folded, folded]
         for i, part in enumerate(parts):
@@ -174,7 +164,7 @@ class _Folder:
 
     def _fold(self, conv: Node, weights: Node, folded: _Scale, bias: Node) -> list[Node]:
         """Scale `weights` and make `bias` the BiasAdd behind `conv`; gives the nodes before it, in order."""
-        set_const(weights, scaled(const_value(weights), folded.scale))
+        set_const(weights, scaled(const_value(weights), channel_axes(conv), folded.scale))
         name = self.graph.unique_name(f"{conv.name}_bn_offset")
         offset = self.graph.add(name, "Const", attrs={"dtype": FLOAT, "value": ArrayTensor(folded.offset, FLOAT)})
         attrs = {key: conv.attrs[key] for key in ("T", "data_format") if key in conv.attrs}
