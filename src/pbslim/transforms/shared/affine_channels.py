@@ -180,7 +180,7 @@ class _Folder:
         weights = _weights(conv)
         attrs: dict[str, AttrValue] = {"dtype": weights.dtype, "value": ArrayTensor(chain.shift, weights.dtype)}
         name = self.graph.unique_name(f"{conv.name}_bn_offset")
-        controls = anchors(self.graph, way_to_constant(conv.inputs[1])[-1])
+        controls = anchors(way_to_constant(conv.inputs[1])[-1])
         offset = self.graph.add(name, "Const", attrs=attrs, controls=controls)
         layout: dict[str, AttrValue] = (
             {"data_format": b"NCHW"} if chain.layout.axis == 1 < chain.layout.rank - 1 else {}
@@ -192,7 +192,7 @@ class _Folder:
         old = _weights(conv)
         factors = scale.astype(np.promote_types(old.dtype.numpy, np.float32))
         new = scaled(old, channel_axes(conv), factors)
-        controls = anchors(self.graph, way[-1])
+        controls = way[-1].controls
         if self._owns_weights(conv):
             set_const(way[-1], new, controls)
             return
