@@ -79,3 +79,14 @@ class Attributes(Mapping[str, AttrValue]):
     def without(self, key: str) -> Attributes:
         """A copy that lacks `key`."""
         return Attributes({k: v for k, v in self._items.items() if k != key})
+
+
+COLOCATION = b"loc:@"
+"""How an entry of a ``_class`` attribute begins that asks to stand beside a node; the node's name follows."""
+
+
+def colocated_with(wish: object) -> str | None:
+    """The node that an entry of a ``_class`` attribute asks to stand beside, if it asks for one."""
+    if not isinstance(wish, bytes) or not wish.startswith(COLOCATION):
+        return None
+    return wish[len(COLOCATION) :].decode(errors="replace")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import GraphError
-from pbslim.ir.attributes import Attributes, AttrValue
+from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, Encoded, colocated_with
 from pbslim.ir.functions import Library
 from pbslim.ir.tensors import Tensor
 
@@ -176,7 +176,7 @@ class Node:
         """Wait for these nodes (each counts once)."""
         self._graph._do_controls(self, tuple(dict.fromkeys(nodes)))
 
-    def set_attr(self, key: str, value: AttrValue) -> None:
+    def set_attr(self, key: str, value: AttrValue | Encoded) -> None:
         """Give attribute `key` a value."""
         self._graph._do_field(self, "_attrs", self._attrs.with_(key, value))
 
@@ -383,6 +383,58 @@ class Graph:
             undo = lambda: setattr(self.library, "functions", old)  # noqa: E731 - the inverse, as everywhere here
             self.journal.append(Change(tuple(doomed & old.keys()), "removed", undo))
 
+    def rename(self, names: Mapping[Node, str]) -> None:
+        """Give nodes other names, all at once, so that two can swap theirs; places in the file stay.
+
+        Readers follow by themselves, and so do the wishes in ``_class`` to stand beside a renamed node.
+
+        Raises:
+            GraphError: a new name is taken.
+        """
+        new = {node: name for node, name in names.items() if name != node.name}
+        if not new:
+            return
+        renamed: dict[str, Node] = {}
+        for node in self:
+            name = new.get(node, node.name)
+            if name in renamed:
+                raise GraphError(f"'{name}' cannot be the name of both '{renamed[name].name}' and '{node.name}'")
+            renamed[name] = node
+        by_old_name = {node.name: name for node, name in new.items()}
+        self._do_names(renamed, list(new))
+        self.map_colocations(lambda name: by_old_name.get(name, name))
+
+    def map_colocations(self, new_name: Callable[[str], str | None]) -> None:
+        """Let each wish in ``_class`` to stand beside a node name another one; where that is None, drop the wish."""
+        for node in self:
+            if "_class" not in node.attrs.stored():
+                continue
+            wishes = node.attrs["_class"]
+            if not isinstance(wishes, tuple):
+                continue
+            kept = []
+            for wish in wishes:
+                name = colocated_with(wish)
+                other = name if name is None else new_name(name)
+                if other == name:
+                    kept.append(wish)
+                elif other is not None:
+                    kept.append(COLOCATION + other.encode())
+            if not kept:
+                node.remove_attr("_class")
+            elif tuple(kept) != wishes:
+                node.set_attr("_class", tuple(kept))
+
+    def set_producer(self, version: int) -> None:
+        """Claim another version number of the writer: TensorFlow goes by it to refuse ops that it gave up later."""
+        old, self.producer = self.producer, version
+
+        def undo() -> None:
+            self.producer = old
+
+        if version != old:
+            self.journal.append(Change((), "producer", undo))
+
     # The journal
 
     def rollback(self, mark: int = 0) -> None:
@@ -434,6 +486,20 @@ class Graph:
         self._nodes = new
         scoped = tuple(self.scope + name for name in names)
         self.journal.append(Change(scoped, what, lambda: setattr(self, "_nodes", old)))
+
+    def _do_names(self, new: dict[str, Node], nodes: list[Node]) -> None:
+        old, old_names = self._nodes, [node.name for node in nodes]
+        names = {node: name for name, node in new.items()}
+
+        def undo() -> None:
+            self._nodes = old
+            for node, name in zip(nodes, old_names, strict=True):
+                node._name = name
+
+        self._nodes = new
+        for node in nodes:
+            node._name = names[node]
+        self.journal.append(Change(tuple(self.scope + names[node] for node in nodes), "renamed", undo))
 
 
 def _link_inputs(node: Node, new: tuple[Value, ...]) -> None:

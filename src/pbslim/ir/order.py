@@ -11,7 +11,6 @@ from pbslim.ir.graph import Graph, Node, Use
 MERGE_OPS = frozenset({"Merge", "RefMerge", "_XlaMerge"})
 """Ops that run as soon as one of their data inputs is there; loops close through them."""
 
-_COLOCATION = b"loc:@"
 _SHOWN = 4
 
 
@@ -144,13 +143,6 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
     return reachable(nodes, lambda node: node.producers)
 
 
-def colocated_with(wish: object) -> str | None:
-    """The node that an entry of a ``_class`` attribute asks to stand beside, if it asks for one."""
-    if not isinstance(wish, bytes) or not wish.startswith(_COLOCATION):
-        return None
-    return wish[len(_COLOCATION) :].decode(errors="replace")
-
-
 def drop_lost_colocations(graph: Graph, given: Collection[str]) -> None:
     """Drop each wish to stand beside a node that is gone: TensorFlow refuses a graph with one.
 
@@ -158,19 +150,8 @@ def drop_lost_colocations(graph: Graph, given: Collection[str]) -> None:
         given: the names of the nodes that the graph had before; a wish for any other is the user's to mend.
     """
     lost = {name for name in given if name not in graph}
-    if not lost:
-        return
-    for node in graph:
-        if "_class" not in node.attrs.stored():
-            continue
-        wishes = node.attrs["_class"]
-        if not isinstance(wishes, tuple):
-            continue
-        kept = tuple(wish for wish in wishes if colocated_with(wish) not in lost)
-        if not kept:
-            node.remove_attr("_class")
-        elif kept != wishes:
-            node.set_attr("_class", kept)
+    if lost:
+        graph.map_colocations(lambda name: None if name in lost else name)
 
 
 def _cycle(stuck: set[Node]) -> GraphError:

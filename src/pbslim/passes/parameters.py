@@ -8,7 +8,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pbslim.dtypes import DType
 from pbslim.errors import TransformSyntaxError, UsageError
@@ -51,11 +51,17 @@ class Parameter:
         return f"{text} = {default}"
 
 
+ANY = "*"
+"""The name under which `parameters_of` tells that a transform takes any parameter (``**parameters``)."""
+
+
 def parameters_of(function: Callable[..., object]) -> dict[str, Parameter]:
     """The keyword-only parameters of a transform function."""
     hints = typing.get_type_hints(function)
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            found[ANY] = Parameter(ANY, hints[name], repeated=False, required=False, default=None)
         if parameter.kind is not parameter.KEYWORD_ONLY:
             continue
         hint = hints[name]
@@ -81,6 +87,8 @@ def bind(step: Step, parameters: Mapping[str, Parameter], text: str) -> tuple[di
         if argument.name == "ignore_errors":
             continue
         parameter = parameters.get(argument.name)
+        if parameter is None and ANY in parameters:
+            parameter = replace(parameters[ANY], name=argument.name)
         if parameter is None:
             close = nearest(argument.name, parameters)
             hint = f", did you mean '{close}'?" if close else ""

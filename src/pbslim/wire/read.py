@@ -18,10 +18,11 @@ _PRODUCER = 1
 
 @dataclass(frozen=True)
 class GraphOrigin:
-    """Where a graph came from: its bytes, and the spans of all but nodes and functions, tags included."""
+    """Where a graph came from: its bytes, the spans of all but nodes and functions (tags included), the producer."""
 
     source: Source
     rest: tuple[tuple[int, int], ...]
+    producer: int
 
 
 def read_graph(source: Source) -> Graph:
@@ -53,7 +54,7 @@ def read_graph(source: Source) -> Graph:
     source.release()
     _build(graph, origins)
     graph.journal.clear()
-    graph.origin = GraphOrigin(source, tuple(rest))
+    graph.origin = GraphOrigin(source, tuple(rest), graph.producer)
     return graph
 
 

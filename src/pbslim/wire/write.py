@@ -16,7 +16,7 @@ from pbslim.wire.attributes import total
 from pbslim.wire.functions import library_parts
 from pbslim.wire.nodes import Part, node_parts, span
 from pbslim.wire.read import GraphOrigin
-from pbslim.wire.varint import LEN, tag, varint
+from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
 
 _BUFFER_BYTES = 1 << 20
 
@@ -35,6 +35,9 @@ def graph_parts(graph: Graph) -> Iterator[Part]:
     if isinstance(origin, GraphOrigin):
         for start, stop in origin.rest:
             yield span(origin.source, start, stop)
+    if graph.producer != (origin.producer if isinstance(origin, GraphOrigin) else 0):
+        # The last one counts, and what else the versions said before stays: so messages merge.
+        yield length_delimited(4, tag(1, VARINT) + varint(graph.producer))
 
 
 def write_parts(parts: Iterator[Part], out: BinaryIO, progress: Callable[[int], None] | None = None) -> int:

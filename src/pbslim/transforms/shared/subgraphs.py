@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 
 from pbslim.errors import GraphError
 from pbslim.ir import Graph, Node
-from pbslim.ir.order import colocated_with, drop_lost_colocations
+from pbslim.ir.attributes import colocated_with
+from pbslim.ir.order import drop_lost_colocations
 from pbslim.transforms.shared.weights import has_frames
 
 

@@ -1,0 +1,34 @@
+"""Replace the names of nodes by short ones that tell nothing.
+
+Before::  input ─► conv1/weights/read ─► conv1/BiasAdd ─► output
+After::   input ─► 0 ─► 1 ─► output
+
+Names are counted in the order of the file: 0 … 9, a … z, A … Z, 10, 11 and so on. Wishes in ``_class`` to stand
+beside a node follow; the function library keeps its names.
+"""
+
+from __future__ import annotations
+
+import itertools
+import string
+
+from pbslim.ir import Graph
+from pbslim.passes.registry import Context, transform
+
+_DIGITS = string.digits + string.ascii_lowercase + string.ascii_uppercase
+
+
+@transform(effect="exact")
+def obfuscate_names(graph: Graph, context: Context) -> None:
+    """Rename every node but the inputs and outputs of the graph."""
+    kept = context.protected
+    free = (name for name in map(_numeral, itertools.count()) if name not in kept)
+    graph.rename({node: next(free) for node in graph if node.name not in kept})
+
+
+def _numeral(number: int) -> str:
+    text = ""
+    while number or not text:
+        number, digit = divmod(number, len(_DIGITS))
+        text = _DIGITS[digit] + text
+    return text
