@@ -27,6 +27,9 @@ def _program(name: str) -> Callable[..., None]:
 quantize_graph = _program("quantize_graph")
 strip_unused = _program("strip_unused")
 transform_graph = _program("transform_graph")
+summarize_graph = _program("summarize_graph")
+compare_graphs = _program("compare_graphs")
+graph_to_dot = _program("graph_to_dot")
 
 
 def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> None:

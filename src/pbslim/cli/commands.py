@@ -11,6 +11,7 @@ import click
 from pbslim._version import __version__
 
 _FILE = click.Path(path_type=Path)
+_TOLERANCE = click.FloatRange(min=0)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -152,5 +153,48 @@ def verify(**options: Any) -> int:
 def transforms(**options: Any) -> int:
     """List the transforms, or print the manual of one."""
     from pbslim.cli.transforms import run
+
+    return run(**options)
+
+
+@pbslim.command("summarize_graph")
+@click.option("--in_graph", type=_FILE, help="GraphDef file, binary or text.")
+@click.option(
+    "--print_structure",
+    type=bool,
+    is_flag=False,
+    flag_value="true",
+    default="false",
+    help="List the nodes with their inputs, in execution order.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+def summarize_graph(**options: Any) -> int:
+    """Tell what a graph holds, in the words of TensorFlow's summarize_graph."""
+    from pbslim.cli.summarize_graph import run
+
+    return run(**options)
+
+
+@pbslim.command("compare_graphs")
+@click.argument("files", metavar="ACTUAL.pb EXPECTED.pb", nargs=-1, type=_FILE)
+@click.option("--all", "show_all", is_flag=True, help="List every difference, not the first only.")
+@click.option("--atol", type=_TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")
+@click.option("--library", is_flag=True, help="Compare the function libraries too.")
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+def compare_graphs(**options: Any) -> int:
+    """Compare two graphs node by node, as TensorFlow's compare_graphs; exit code 1 if they differ."""
+    from pbslim.cli.compare_graphs import run
+
+    return run(**options)
+
+
+@pbslim.command("graph_to_dot")
+@click.option("--graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
+@click.option("--input_binary", expose_value=False, help="As in the original; the form of the file is seen from it.")
+@click.option("--dot_output", type=_FILE, help="DOT file to write.")
+@click.option("--svg_output", type=_FILE, help="Picture to write; needs Graphviz and pip install 'pbslim[graphviz]'.")
+def graph_to_dot(**options: Any) -> int:
+    """Draw a graph in Graphviz's DOT language; control edges are dashed."""
+    from pbslim.cli.graph_to_dot import run
 
     return run(**options)

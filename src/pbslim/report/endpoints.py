@@ -46,7 +46,7 @@ _SINK_OPS = frozenset(
 _SINK_PREFIXES = ("Assign", "Apply", "ResourceApply", "SparseApply", "Write")
 _TRAINING_SCOPES = ("gradients/", "save/", "report_uninitialized_variables/")
 VARIABLE_OPS = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable", "TemporaryVariable"})
-_PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
+PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def find_endpoints(
     if inputs:
         input_names = list(inputs)
     else:
-        input_names = [node.name for node in graph if node.op in _PLACEHOLDERS and node in needed]
+        input_names = [node.name for node in graph if node.op in PLACEHOLDERS and node in needed]
     shapes = StaticShapes(graph)
     endpoints = [[_endpoint(graph, name, shapes) for name in names] for names in (input_names, output_names)]
     return endpoints[0], endpoints[1]
@@ -117,7 +117,7 @@ def require_frozen(graph: Graph, outputs: Sequence[Endpoint]) -> None:
 
 
 def _sinks(graph: Graph) -> list[Node]:
-    fed = reachable((node for node in graph if node.op in _PLACEHOLDERS), lambda node: node.readers)
+    fed = reachable((node for node in graph if node.op in PLACEHOLDERS), lambda node: node.readers)
     found = [node for node in graph if not node.readers and node in fed and not _is_leftover(node)]
     return found or [node for node in graph if not node.readers and not _is_leftover(node)]
 

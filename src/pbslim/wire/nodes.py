@@ -115,6 +115,14 @@ def input_text(node: Node, slot: int) -> str:
     return value.name
 
 
+def spelled_inputs(node: Node) -> list[str]:
+    """All inputs of `node` as its file spells them, as far as they are the same; control inputs last, with ``^``."""
+    controls, origin = [control.name for control in node.controls], node.origin
+    if isinstance(origin, NodeOrigin) and {text.partition(":")[0] for text in origin.control_inputs} == set(controls):
+        controls = list(origin.control_inputs)
+    return [input_text(node, slot) for slot in range(len(node.inputs))] + [f"^{name}" for name in controls]
+
+
 def first_text(view: memoryview, start: int, end: int, wanted: int) -> str:
     """The first text in field `wanted` of a message, empty when there is none."""
     for number, kind, at, stop in fields(view, start, end, "a message"):
