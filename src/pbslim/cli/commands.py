@@ -149,6 +149,20 @@ def verify(**options: Any) -> int:
 
 
 @pbslim.command()
+@click.argument("first", metavar="A.pb", type=_FILE)
+@click.argument("second", metavar="B.pb", type=_FILE)
+@click.option("--by-op", is_flag=True, help="Sum up by op instead of listing the nodes.")
+@click.option("--atol", type=_TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")
+@click.option("--ignore-defaults", is_flag=True, help="An attribute at its default value is the same as none.")
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+def diff(**options: Any) -> int:
+    """Tell what was added, removed and changed from A to B; exit code 1 if anything was."""
+    from pbslim.cli.diff import run
+
+    return run(**options)
+
+
+@pbslim.command()
 @click.argument("name", required=False)
 def transforms(**options: Any) -> int:
     """List the transforms, or print the manual of one."""

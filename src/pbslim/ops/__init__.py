@@ -4,7 +4,7 @@ The table holds every op that TensorFlow 1.4 to 2.21 registers, internal ones in
 question, so importing this package costs nothing. Static shape inference is in `pbslim.ops.shapes`.
 """
 
-from pbslim.ops.definitions import MISSING, ArgDef, AttrDef, Missing, OpDef, find, suggest
+from pbslim.ops.definitions import MISSING, ArgDef, AttrDef, Missing, OpDef, find, is_default, suggest
 from pbslim.ops.ports import input_dtypes, output_dtypes, output_ports
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "OpDef",
     "find",
     "input_dtypes",
+    "is_default",
     "output_dtypes",
     "output_ports",
     "suggest",

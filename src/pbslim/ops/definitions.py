@@ -158,6 +158,16 @@ def find(op: str) -> OpDef | None:
     return _definition(op) if op in _table() else None
 
 
+def is_default(op: str, attr: str, value: object) -> bool:
+    """Whether `value` of attribute `attr` is what its absence means too."""
+    definition = find(op)
+    default = definition.attrs[attr].default if definition and attr in definition.attrs else MISSING
+    if isinstance(default, float) and isinstance(value, float):
+        return bool(np.float32(default) == np.float32(value))
+    # The few defaults that are tensors belong to ops of summaries.
+    return type(default) is type(value) and not isinstance(default, np.ndarray) and bool(default == value)
+
+
 def suggest(op: str) -> str | None:
     """The known op whose name is nearest to `op`, None when none is near."""
     import difflib

@@ -71,28 +71,29 @@ def same_tensor(a: Tensor, b: Tensor, *, atol: float = 0.0) -> bool:
     if isinstance(a, OpaqueTensor) and isinstance(b, OpaqueTensor):
         return a.encoded == b.encoded
     if atol and (a.dtype.is_floating or a.dtype.name.startswith("complex")):
-        return largest_difference(a, b) <= atol
+        return distance(a, b)[0] <= atol
     if a.dtype is STRING:
         return bool(np.array_equal(a.numpy(), b.numpy()))
     return all(np.array_equal(x.view(np.uint8), y.view(np.uint8)) for x, y in _pieces(a, b))
 
 
-def largest_difference(a: Tensor, b: Tensor) -> float:
-    """The largest ``|a - b|`` of two tensors of one type and shape that hold numbers.
+def distance(a: Tensor, b: Tensor) -> tuple[float, float]:
+    """The largest ``|a - b|`` of two tensors of one type and shape that hold numbers, and the largest finite ``|a|``.
 
-    NaN is as far from NaN as equal infinities are from each other, 0; from anything else it is infinitely far.
+    NaN and NaN are 0 apart, as equal infinities are; NaN is infinitely far from anything else.
 
     Raises:
         DecodeError: the elements cannot be read.
     """
     wide = np.complex128 if a.dtype.name.startswith("complex") else np.float64
-    largest = 0.0
+    largest = value = 0.0
     for x, y in _pieces(a, b):
         p, q = x.astype(wide), y.astype(wide)
         with np.errstate(invalid="ignore"):
             apart = np.where((p == q) | (np.isnan(p) & np.isnan(q)), 0.0, np.abs(p - q))
         largest = max(largest, float(np.max(np.where(np.isnan(apart), np.inf, apart), initial=0.0)))
-    return largest
+        value = max(value, float(np.max(np.abs(p[np.isfinite(p)]), initial=0.0)))
+    return largest, value
 
 
 def _pieces(a: Tensor, b: Tensor) -> Iterator[tuple[Array, Array]]:
