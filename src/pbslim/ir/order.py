@@ -143,15 +143,14 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
     return reachable(nodes, lambda node: node.producers)
 
 
-def drop_lost_colocations(graph: Graph, given: Collection[str]) -> None:
+def drop_lost_colocations(graph: Graph, given: Collection[str] | None = None) -> None:
     """Drop each wish to stand beside a node that is gone: TensorFlow refuses a graph with one.
 
     Args:
-        given: the names of the nodes that the graph had before; a wish for any other is the user's to mend.
+        given: the names of the nodes that the graph had before, if a wish for any other is the user's to mend.
     """
-    lost = {name for name in given if name not in graph}
-    if lost:
-        graph.map_colocations(lambda name: None if name in lost else name)
+    if given is None or any(name not in graph for name in given):
+        graph.map_colocations(lambda name: name if name in graph or (given and name not in given) else None)
 
 
 def _cycle(stuck: set[Node]) -> GraphError:

@@ -107,7 +107,7 @@ def run(
     context = Context(tuple(inputs), tuple(outputs))
     results = []
     for step in steps:
-        given = [node.name for node in graph]
+        given = {node.name for node in graph}
         context.skipped, context.notes = [], []
         mark = len(graph.journal)
         result = StepResult(str(step), len(graph), skipped=context.skipped, notes=context.notes)

@@ -19,7 +19,6 @@ def extract_sub_graph(graph: Graph, outputs: Iterable[str]) -> None:
     Raises:
         GraphError: an output, or something it needs, is not in the graph.
     """
-    given = [node.name for node in graph]
     needed: set[Node] = set()
     todo = [graph[name] for name in outputs]
     while todo:
@@ -32,7 +31,7 @@ def extract_sub_graph(graph: Graph, outputs: Iterable[str]) -> None:
         todo += node.producers
         todo += [other for name in _neighbours(node) if (other := graph.get(name))]
     graph.erase(node for node in graph if node not in needed)
-    drop_lost_colocations(graph, given)
+    drop_lost_colocations(graph)
 
 
 def _neighbours(node: Node) -> list[str]:
@@ -47,7 +46,6 @@ def remove_training_nodes(graph: Graph, protected: Collection[str] = ()) -> None
     branches, in which such an edge can hold a node in its place, the check stays. What a check waited for, its
     readers wait for. An Identity that waits for something, or that something waits for, stays.
     """
-    given = [node.name for node in graph]
     framed = has_frames(graph)
     checks = [n for n in graph if n.op == "CheckNumerics" and _can_go(n, protected)]
     checks = [node for node in checks if not (framed and node.control_readers)]
@@ -58,7 +56,7 @@ def remove_training_nodes(graph: Graph, protected: Collection[str] = ()) -> None
     _bypass(graph, checks)
     copies = [n for n in graph if n.op == "Identity" and _can_go(n, protected)]
     _bypass(graph, [node for node in copies if not node.controls and not node.control_readers])
-    drop_lost_colocations(graph, given)
+    drop_lost_colocations(graph)
 
 
 def _bypass(graph: Graph, nodes: list[Node]) -> None:
