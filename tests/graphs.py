@@ -43,9 +43,9 @@ def _split(text: str) -> list[str]:
 
 def _attr(key: str, text: str) -> Any:
     value = ast.literal_eval(text)
-    if key in ("Tin", "Tout"):
-        return tuple(map(DType.parse, value))
     if key in ("dtype", "SrcT", "DstT", "U") or key.startswith("T"):
+        if isinstance(value, list):
+            return tuple(map(DType.parse, value))
         return TypeVariable(value[1:]) if value.startswith("$") else DType.parse(value)
     if key in ("f", "cond", "body", "then_branch", "else_branch"):
         return FunctionRef(value, {})
@@ -53,7 +53,7 @@ def _attr(key: str, text: str) -> Any:
         return Shape(None if value is None else tuple(value))
     if isinstance(value, str):
         return value.encode()
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(v.encode() if isinstance(v, str) else v for v in value) if isinstance(value, list) else value
 
 
 def _constant(text: str, dtype: DType) -> Tensor:

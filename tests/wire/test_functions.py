@@ -176,7 +176,7 @@ def test_an_output_without_index_stands_for_all_its_ports() -> None:
 def test_lists_among_the_arguments_are_refused() -> None:
     given = message(MAIN, F)
     given.library.function[0].signature.input_arg[0].number_attr = "N"
-    with pytest.raises(GraphError, match="its argument 'a' is a list"):
+    with pytest.raises(GraphError, match="'a' in its signature is a list"):
         body_of(api.load(bytes(given.SerializeToString())))
 
 

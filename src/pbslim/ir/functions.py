@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pbslim.dtypes import DType
 from pbslim.errors import DecodeError, GraphError
-from pbslim.ir.attributes import Attributes, AttrValue, FunctionRef
+from pbslim.ir.attributes import Attributes, AttrValue, FunctionRef, TypeVariable
 
 if TYPE_CHECKING:
     from pbslim.ir.graph import Graph, Node, Value
@@ -34,6 +35,7 @@ class Body:
         graph: its nodes, and in front of them a Placeholder for each argument, under the argument's name.
         arguments: the names of the arguments.
         returns: name of each output → tensor name in `graph`, ``node`` or ``node:port``; perhaps an argument's.
+        dtypes: the type of each output; a `TypeVariable` where the call says it.
         control_returns: name of each control output → node that runs whenever the function is called.
         ports: where each named output of a node starts and how many ports it has; None when that is not known.
     """
@@ -41,6 +43,7 @@ class Body:
     graph: Graph
     arguments: tuple[str, ...]
     returns: Mapping[str, str]
+    dtypes: tuple[DType | TypeVariable, ...]
     control_returns: Mapping[str, str]
     ports: Callable[[Node], Mapping[str, tuple[int, int]] | None]
 

@@ -335,6 +335,8 @@ class Graph:
             for reader in node.readers:
                 if reader not in doomed:
                     raise GraphError(f"'{node.name}' cannot go: '{reader.name}' reads it")
+        if not doomed:
+            return
         for node in doomed:
             node.set_inputs(())
             node.set_controls(())

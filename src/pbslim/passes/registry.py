@@ -24,6 +24,7 @@ class Context:
 
     Attributes:
         inputs, outputs: tensor names as the user gave them.
+        kept: names of nodes that must stay though no output needs them: in a function, what runs for its effect.
         folded: constants made by fold_constants so far; part of their names.
         skipped: places where a transform could have fired and did not, and why.
         notes: remarks for the user.
@@ -31,6 +32,7 @@ class Context:
 
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
     folded: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -47,8 +49,8 @@ class Context:
 
     @property
     def protected(self) -> frozenset[str]:
-        """Names of the nodes that must stay: inputs and outputs."""
-        return self.input_nodes | self.output_nodes
+        """Names of the nodes that must stay: inputs, outputs, and what runs for its effect."""
+        return self.input_nodes | self.output_nodes | self.kept
 
     def skip(self, node: str, reason: str) -> None:
         """Remember that `node` was left alone."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pbslim import ops
-from pbslim.dtypes import DTYPES
+from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError, GraphError
 from pbslim.ir import Attributes, Graph, Node, TypeVariable, Value
 from pbslim.ir.functions import Body, EncodedFunction, Function
@@ -140,7 +140,7 @@ class EncodedFunctionDef(EncodedFunction):
         origins = list(self.node_origins())
         for origin in origins:
             graph.add(origin.name, origin.op, (), origin.attrs, device=origin.device, origin=origin)
-        body = Body(graph, arguments, {}, {}, self._ports)
+        body = Body(graph, arguments, {}, tuple(map(_dtype, signature.output_arg)), {}, self._ports)
         for origin in origins:
             node = graph[origin.name]
             node.set_inputs(value for text in origin.data_inputs for value in _resolve(body, text))
@@ -165,19 +165,19 @@ def _is_list(argument: Any) -> bool:
     return bool(argument.number_attr or argument.type_list_attr)
 
 
-def _dtype(argument: Any) -> Any:
+def _dtype(argument: Any) -> DType | TypeVariable:
     if _is_list(argument):
-        raise GraphError(f"its argument '{argument.name}' is a list")
+        raise GraphError(f"'{argument.name}' in its signature is a list")
     if argument.type_attr:
         return TypeVariable(argument.type_attr)
     if argument.type not in DTYPES:
-        raise GraphError(f"its argument '{argument.name}' has data type number {argument.type}, which is not known")
+        raise GraphError(f"'{argument.name}' in its signature has data type number {argument.type}, which is not known")
     return DTYPES[argument.type]
 
 
 def _returned(body: Body, output: Any, texts: Mapping[str, str]) -> str:
-    if _is_list(output) or output.name not in texts:
-        raise GraphError(f"its output '{output.name}' is a list or is not returned")
+    if output.name not in texts:
+        raise GraphError(f"its output '{output.name}' is not returned")
     values = _resolve(body, texts[output.name])
     if len(values) != 1:
         raise GraphError(f"its output '{output.name}' is not one tensor")
