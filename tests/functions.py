@@ -59,11 +59,7 @@ def _fill(function: Any, head: str, body: str) -> None:
         function.signature.attr.add(name=variable, type="type")
     for argument in filter(None, arguments.split(", ")):
         name, _, dtype = argument.partition(": ")
-        added = function.signature.input_arg.add(name=name)
-        if dtype == variable:
-            added.type_attr = dtype
-        else:
-            added.type = DType.parse(dtype).number
+        _set_type(function, function.signature.input_arg.add(name=name), dtype)
     for raw in textwrap.dedent(body).strip().splitlines():
         if raw.startswith("->"):
             _fill_returns(function, raw[2:])
@@ -71,6 +67,13 @@ def _fill(function: Any, head: str, body: str) -> None:
             name, op, attrs, inputs = graphs.read_line(raw.strip())
             node = function.node_def.add(name=name, op=op, input=inputs, device=attrs.pop("device", b""))
             fill_map(node.attr, attrs)
+
+
+def _set_type(function: Any, argument: Any, dtype: str) -> None:
+    if dtype in [attr.name for attr in function.signature.attr]:
+        argument.type_attr = dtype
+    else:
+        argument.type = DType.parse(dtype).number
 
 
 def _fill_returns(function: Any, text: str) -> None:
@@ -81,5 +84,5 @@ def _fill_returns(function: Any, text: str) -> None:
             function.control_ret[name[1:]] = value
         else:
             name, _, dtype = name.partition(": ")
-            function.signature.output_arg.add(name=name, type=DType.parse(dtype or "float").number)
+            _set_type(function, function.signature.output_arg.add(name=name), dtype or "float")
             function.ret[name] = value

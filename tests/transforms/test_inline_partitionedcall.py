@@ -200,8 +200,8 @@ def test_unused_functions_go_when_asked() -> None:
 
 def test_open_attributes_are_filled_in() -> None:
     functions = {
-        "F<SrcT>(a: SrcT)": "g = G(a, SrcT='$SrcT')\nn = Neg(g:y:0, T='$SrcT')\n-> y = n:y:0",
-        "G<SrcT>(a: SrcT)": "n = Neg(a, T='$SrcT')\n-> y = n:y:0",
+        "F<SrcT>(a: SrcT)": "g = G(a, SrcT='$SrcT')\nn = Neg(g:y:0, T='$SrcT')\n-> y: SrcT = n:y:0",
+        "G<SrcT>(a: SrcT)": "n = Neg(a, T='$SrcT')\n-> y: SrcT = n:y:0",
     }
     graph = run("inline_partitionedcall", "x = Placeholder(dtype='double')\ny = F(x, SrcT='double')\n-> y", functions)
     assert show(graph) == lines("x = Placeholder()", "y/g/n = Neg(x)", "y/n = Neg(y/g/n)", "y = Identity(y/n)")
