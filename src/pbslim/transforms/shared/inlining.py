@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pbslim import ops
 from pbslim.errors import GraphError, TransformError
 from pbslim.ir import Attributes, AttrValue, Body, FunctionRef, Graph, Node, TypeVariable, Value
-from pbslim.ir.order import ancestors, colocated_with
+from pbslim.ir.attributes import COLOCATION, colocated_with
+from pbslim.ir.order import ancestors
 from pbslim.passes.registry import Context, node_name
 from pbslim.rewrite import Skip
 
@@ -296,7 +297,7 @@ def _move_wishes(call: _Call, inner: Node, made: Node) -> None:
         if other is None:
             kept.append(wish)
         elif other in call.mates and other not in call.inputs:
-            kept.append(f"loc:@{call.mates[other].name}".encode())
+            kept.append(COLOCATION + call.mates[other].name.encode())
     if kept:
         made.set_attr("_class", tuple(kept))
     else:
