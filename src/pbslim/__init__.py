@@ -13,13 +13,25 @@ from typing import TYPE_CHECKING, Any
 from pbslim._version import __version__
 
 if TYPE_CHECKING:
-    from pbslim.api import Graph, TransformGraph, load, quantize_graph, save, shrink, strip_unused, transform, verify
+    from pbslim.api import (
+        Graph,
+        TransformGraph,
+        load,
+        optimize_for_inference,
+        quantize_graph,
+        save,
+        shrink,
+        strip_unused,
+        transform,
+        verify,
+    )
 
 __all__ = [
     "Graph",
     "TransformGraph",
     "__version__",
     "load",
+    "optimize_for_inference",
     "quantize_graph",
     "save",
     "shrink",

@@ -18,6 +18,7 @@ from pbslim.passes.pipeline import StepResult
 from pbslim.recipes import RECIPES, transforms_of
 from pbslim.report.endpoints import Endpoint, find_endpoints, require_frozen
 from pbslim.report.zipsize import ZipSize, zipped_size
+from pbslim.tools.optimize_for_inference import optimize_for_inference
 from pbslim.tools.quantize_graph import quantize_graph
 from pbslim.tools.strip_unused import strip_unused
 from pbslim.verify import Comparison, compare_files
@@ -30,6 +31,7 @@ __all__ = [
     "Totals",
     "TransformGraph",
     "load",
+    "optimize_for_inference",
     "quantize_graph",
     "save",
     "shrink",

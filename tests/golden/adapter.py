@@ -20,7 +20,11 @@ def _transform_graph(case: dict[str, Any], in_path: str, out_path: str) -> None:
 
 
 def _command(case: dict[str, Any], **files: str) -> None:
-    flags = {"output_node_names": ",".join(case["outputs"]), **files, **case["flags"]}
+    _run_command(case, output_node_names=",".join(case["outputs"]), **files)
+
+
+def _run_command(case: dict[str, Any], **flags: str) -> None:
+    flags |= case["flags"]
     command = commands.pbslim.commands[case["tool"]]
     command.main([f"--{key}={value}" for key, value in flags.items()], standalone_mode=False)
 
@@ -33,7 +37,13 @@ def _strip_unused(case: dict[str, Any], in_path: str, out_path: str) -> None:
     _command(case, input_graph=in_path, output_graph=out_path, input_node_names=",".join(case["inputs"]))
 
 
+def _optimize_for_inference(case: dict[str, Any], in_path: str, out_path: str) -> None:
+    flags = {"input_names": ",".join(case["inputs"]), "output_names": ",".join(case["outputs"])}
+    _run_command(case, input=in_path, output=out_path, **flags)
+
+
 TOOLS = {
+    "optimize_for_inference": _optimize_for_inference,
     "quantize_graph": _quantize_graph,
     "strip_unused": _strip_unused,
     "transform_graph": _transform_graph,

@@ -32,7 +32,38 @@ class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         return names
 
 
+class NumberList(NameList):
+    """Whole numbers separated by commas."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Split `value` and read each part."""
+        try:
+            return tuple(int(text) for text in super().convert(value, param, ctx))
+        except ValueError:
+            self.fail(f"'{value}' is not a whole number, nor several with commas between them", param, ctx)
+
+
+class SwitchList(NameList):
+    """Names with true or false each, ``name=False,other=True``."""
+
+    name = "switches"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Split `value` into a mapping."""
+        if isinstance(value, dict):
+            return value
+        pairs = [text.partition("=") for text in super().convert(value, param, ctx)]
+        for name, _, text in pairs:
+            if not name or text.strip().lower() not in ("true", "false"):
+                self.fail(f"'{name}' needs =True or =False behind it", param, ctx)
+        return {name.strip(): text.strip().lower() == "true" for name, _, text in pairs}
+
+
 _NAMES = NameList()
+_NUMBERS = NumberList()
+_SWITCHES = SwitchList()
 
 
 def _bool(*names: str, default: bool, help: str) -> Callable[[_F], _F]:  # noqa: A002 - click's name
@@ -59,6 +90,24 @@ def pbslim() -> None:
 def transform_graph(**options: Any) -> int:
     """Run transforms on a frozen graph, by the command line of TensorFlow's Graph Transform Tool."""
     from pbslim.cli.transform_graph import run
+
+    return run(**options)
+
+
+@pbslim.command("optimize_for_inference", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--input", "source", type=_FILE, required=True, help="GraphDef file, binary or text.")
+@click.option("--output", "target", type=_FILE, required=True, help="File to write.")
+@click.option("--input_names", type=_NAMES, required=True, help="Names of the inputs, separated by commas.")
+@click.option("--output_names", type=_NAMES, required=True, help="Names of the outputs, separated by commas.")
+@_bool("--frozen_graph", default=True, help="false: write the text form.")
+@click.option("--placeholder_type_enum", type=_NUMBERS, help="Type of all inputs, or of each; kept if not given.")
+@_bool("--toco_compatible", default=False, help="Leave resizing, padding and convolution apart.")
+@click.option("--placeholder_to_const_names", type=_SWITCHES, help="Bool placeholders to fix, as is_training=False.")
+@_bool("--all_batch_norms", default=False, help="Fold all batch norms, however they are written.")
+@click.option("--explain", is_flag=True, help="Say what could have been folded or fused and why it was not.")
+def optimize_for_inference(**options: Any) -> int:
+    """Take out what only training needs and merge ops, by the command line of TensorFlow's optimize_for_inference."""
+    from pbslim.cli.optimize_for_inference import run
 
     return run(**options)
 

@@ -29,6 +29,12 @@ class BatchNorm:
     gamma: Tensor | None
     epsilon: float
 
+    @property
+    def statistics(self) -> dict[str, Tensor]:
+        """The tensors by name."""
+        named = {"mean": self.mean, "variance": self.variance, "beta": self.beta, "gamma": self.gamma}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
+
 
 def batch_norm(node: Node) -> BatchNorm:
     """The statistics of one of `BATCH_NORMS`.

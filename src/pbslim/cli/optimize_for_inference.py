@@ -1,0 +1,41 @@
+"""``pbslim optimize_for_inference``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pbslim import api
+from pbslim.cli import terminal
+
+
+def run(
+    source: Path,
+    target: Path,
+    input_names: tuple[str, ...],
+    output_names: tuple[str, ...],
+    frozen_graph: bool,
+    placeholder_type_enum: tuple[int, ...] | None,
+    toco_compatible: bool,
+    placeholder_to_const_names: dict[str, bool] | None,
+    all_batch_norms: bool,
+    explain: bool,
+) -> int:
+    """Load, optimize, write."""
+    types = placeholder_type_enum
+    with terminal.progress("reading") as show:
+        graph = api.load(source)
+        show("optimizing")
+        results = api.optimize_for_inference(
+            graph,
+            input_names,
+            output_names,
+            types[0] if types and len(types) == 1 else types,
+            toco_compatible,
+            placeholder_to_const_names=placeholder_to_const_names,
+            all_batch_norms=all_batch_norms,
+        )
+        show("writing")
+        size = api.save(graph, target, as_text=not frozen_graph)
+    terminal.tell_steps(results, explain=explain)
+    terminal.tell_size(size)
+    return 0
