@@ -19,7 +19,7 @@ ALLOWED = {
     "kernels": FOUNDATION,
     "ops": FOUNDATION,
     "rewrite": FOUNDATION | {"ir"},
-    "passes": FOUNDATION | {"ir", "rewrite"},
+    "passes": FOUNDATION | {"ir", "rewrite", "ops"},
     "transforms": FOUNDATION | {"ir", "rewrite", "passes", "quant", "kernels", "ops"},
     "engines": FOUNDATION,
     "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite", "transforms"},

@@ -6,17 +6,17 @@ from pbslim.errors import UsageError
 
 _CLEAN = """
 strip_unused_nodes
-remove_nodes(op=Identity, op=CheckNumerics)
-fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=true)
+remove_nodes(op=Identity, op=CheckNumerics, functions=true)
+fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=true, functions=true)
 """
 # One range for a whole tensor suits weights as they were trained. With the scales of a batch norm in them, channels
 # differ so much that the small ones are lost (MobileNet V2 gives other answers), so fused ones stay where it is lossy.
-_LOSSY = _CLEAN + "fold_batch_norms\nfold_old_batch_norms\n"
+_LOSSY = _CLEAN + "fold_batch_norms(functions=true)\nfold_old_batch_norms(functions=true)\n"
 
 RECIPES = {
-    "optimize": _CLEAN + "fold_batch_norms(algebraic=true)\n",
-    "round": _LOSSY + "round_weights(num_steps=256)\n",
-    "eight-bit": _LOSSY + "quantize_weights\n",
+    "optimize": _CLEAN + "fold_batch_norms(algebraic=true, functions=true)\n",
+    "round": _LOSSY + "round_weights(num_steps=256, functions=true)\n",
+    "eight-bit": _LOSSY + "quantize_weights(functions=true)\n",
 }
 """Name → text for ``--transforms``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pbslim.errors import PbslimError, TransformSyntaxError, UsageError
 from pbslim.ir import Graph
@@ -25,7 +26,7 @@ class PlannedStep:
     """
 
     transform: Transform
-    arguments: dict[str, object]
+    arguments: dict[str, Any]
     ignore_errors: bool = False
     problem: str = ""
 

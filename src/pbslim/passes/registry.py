@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
+from pbslim.passes.bodies import in_bodies
 from pbslim.passes.parameters import Parameter, nearest, parameters_of
 from pbslim.rewrite import Report, Skipped
 
@@ -44,13 +45,13 @@ class Context:
 
     @property
     def output_nodes(self) -> frozenset[str]:
-        """Names of the nodes that the outputs belong to."""
-        return frozenset(map(node_name, self.outputs))
+        """Names of the nodes that the outputs belong to, and of those that run for their effect."""
+        return frozenset(map(node_name, self.outputs)) | self.kept
 
     @property
     def protected(self) -> frozenset[str]:
-        """Names of the nodes that must stay: inputs, outputs, and what runs for its effect."""
-        return self.input_nodes | self.output_nodes | self.kept
+        """Names of the nodes that must stay: inputs and outputs."""
+        return self.input_nodes | self.output_nodes
 
     def skip(self, node: str, reason: str) -> None:
         """Remember that `node` was left alone."""
@@ -72,18 +73,27 @@ def node_name(tensor: str) -> str:
     return tensor.removeprefix("^").partition(":")[0]
 
 
+_FUNCTIONS = Parameter("functions", bool, repeated=False, required=False, default=False)
+
+
 @dataclass(frozen=True)
 class Transform:
-    """A registered transform: its function, and what is derived from it."""
+    """A registered transform: its function, and what is derived from it.
+
+    Attributes:
+        in_functions: whether it makes sense in the bodies of the function library, so that it takes ``functions``.
+    """
 
     name: str
     function: Callable[..., None]
     effect: Effect
+    in_functions: bool = False
 
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
-        """The parameters, from the signature."""
-        return parameters_of(self.function)
+        """The parameters, from the signature; ``functions`` is common to all that take it."""
+        common = {"functions": _FUNCTIONS} if self.in_functions else {}
+        return parameters_of(self.function) | common
 
     @property
     def manual(self) -> str:
@@ -92,20 +102,26 @@ class Transform:
 
         return sys.modules[self.function.__module__].__doc__ or ""
 
-    def __call__(self, graph: Graph, context: Context, **arguments: Any) -> None:
-        """Run it on `graph`, in place."""
+    def __call__(self, graph: Graph, context: Context, *, functions: bool = False, **arguments: Any) -> None:
+        """Run it on `graph`, in place, and if `functions` is true on the bodies in its library too."""
         self.function(graph, context, **arguments)
+        if functions:
+            in_bodies(graph, context, lambda body, inner: self.function(body, inner, **arguments))
 
 
 _FOUND: dict[str, Transform] = {}
 _PACKAGES: list[tuple[str, Iterable[str]]] = []
 
 
-def transform(*, effect: Effect) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function ``f(graph, context, *, parameters...)`` under its own name."""
+def transform(*, effect: Effect, in_functions: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function ``f(graph, context, *, parameters...)`` under its own name.
+
+    Args:
+        in_functions: it may run on the bodies of functions as well, when ``functions=true`` asks for it.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        _FOUND[function.__name__] = Transform(function.__name__, function, effect)
+        _FOUND[function.__name__] = Transform(function.__name__, function, effect, in_functions)
         return function
 
     return register

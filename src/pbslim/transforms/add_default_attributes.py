@@ -24,7 +24,7 @@ _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})+", re.ASCII)
 _OLDEST = (1, 4)
 
 
-@transform(effect="exact")
+@transform(effect="exact", in_functions=True)
 def add_default_attributes(graph: Graph, context: Context, *, version: str = "1.15") -> None:
     """Give each node the attributes that it lacks and that have a default in TensorFlow `version`, such as ``2.4``.
 

@@ -11,7 +11,7 @@ from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 
 
-@transform(effect="exact")
+@transform(effect="exact", in_functions=True)
 def backport_concatv2(graph: Graph, context: Context) -> None:
     """Replace every ConcatV2 whose axis is int32: Concat knows no other."""
     for node in graph:

@@ -23,7 +23,7 @@ _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"
 _PATTERN = op("Mul", _CONV, const("scale"), name="mul")
 
 
-@transform(effect="reassociates")
+@transform(effect="reassociates", in_functions=True)
 def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False) -> None:
     """Fold each ``Mul(Conv2D | MatMul | DepthwiseConv2dNative, Const)`` whose constant has one value a channel.
 

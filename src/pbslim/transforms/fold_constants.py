@@ -27,7 +27,7 @@ _CONTROL_FLOW = frozenset(
 _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 
 
-@transform(effect="exact")
+@transform(effect="exact", in_functions=True)
 def fold_constants(
     graph: Graph,
     context: Context,
@@ -58,7 +58,8 @@ def fold_constants(
     """
     fed = [_endpoint(graph, name, "input") for name in context.inputs]
     fetched = [_endpoint(graph, name, "output") for name in context.outputs]
-    _check_endpoints(fed, fetched)
+    kept = [graph[name] for name in context.kept]
+    _check_endpoints(fed, fetched, kept)
     order = file_order(graph)
     shapes = StaticShapes(graph)
     if clear_output_shapes:
@@ -66,12 +67,13 @@ def fold_constants(
             node.remove_attr("_output_shapes")
     else:
         shapes.check_notes()
-    folder = _Folder(graph, context, fed, fetched, order, shapes)
+    roots = [*(value.node for value in fetched), *kept]
+    folder = _Folder(graph, context, fed, fetched, roots, order, shapes)
     folder.excluded_ops, folder.excluded_nodes = frozenset(exclude_op), set(exclude_node)
     if drop_idle_controls:
         folder.drop_idle_controls()
     folder.fold(max_constant_size_in_bytes, max_growth_in_bytes)
-    _finish(graph, order, [value.node for value in fed], fetched, set(fed))
+    _finish(graph, order, [value.node for value in fed], roots, set(fed))
 
 
 def _endpoint(graph: Graph, text: str, what: str) -> Value:
@@ -84,8 +86,8 @@ def _endpoint(graph: Graph, text: str, what: str) -> Value:
     return node.output(int(port))
 
 
-def _check_endpoints(fed: list[Value], fetched: list[Value]) -> None:
-    if not fetched:
+def _check_endpoints(fed: list[Value], fetched: list[Value], kept: list[Node]) -> None:
+    if not fetched and not kept:
         raise TransformError("no outputs are given, so nothing would be left; name them with --outputs")
     for value in fed:
         if value in fetched:
@@ -99,11 +101,11 @@ def _check_endpoints(fed: list[Value], fetched: list[Value]) -> None:
             raise TransformError(f"output '{value.name}' is a NoOp and has no value")
 
 
-def _ancestors(fetched: Iterable[Value], fed: set[Value]) -> set[Node]:
-    """What the fetched values need, not looking past fed ones."""
+def _needed(roots: Iterable[Node], fed: set[Value]) -> set[Node]:
+    """What these nodes need, not looking past fed values."""
     cut = {value.node for value in fed}
     found: set[Node] = set()
-    todo = [value.node for value in fetched]
+    todo = list(roots)
     while todo:
         node = todo.pop()
         if node in found:
@@ -126,16 +128,17 @@ class _Folder:
         context: Context,
         fed: list[Value],
         fetched: list[Value],
+        roots: list[Node],
         order: list[Node],
         shapes: StaticShapes,
     ) -> None:
         self.graph, self.context, self.shapes = graph, context, shapes
-        self.fed, self.fetched = set(fed), set(fetched)
+        self.fed, self.fetched, self.roots = set(fed), set(fetched), roots
         self.refused: dict[Node, str] = {}
         self._restrict(order)
 
     def _restrict(self, order: list[Node]) -> None:
-        self.needed = _ancestors(self.fetched, self.fed)
+        self.needed = _needed(self.roots, self.fed)
         self.order = [node for node in order if node in self.needed]
 
     def drop_idle_controls(self) -> None:
@@ -265,9 +268,9 @@ def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[N
     replaced.difference_update(sources)
 
 
-def _finish(graph: Graph, order: list[Node], inputs: list[Node], fetched: list[Value], fed: set[Value]) -> None:
+def _finish(graph: Graph, order: list[Node], inputs: list[Node], roots: list[Node], fed: set[Value]) -> None:
     """Keep what the outputs need and the inputs, in the reference's order: inputs that nothing else needs come last."""
-    live = _ancestors(fetched, fed)
+    live = _needed(roots, fed)
     known = set(order)
     made = [node for node in graph if node not in known]
     kept = [node for node in [*order, *made] if node in live]

@@ -19,7 +19,7 @@ from pbslim.transforms.shared.batch_norms import BatchNorm
 from pbslim.transforms.shared.old_batch_norms import BATCH_TO_SPACE, CONCAT, DIRECT, Folder, Scale
 
 
-@transform(effect="reassociates")
+@transform(effect="reassociates", in_functions=True)
 def fold_old_batch_norms(graph: Graph, context: Context) -> None:
     """Fold each FusedBatchNorm and BatchNormWithGlobalNormalization with constant statistics.
 

@@ -15,7 +15,7 @@ from pbslim.passes.registry import Context, transform
 from pbslim.transforms.shared.inlining import inline_calls
 
 
-@transform(effect="exact")
+@transform(effect="exact", in_functions=True)
 def inline_partitionedcall(
     graph: Graph, context: Context, *, stateful: bool = True, remove_unused_functions: bool = False
 ) -> None:

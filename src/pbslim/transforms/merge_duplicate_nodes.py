@@ -15,7 +15,7 @@ from pbslim.transforms.shared.fingerprints import Fingerprints
 _NEVER = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 
 
-@transform(effect="exact")
+@transform(effect="exact", in_functions=True)
 def merge_duplicate_nodes(graph: Graph, context: Context) -> None:
     """Keep one of several nodes with equal op, inputs, control inputs, device and attributes.
 

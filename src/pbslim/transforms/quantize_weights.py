@@ -15,7 +15,7 @@ from pbslim.transforms.shared.weights import const_value, float_weights, put_bef
 _SUFFIXES = ("_quantized_const", "_quantized_min", "_quantized_max")
 
 
-@transform(effect="lossy")
+@transform(effect="lossy", in_functions=True)
 def quantize_weights(graph: Graph, context: Context, *, minimum_size: int = 1024) -> None:
     """Quantize every float Const of `minimum_size` or more elements, one range for the whole tensor (MIN_FIRST).
 

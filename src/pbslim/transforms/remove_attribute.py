@@ -10,7 +10,7 @@ from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 
 
-@transform(effect="annotates")
+@transform(effect="annotates", in_functions=True)
 def remove_attribute(graph: Graph, context: Context, *, attribute_name: str, op_name: str = "*") -> None:  # noqa: ARG001
     """Remove `attribute_name` from the nodes of op `op_name` (``"*"``: of every op)."""
     for node in graph:

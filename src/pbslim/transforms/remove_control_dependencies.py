@@ -12,7 +12,7 @@ from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 
 
-@transform(effect="exact")
+@transform(effect="exact", in_functions=True)
 def remove_control_dependencies(graph: Graph, context: Context) -> None:
     """Drop all inputs that start with ``^``."""
     for node in graph:

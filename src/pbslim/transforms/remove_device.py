@@ -12,7 +12,7 @@ from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 
 
-@transform(effect="annotates")
+@transform(effect="annotates", in_functions=True)
 def remove_device(graph: Graph, context: Context) -> None:  # noqa: ARG001
     """Clear the device of every node."""
     for node in graph:

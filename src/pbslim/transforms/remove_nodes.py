@@ -17,7 +17,7 @@ from pbslim.rewrite import op as op_pattern
 _BRANCHING = frozenset({"Switch", "RefSwitch", "_SwitchN"})
 
 
-@transform(effect="exact")
+@transform(effect="exact", in_functions=True)
 def remove_nodes(graph: Graph, context: Context, *, op: tuple[str, ...], max_inputs: int = 1) -> None:
     """Remove every node of the given `op` types that has 1 to `max_inputs` data inputs; the first one takes its place.
 

@@ -10,7 +10,7 @@ from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 
 
-@transform(effect="annotates")
+@transform(effect="annotates", in_functions=True)
 def rename_attribute(
     graph: Graph,
     context: Context,

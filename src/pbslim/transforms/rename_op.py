@@ -12,7 +12,7 @@ from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 
 
-@transform(effect="annotates")
+@transform(effect="annotates", in_functions=True)
 def rename_op(graph: Graph, context: Context, *, old_op_name: str, new_op_name: str) -> None:
     """Turn each node of op `old_op_name` into one of `new_op_name`; inputs and attributes stay."""
     found = [node for node in graph if node.op == old_op_name]

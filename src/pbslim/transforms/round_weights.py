@@ -15,7 +15,7 @@ from pbslim.transforms.shared.weights import anchors, const_value, float_weights
 _MIN_ELEMENTS = 16
 
 
-@transform(effect="lossy")
+@transform(effect="lossy", in_functions=True)
 def round_weights(graph: Graph, context: Context, *, num_steps: int = 256) -> None:
     """Round every float Const of 16 or more elements to `num_steps` levels, evenly spread over its range.
 

@@ -12,7 +12,7 @@ from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 
 
-@transform(effect="annotates")
+@transform(effect="annotates", in_functions=True)
 def set_device(graph: Graph, context: Context, *, device: str = "", if_default: bool = False) -> None:  # noqa: ARG001
     """Set the device of every node to `device`, or with `if_default` only of those that have none.
 
