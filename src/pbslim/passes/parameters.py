@@ -146,8 +146,7 @@ def _parsed(text: str, kind: type) -> object:
         return _BOOLS.get(text)
     if kind is DType:
         return DType.parse(text)
-    bare = text.strip(_BLANKS)
-    return _int(bare) if kind is int else _float(bare)
+    return _int(text.strip(_BLANKS)) if kind is int else parse_float(text)
 
 
 def _int(text: str) -> int | None:
@@ -156,7 +155,9 @@ def _int(text: str) -> int | None:
     return value if value is not None and -(1 << 63) <= value < 1 << 63 else None
 
 
-def _float(text: str) -> float | None:
+def parse_float(text: str) -> float | None:
+    """The number in `text` as the reference reads it (also ``nan``, ``inf``, hexadecimal), None for anything else."""
+    text = text.strip(_BLANKS)
     if _FLOAT.fullmatch(text):
         return float(text)  # too large a number is infinite, as in the reference
     try:

@@ -17,9 +17,9 @@ from pbslim.passes.registry import Context, Transform, node_name
 from pbslim.quant.rounding import bucket_rounder
 from pbslim.report.endpoints import require
 from pbslim.rewrite import Skip
-from pbslim.tools.shared.eight_bits import Range, quantize_const, to_eight_bits, usable_range
+from pbslim.tools.shared.eight_bits import Range, quantize_const, to_eight_bits
 from pbslim.transforms.shared.subgraphs import extract_sub_graph
-from pbslim.transforms.shared.weights import anchors, const_value, put_before, set_const
+from pbslim.transforms.shared.weights import anchors, const_value, put_before, set_const, usable_range
 
 MODES = ("round", "weights", "weights_rounded", "eightbit")
 _ROUNDED_OPS = ("Conv2D", "BiasAdd", "MatMul")

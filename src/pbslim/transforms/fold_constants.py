@@ -9,6 +9,7 @@ The shape of a tensor counts as constant where it is known without running the g
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 
 from pbslim import ops
 from pbslim.dtypes import Shape
@@ -243,10 +244,19 @@ class _Folder:
                 self.context.skip(value.node.name, "it is an output of the graph and keeps its op")
                 continue
             name = self.graph.unique_name(f"{value.node.name}/_{k}__cf__{number}")
-            attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
+            attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": _as_folded(tensor)}
             new = self.graph.add(name, "Const", attrs=attrs, controls=constant[value.node])
             for use in uses:
                 use.node.set_input(use.slot, new.output())
+
+
+def _as_folded(tensor: Tensor) -> Tensor:
+    # The reference spells out one element and stores several raw, and merges equal constants of one encoding only.
+    listed = tensor.size <= 1
+    if tensor.listed is not listed:
+        tensor = copy(tensor)
+        tensor.listed = listed
+    return tensor
 
 
 def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[Node]) -> None:

@@ -21,27 +21,40 @@ def merge_duplicate_nodes(graph: Graph, context: Context) -> None:
 
     Inputs and outputs of the graph, placeholders and stateful ops are never merged. The first one in the file stays.
     """
-    fingerprints = Fingerprints()
+    fingerprints, protected = Fingerprints(), context.protected
+    contents: dict[Node, object] = {
+        node: (node.op, node.device, fingerprints.of_attributes(node))
+        for node in graph
+        if node.name not in protected and _mergeable(node, context)
+    }
+    while _merge_once(graph, contents):
+        pass  # only a loop needs a second round, for what flows back into it
+
+
+def _merge_once(graph: Graph, contents: dict[Node, object]) -> bool:
     place = {node: i for i, node in enumerate(graph)}
-    merged = True
-    while merged:
-        merged = False
-        first: dict[object, Node] = {}
-        for node in execution_order(graph):
-            if node.name in context.protected or not _mergeable(node, context):
-                continue
-            inputs = tuple(node.inputs)
-            key = (node.op, node.device, inputs, frozenset(node.controls), fingerprints.of_attributes(node))
-            other = first.setdefault(key, node)
-            if other is node:
-                continue
-            keep, drop = sorted((other, node), key=place.__getitem__)
-            first[key] = keep
+    first: dict[object, Node] = {}
+    same: dict[Node, Node] = {}  # each node → the first that turned out to be the same
+    groups: dict[Node, list[Node]] = {}
+    for node in execution_order(graph):
+        if node not in contents:
+            continue
+        inputs = tuple((same.get(value.node, value.node), value.port) for value in node.inputs)
+        controls = frozenset(same.get(control, control) for control in node.controls)
+        other = first.setdefault((contents[node], inputs, controls), node)
+        if other is not node:
+            same[node] = other
+            groups.setdefault(other, [other]).append(node)
+    dropped: list[Node] = []
+    for group in groups.values():
+        keep, *others = sorted(group, key=place.__getitem__)
+        dropped += others
+        for drop in others:
             for value in drop.outputs:
                 value.replace_all_uses_with(keep.output(value.port))
             drop.replace_control_uses_with([keep])
-            graph.erase([drop])
-            merged = True
+    graph.erase(dropped)
+    return bool(dropped)
 
 
 def _mergeable(node: Node, context: Context) -> bool:

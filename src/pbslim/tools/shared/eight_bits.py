@@ -18,12 +18,13 @@ import numpy as np
 from pbslim import ops
 from pbslim.dtypes import FLOAT, INT32, QINT32, QUINT8, DType
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Use, Value
-from pbslim.ir.order import depth_first, file_order
+from pbslim.ir.order import depth_first
 from pbslim.passes.registry import Context, node_name
 from pbslim.quant.affine import op_quantizer, zero_range
 from pbslim.rewrite import Skip
+from pbslim.transforms.shared.loops import in_loops
 from pbslim.transforms.shared.subgraphs import extract_sub_graph, remove_training_nodes
-from pbslim.transforms.shared.weights import const_value, finite_range, scalar, set_dequantize
+from pbslim.transforms.shared.weights import const_value, scalar, set_dequantize, usable_range
 from pbslim.wire import input_text
 
 Range = tuple[float, float]
@@ -148,22 +149,6 @@ def quantize_const(graph: Graph, node: Node, *, min_first: bool) -> list[Node]:
     return set_dequantize(graph, node, codes, bounds, mode, ("_quint8_const", "_min", "_max"))
 
 
-def usable_range(node: Node) -> tuple[np.float32, np.float32]:
-    """The lowest and highest value of a float Const.
-
-    Raises:
-        Skip: it is empty, not finite, or so wide that the difference of the two is no float.
-        TransformError: it cannot be read.
-    """
-    tensor = const_value(node)
-    if not tensor.size:
-        raise Skip("it is empty")
-    low, high = finite_range(tensor)
-    if float(high) - float(low) > np.finfo(np.float32).max:
-        raise Skip("its range is wider than a float can tell")
-    return low, high
-
-
 def to_eight_bits(
     graph: Graph, context: Context, *, strip: bool, input_range: Range | None, fallback_range: Range | None
 ) -> None:
@@ -214,7 +199,7 @@ class _Rewriter:
 
     def __init__(self, graph: Graph, context: Context, strip: bool) -> None:
         self._graph, self._context, self._strip = graph, context, strip
-        self._inside = _in_loops(graph)
+        self._inside = in_loops(graph)
         self._merged: set[Node] = set()
         self.order: list[Node] = []
         self.input_range: tuple[Value, Value] | None = None
@@ -395,14 +380,6 @@ def _constant(bound: Value) -> float | None:
     if bound.node.op != "Const" or (tensor := const_value(bound.node)).dtype is not FLOAT or tensor.size != 1:
         return None
     return float(tensor.numpy().reshape(()))
-
-
-def _in_loops(graph: Graph) -> set[Node]:
-    depth: dict[Node, int] = {}
-    for node in file_order(graph):
-        outside = max((depth.get(producer, 0) for producer in node.producers), default=0)
-        depth[node] = outside + (node.op in ("Enter", "RefEnter")) - (node.op in ("Exit", "RefExit"))
-    return {node for node, loops in depth.items() if loops}
 
 
 def _text(value: object) -> str:

@@ -51,6 +51,22 @@ def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
     return low, high
 
 
+def usable_range(node: Node) -> tuple[np.float32, np.float32]:
+    """The lowest and highest value of a float Const.
+
+    Raises:
+        Skip: it is empty, not finite, or so wide that the difference of the two is no float.
+        TransformError: it cannot be read.
+    """
+    tensor = const_value(node)
+    if not tensor.size:
+        raise Skip("it is empty")
+    low, high = finite_range(tensor)
+    if float(high) - float(low) > np.finfo(np.float32).max:
+        raise Skip("its range is wider than a float can tell")
+    return low, high
+
+
 def _pieces(tensor: Tensor) -> Iterable[Array]:
     # One value for a whole shape is looked at once: the shape may be absurdly large.
     return [np.full(1, tensor.value, np.float32)] if isinstance(tensor, SplatTensor) else tensor.chunks()

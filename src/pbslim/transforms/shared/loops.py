@@ -1,0 +1,19 @@
+"""Loops of the old kind, in which every value belongs to a frame."""
+
+from __future__ import annotations
+
+from pbslim.ir import Graph, Node
+from pbslim.ir.order import file_order
+
+
+def in_loops(graph: Graph) -> set[Node]:
+    """The nodes that run once for each turn of a loop; a constant among them needs a control edge from another.
+
+    Raises:
+        GraphError: the graph has a cycle that is not a loop.
+    """
+    depth: dict[Node, int] = {}
+    for node in file_order(graph):
+        outside = max((depth.get(producer, 0) for producer in node.producers), default=0)
+        depth[node] = outside + (node.op in ("Enter", "RefEnter")) - (node.op in ("Exit", "RefExit"))
+    return {node for node, loops in depth.items() if loops}
