@@ -37,7 +37,42 @@ def test_uses_follow_every_change() -> None:
     assert {node.name for node in x.readers} == {"a", "b"}
 
 
-@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4), st.integers(0, 4)), max_size=25))
+def test_renaming_takes_readers_and_wishes_along_and_keeps_places() -> None:
+    graph, _ = parse("""
+        a = Placeholder(_class=[b'loc:@z'])
+        b = Neg(a, ^a, _class=[b'loc:@a', b'loc:@b', b'note', b'loc:@elsewhere'])
+        y = Add(b, a:1)
+        -> y
+    """)
+    graph.rename({graph["a"]: "b", graph["b"]: "a", graph["y"]: "y"})  # a swap
+    assert [node.name for node in graph] == ["b", "a", "y"]
+    assert [value.name for value in graph["y"].inputs] == ["a", "b:1"]
+    assert graph["a"].controls == (graph["b"],)
+    assert graph["a"].attrs["_class"] == (b"loc:@b", b"loc:@a", b"note", b"loc:@elsewhere")
+    assert graph["b"].attrs["_class"] == (b"loc:@z",)
+    assert graph.changed_since(0).keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize("names", [{"a": "b"}, {"a": "new", "b": "new"}, {"c": "a", "a": "b"}])
+def test_a_taken_name_is_refused(names: dict[str, str]) -> None:
+    graph, _ = parse(TEXT)
+    with pytest.raises(GraphError, match="cannot be the name of both"):
+        graph.rename({graph[old]: new for old, new in names.items()})
+    assert show(graph) == show(parse(TEXT)[0])
+    assert not graph.journal
+
+
+def test_a_claimed_producer_is_taken_back() -> None:
+    graph, _ = parse(TEXT)
+    graph.set_producer(0)
+    assert not graph.journal
+    graph.set_producer(25)
+    assert graph.producer == 25
+    graph.rollback()
+    assert graph.producer == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 4), st.integers(0, 4)), max_size=25))
 def test_rollback_restores_everything(steps: list[tuple[int, int, int]]) -> None:
     graph, _ = parse(TEXT)
     before, order = show(graph), [node.name for node in graph]
@@ -60,6 +95,8 @@ def test_rollback_restores_everything(steps: list[tuple[int, int, int]]) -> None
             graph.erase([one])
         elif kind == 6:
             graph.add(graph.unique_name(one.name), "Neg", [two.output()])
+        elif kind == 7:
+            graph.rename({one: two.name, two: one.name} if i < j else {one: graph.unique_name("new")})
     graph.rollback()
     assert show(graph) == before
     assert [node.name for node in graph] == order

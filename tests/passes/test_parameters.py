@@ -201,3 +201,11 @@ def test_any_value_is_read_or_refused(name: str, value: str) -> None:
 @given(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False))
 def test_numbers_survive(whole: int, real: float) -> None:
     assert bound(f'steps={whole}, ratio="{real!r}"')[0] == {"steps": whole, "ratio": real}
+
+
+def test_a_transform_can_take_any_parameter() -> None:
+    def takes_all(graph: object, **parameters: str) -> None:
+        """A transform that is not supported."""
+
+    text = "takes_all(a0=float, a1=2)"
+    assert bind(parse(text)[0][0], parameters_of(takes_all), text) == ({"a0": "float", "a1": "2"}, [])

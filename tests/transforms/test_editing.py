@@ -5,13 +5,55 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pbslim.errors import GraphError
+from pbslim.errors import GraphError, TransformError, TransformSyntaxError
 from tests.graphs import apply, check_transform
 
 
 def test_remove_device() -> None:
     before = "x = Placeholder(device='/gpu:0')\ny = Neg(x, device='/cpu:0')\n-> y"
     check_transform("remove_device", before, "x = Placeholder()\ny = Neg(x)\n-> y")
+
+
+DEVICES = "x = Placeholder(device='/gpu:0')\nc = Const(1)\ny = Mul(x, c, ^c)\n-> y"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "x", "other"),
+    [
+        ('(device="/cpu:0")', "/cpu:0", "/cpu:0"),
+        ('(device="/cpu:0", if_default=1)', "/gpu:0", "/cpu:0"),
+        ("", "", ""),
+        ("(if_default=true)", "/gpu:0", ""),
+    ],
+)
+def test_set_device(arguments: str, x: str, other: str) -> None:
+    graph, results = apply(f"set_device{arguments} set_device{arguments}", DEVICES)
+    assert [node.device for node in graph] == [x, other, other]
+    assert not results[1].changed
+
+
+@pytest.mark.parametrize("arguments", ["if_default=True", "if_default=yes", "device=a, device=b"])
+def test_set_device_refuses(arguments: str) -> None:
+    with pytest.raises(TransformSyntaxError):
+        apply(f"set_device({arguments})", DEVICES)
+
+
+HEXAGON = [
+    'fuse_remote_graph(fused_nodes="y", remote_fused_graph_executor_name=e)',
+    "place_remote_graph_arguments(border_inputs=x, fuse_by_executor=true)",
+    'rewrite_quantized_stripped_model_for_hexagon(input_shape0="1,2", input_type0=float, input_type1=float)',
+]
+
+
+@pytest.mark.parametrize("transform", HEXAGON)
+def test_what_is_for_the_hexagon_processor_says_why_not(transform: str) -> None:
+    with pytest.raises(TransformError, match=r"^\w+: not supported, because [^\n]*; leave it out"):
+        apply(transform, DEVICES)
+    ignored = transform.replace("(", "(ignore_errors=true, ")
+    graph, results = apply(f"{ignored} remove_device", DEVICES)
+    assert "not supported" in results[0].error
+    assert not results[0].notes
+    assert not graph["x"].device
 
 
 def test_remove_attribute_of_one_op() -> None:
@@ -77,10 +119,23 @@ def test_duplicates_merge_through_several_levels() -> None:
         "a = RandomUniform(x)\nb = RandomUniform(x)",
         "a = Placeholder()\nb = Placeholder()",
         "a = NobodyKnows(x)\nb = NobodyKnows(x)",
+        "a = Add(x, c)\nb = Add(c, x)",
+        "a = Split(x, c)\nb = Split(c, x)",
+        "a = Neg(x)\nb = Neg(x:1)",
+        "a = Neg(x)\nb = Abs(x)",
+        "a = Neg(x, one=1)\nb = Neg(x, two=1)",
+        "a = Neg(x, one=1)\nb = Neg(x, one=1.0)",
+        "a = Neg(x, one=1)\nb = Neg(x, one=True)",
+        "a = Const([1, 2])\nb = Const([[1, 2]])",
+        "a = Const([1, 2])\nb = Const([1, 2], dtype='int32')",
+        "a = Const([0.0])\nb = Const([-0.0])",
+        "a = Const(['u'], dtype='string')\nb = Const(['v'], dtype='string')",
     ],
 )
 def test_what_does_not_merge(pair: str) -> None:
-    graph, results = apply("merge_duplicate_nodes", f"x = Placeholder()\n{pair}\ny = Add(a, b)\n-> y", ["x"])
+    graph, results = apply(
+        "merge_duplicate_nodes", f"x = Placeholder()\nc = Const(7)\n{pair}\ny = Add(a, b)\n-> y", ["x"]
+    )
     assert {"a", "b"} <= {node.name for node in graph}
     assert not results[0].changed
 
@@ -104,3 +159,44 @@ def test_equal_elements_in_another_encoding_are_not_merged() -> None:
     graph = api.load(message.SerializeToString())
     api.transform(graph, "merge_duplicate_nodes", [], ["y"])
     assert [value.name for value in graph["y"].inputs] == ["listed", "listed", "raw", "raw"]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "a = Neg(x, ^x, ^c, device='/cpu:0', one=[1, 2])\nb = Neg(x, ^c, ^x, device='/cpu:0', one=[1, 2])",
+        "a = Split(c, x, num_split=2)\nb = Split(c, x, num_split=2)",
+        "a = Const(['u', 'v'], dtype='string')\nb = Const(['u', 'v'], dtype='string')",
+        "a = Const([1, 2], ^x)\nb = Const([1, 2], ^x)",
+        "a = NoOp(^x)\nb = NoOp(^x)",
+    ],
+)
+def test_what_merges(pair: str) -> None:
+    graph, results = apply(
+        "merge_duplicate_nodes merge_duplicate_nodes",
+        f"x = Placeholder()\nc = Const(7)\n{pair}\ny = AddN(b, a:1, b:1, ^b)\n-> y",
+        ["x"],
+    )
+    assert "b" not in graph
+    assert [value.name for value in graph["y"].inputs] == ["a", "a:1", "a:1"]
+    assert graph["y"].controls == (graph["a"],)
+    assert not results[1].changed
+
+
+@pytest.mark.parametrize("output", ["a", "b", "b:1"])
+def test_outputs_never_merge(output: str) -> None:
+    graph, _ = apply("merge_duplicate_nodes", f"x = Placeholder()\na = Neg(x)\nb = Neg(x)\ny = Abs(b)\n-> y, {output}")
+    assert {"a", "b"} <= {node.name for node in graph}
+
+
+def test_inputs_never_merge() -> None:
+    graph, _ = apply("merge_duplicate_nodes", "x = Neg(z)\nz = Const(1)\na = Neg(z)\ny = Add(x, a)\n-> y", ["x:0"])
+    assert len(graph) == 4
+
+
+def test_a_wish_to_stand_beside_a_merged_node_does_not_dangle() -> None:
+    graph, _ = apply(
+        "merge_duplicate_nodes",
+        "x = Placeholder()\na = Neg(x)\nb = Neg(x)\ny = Add(a, b, _class=[b'loc:@b', b'loc:@a'])\n-> y",
+    )
+    assert graph["y"].attrs["_class"] == (b"loc:@a",)

@@ -159,6 +159,32 @@ def test_untouched_nodes_keep_their_bytes_and_unknown_fields() -> None:
     assert written.endswith(b"\xa2\x06\x04more")
 
 
+def test_a_claimed_producer_is_written_and_the_other_versions_stay() -> None:
+    message = schema.new("GraphDef")
+    message.node.add(name="a", op="Op")
+    message.versions.producer, message.versions.min_consumer = 134, 12
+    graph = api.load(message.SerializeToString())
+    graph.set_producer(25)
+    message.versions.producer = 25
+    assert to_message(graph) == message
+    assert api.load(to_bytes(graph)).producer == 25
+
+
+def test_a_renamed_node_is_written_under_its_name() -> None:
+    message = schema.new("GraphDef")
+    message.node.add(name="a", op="Op")
+    message.node.add(name="b", op="Op", input=["a:1", "^a"])
+    graph = api.load(message.SerializeToString())
+    graph.rename({graph["a"]: "c"})
+    assert [(node.name, list(node.input)) for node in to_message(graph).node] == [("c", []), ("b", ["c:1", "^c"])]
+
+
+def to_message(graph: Graph) -> Any:
+    message = schema.new("GraphDef")
+    message.ParseFromString(to_bytes(graph))
+    return message
+
+
 def test_every_attribute_kind_survives() -> None:
     message = schema.new("GraphDef")
     node = message.node.add(name="n", op="Op")
