@@ -79,6 +79,10 @@ def test_a_second_run_finds_another_name() -> None:
         ("a = NobodyKnows(x)\ny = Neg(a)", "op 'NobodyKnows' is not known"),
         ("a = Split(x, x)\ny = Neg(a)", "an attribute that says so is missing"),
         ("a = NoOp(^x)\ny = Neg(x, ^a)", "it has no outputs"),
+        (
+            "a = Const(-1, dtype='int32')\ny = TensorListReserve(a, a)",
+            "'y' (TensorListReserve) wants to know its value",
+        ),
         ("a = Neg(x)\ny = Neg(a:1)", "it has 1 outputs, and 'a:1' is read"),
     ],
 )

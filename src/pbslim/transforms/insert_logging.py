@@ -76,6 +76,9 @@ def _logged(node: Node) -> tuple[list[Value], tuple[DType, ...]]:
         raise Skip("only one of its outputs has a value at a time; log the nodes that read it")
     if node.op in _CLOSING:
         raise Skip("it closes a loop; log the node that it reads")
+    lists = [use.node for value in values for use in value.uses if "TensorList" in use.node.op]
+    if node.op == "Const" and lists:
+        raise Skip(f"'{lists[0].name}' ({lists[0].op}) wants to know its value when the graph is loaded")
     types = ops.output_dtypes(node.op, node.attrs)
     if types is None:
         known = "an attribute that says so is missing" if ops.find(node.op) else f"op '{node.op}' is not known"
