@@ -130,11 +130,13 @@ _PASS_RANGE = frozenset(
 )
 
 
-def quantize_const(graph: Graph, node: Node, *, min_first: bool) -> list[Node]:
+def quantize_const(graph: Graph, node: Node, *, min_first: bool, hold_zero: bool = False) -> list[Node]:
     """Turn a float Const into a Dequantize of codes; gives the three new constants that it reads.
 
     Args:
         min_first: the mode of the Dequantize, MIN_FIRST or MIN_COMBINED.
+        hold_zero: the range must hold zero. Otherwise that of one repeated negative value may end at half of it, as
+            in the reference tool.
 
     Raises:
         Skip: it has no range that codes could stand for.
@@ -142,8 +144,8 @@ def quantize_const(graph: Graph, node: Node, *, min_first: bool) -> list[Node]:
     """
     low, high = usable_range(node)
     bounds = zero_range(low, high)
-    if low == high and low <= -_NEARLY_ZERO and not min_first:
-        bounds = (low, low / 2)  # as the reference has it; all codes are 0, so that it does no harm
+    if low == high and low <= -_NEARLY_ZERO and not hold_zero:
+        bounds = (low, low / 2)
     codes = const_value(node).mapped(op_quantizer(*bounds, min_first=min_first), QUINT8)
     mode = b"MIN_FIRST" if min_first else b"MIN_COMBINED"
     return set_dequantize(graph, node, codes, bounds, mode, ("_quint8_const", "_min", "_max"))
@@ -248,7 +250,8 @@ class _Rewriter:
         if node in fit:
             self._rewrite(node)
         elif node.op == "Const" and use and use.node in fit and use.slot in _FORMS[use.node.op].slots(use.node):
-            self.order += [*quantize_const(self._graph, node, min_first=True), node]
+            # The first operand is what kernels pad and clip with zero.
+            self.order += [*quantize_const(self._graph, node, min_first=True, hold_zero=not use.slot), node]
         elif self.input_range and node.op in _PLACEHOLDERS:
             self._take_codes(node, self.input_range)
         elif node not in self._merged:
