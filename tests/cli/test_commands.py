@@ -204,3 +204,60 @@ def test_verify_finds_a_difference(tmp_path: Path) -> None:
     done = run("verify", one, two)
     assert done.returncode == 1
     assert "off by 1" in done.stdout
+
+
+# quantize_graph and strip_unused
+
+
+def test_quantize_graph_as_people_copy_it(tmp_path: Path) -> None:
+    out = tmp_path / "rounded_graph.pb"
+    args = [f"–input={DIGITS}", f"–output={out}", "–output_node_names=class", "–mode=weights_rounded"]
+    done = run(*args, program="quantize_graph")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["note: typographic dashes before options were read as --"]
+    assert not done.stdout
+    assert 0 < len(api.load(out)) <= len(api.load(DIGITS))
+
+
+@pytest.mark.parametrize("form", [[], ["--output_binary=false"]])
+def test_strip_unused(tmp_path: Path, form: list[str]) -> None:
+    source = write(tmp_path / "in.pb", "f = Placeholder()\nx = Neg(f)\ny = Neg(x)\nz = Neg(y)\n-> z")
+    out = tmp_path / "out.pb"
+    args = [f"--input_graph={source}", f"--output_graph={out}", "--input_node_names=x", "--output_node_names=y", *form]
+    done = run(*args, "--input_binary=true", program="strip_unused")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 ops in the final graph.\n", "")
+    assert out.read_bytes().startswith(b"node {") is bool(form)
+    assert [node.op for node in api.load(out)] == ["Placeholder", "Neg"]
+
+
+def test_quantize_graph_takes_all_flags_and_text(tmp_path: Path) -> None:
+    text, out = tmp_path / "in.pbtxt", tmp_path / "out.pb"
+    graph = "x = Placeholder(shape=[1])\nb = Const([1])\ny = BiasAdd(x, b)\nz = Relu(y, data_format='NCHW')\n-> z"
+    api.save(parse(graph)[0], text, as_text=True)
+    flags = ["--mode=eightbit", "--bitdepth=4", "--strip_redundant_quantization=false", "--quantized_input"]
+    flags += ["--quantized_input_min=-1", "--quantized_input_max=2", "--quantized_fallback_min=-3"]
+    flags += ["--quantized_fallback_max=3", "--print_nodes", "--test_input_dims=1,2", "--explain"]
+    done = run("quantize_graph", f"--input={text}", f"--output={out}", "--output_node_names=z", *flags)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["quantize_graph: 'z': its layout is NCHW, the eight-bit ops know NHWC only"]
+    made = api.load(out)
+    assert [float(node.tensor().numpy()) for node in list(made)[-4:]] == [-1, 2, -3, 3]
+    assert "QuantizeV2" in {node.op for node in made}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--mode=sixbit"], "mode is 'sixbit', not one of round, weights, weights_rounded, eightbit"),
+        (["--mode=quantize"], "mode 'eightbit' does what it was meant to"),
+        (["--mode=weights", "--output_node_names=nope"], "no node 'nope'"),
+        (["--mode=weights", "--quantized_input"], "quantized_input_range goes with mode eightbit only"),
+        (["--mode=eightbit", "--quantized_fallback_min=1"], "--quantized_fallback_max, or neither"),
+        (["--mode=eightbit", "--quantized_fallback_min=1", "--quantized_fallback_max=0"], "1.0 is not below 0.0"),
+        (["--mode=weights_rounded", "--bitdepth=eight"], "'eight' is not a valid integer"),
+    ],
+)
+def test_quantize_graph_mistakes(tmp_path: Path, options: list[str], says: str) -> None:
+    source, out = write(tmp_path / "in.pb", LINE), tmp_path / "out.pb"
+    args = [f"--input={source}", f"--output={out}", "--output_node_names=y", *options]
+    assert_refused(run(*args, program="quantize_graph"), out, says)

@@ -109,30 +109,31 @@ def _check_range(what: str, bounds: Range, mode: str) -> None:
         raise UsageError(f"{what}: {low} is not below {high}")
 
 
-def _float_constants(graph: Graph, context: Context) -> list[Node]:
+def _replace_constants(graph: Graph, context: Context, replace: Callable[[Node], list[Node]]) -> None:
+    """Let `replace` change every float constant that is needed; it gives the new nodes that belong before it."""
     extract_sub_graph(graph, sorted(context.output_nodes))
-    return [node for node in graph if node.op == "Const" and const_value(node).dtype is FLOAT]
+    places = {}
+    for node in graph:
+        if node.op == "Const" and const_value(node).dtype is FLOAT:
+            try:
+                places[node] = replace(node)
+            except Skip as skip:
+                context.skip(node.name, str(skip))
+    put_before(graph, places)
+    extract_sub_graph(graph, sorted(context.output_nodes))  # what the old constants waited for
 
 
 def _weights(graph: Graph, context: Context) -> None:
-    places = {}
-    for node in _float_constants(graph, context):
-        try:
-            places[node] = quantize_const(graph, node, min_first=False)
-        except Skip as skip:
-            context.skip(node.name, str(skip))
-    put_before(graph, places)
+    _replace_constants(graph, context, lambda node: quantize_const(graph, node, min_first=False))
 
 
 def _weights_rounded(graph: Graph, context: Context, bitdepth: int) -> None:
-    for node in _float_constants(graph, context):
-        try:
-            low, high = usable_range(node)
-        except Skip as skip:
-            context.skip(node.name, str(skip))
-            continue
-        rounded = const_value(node).mapped(bucket_rounder(low, high, 2**bitdepth))
-        set_const(node, rounded, anchors(node))
+    def round_to_buckets(node: Node) -> list[Node]:
+        to_middle = bucket_rounder(*usable_range(node), 2**bitdepth)
+        set_const(node, const_value(node).mapped(to_middle), anchors(node))
+        return []
+
+    _replace_constants(graph, context, round_to_buckets)
 
 
 def _round(graph: Graph, context: Context, bitdepth: int) -> None:

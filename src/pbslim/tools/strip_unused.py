@@ -48,7 +48,8 @@ def strip_unused(
 
     def strip(graph: Graph, context: Context) -> None:
         check(graph)
-        for name, asked in reversed(list(zip(input_node_names, types, strict=True))):  # of two equal names the first
+        wanted = reversed(list(zip(input_node_names, types, strict=True)))
+        for name, asked in dict(wanted).items():  # where a name comes twice the first type counts
             _make_placeholder(graph[name], asked, context)
         extract_sub_graph(graph, outputs)
 

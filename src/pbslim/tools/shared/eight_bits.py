@@ -210,7 +210,7 @@ class _Rewriter:
     def fits(self, node: Node) -> bool:
         """Whether `node` has an eight-bit form; where it only might have, the reason why not is told."""
         dtype = node.dtype_attr("T")
-        if node.op not in _FORMS or dtype is None or not dtype.is_floating:
+        if node.op not in _FORMS or dtype is None or not dtype.is_floating or _finds_range(node):
             return False
         try:
             self._require_form(node)
@@ -362,6 +362,13 @@ class _Rewriter:
         node = self._graph.add(self._graph.unique_name(name), op, inputs, attrs, controls=controls)
         self.order.append(node)
         return node
+
+
+def _finds_range(node: Node) -> bool:
+    """Whether `node` is a Reshape that an earlier run made."""
+    readers = node.readers if node.op == "Reshape" else []
+    bounds = [node for reader in readers for node in reader.readers]
+    return all(r.op in ("Min", "Max") for r in readers) and {node.op for node in bounds} == {"QuantizeV2"}
 
 
 def _gives_codes(node: Node) -> bool:

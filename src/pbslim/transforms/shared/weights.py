@@ -62,7 +62,7 @@ def usable_range(node: Node) -> tuple[np.float32, np.float32]:
     if not tensor.size:
         raise Skip("it is empty")
     low, high = finite_range(tensor)
-    if float(high) - float(low) > np.finfo(np.float32).max:
+    if float(high) - float(low) > float(np.finfo(np.float32).max):
         raise Skip("its range is wider than a float can tell")
     return low, high
 

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from pbslim import api
+from pbslim.dtypes import DTYPES, Shape
+from pbslim.errors import GraphError, UsageError
+from tests.graphs import parse, show
+
+PIPELINE = """
+    file = Placeholder(dtype='string')
+    image = DecodeJpeg(file)
+    pre = Cast(image, SrcT='uint8', DstT='float')
+    w = Const([1, 2])
+    y = Mul(pre, w)
+    summary = Neg(y)
+    -> y
+"""
+
+
+def test_what_is_before_the_inputs_and_behind_the_outputs_goes() -> None:
+    graph, _ = parse(PIPELINE)
+    graph.producer = 21
+    api.strip_unused(graph, ["pre"], ["y"])
+    after = "pre = Placeholder()\nw = Const([1, 2])\ny = Mul(pre, w)"
+    assert show(graph) == show(parse(after)[0])
+    assert graph.producer == 21
+    mark = len(graph.journal)
+    api.strip_unused(graph, ["pre"], ["y"])
+    assert set(graph.changed_since(mark)) <= {"pre"}
+
+
+def test_the_type_is_that_of_the_node_unless_another_is_asked_for() -> None:
+    graph, _ = parse(PIPELINE)
+    api.strip_unused(graph, ["image"], ["y"])
+    assert str(graph["image"].attrs["dtype"]) == "uint8"
+    graph, _ = parse(PIPELINE)
+    api.strip_unused(graph, ["image"], ["y"], 3)
+    assert graph["image"].attrs["dtype"] is DTYPES[3]
+    graph, _ = parse("a = Mystery()\nb = Mystery()\ny = Add(a, b)")
+    api.strip_unused(graph, ["a", "b"], ["y:0"], [9, 3])
+    assert [str(graph[name].attrs["dtype"]) for name in "ab"] == ["int64", "int32"]
+
+
+def test_a_placeholder_keeps_its_type_and_shape() -> None:
+    graph, _ = parse(
+        "x = Placeholder(dtype='int32', shape=[2, -1], device='/cpu:0')\nn = NoOp()\ny = Neg(x, ^n, T='int32')"
+    )
+    result = api.strip_unused(graph, ["x"], ["y"], 1)
+    assert dict(graph["x"].attrs) == {"dtype": DTYPES[3], "shape": Shape((2, -1))}
+    assert graph["x"].device == ""
+    assert [node.name for node in graph["y"].controls] == ["n"]
+    assert result.notes == ["input 'x' is a placeholder of type int32 and stays one"]
+
+
+def test_of_an_input_named_twice_the_first_type_counts() -> None:
+    graph, _ = parse("a = Mystery()\ny = Neg(a)")
+    api.strip_unused(graph, ["a", "a"], ["y"], [3, 1])
+    assert str(graph["a"].attrs["dtype"]) == "int32"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kind", "says"),
+    [
+        (["nope"], ["y"], None, "no node 'nope'"),
+        (["pr"], ["y"], None, "did you mean 'pre'"),
+        (["pre"], ["z"], None, "no node 'z'"),
+        (["pre:0"], ["y"], None, "'pre:0' is a tensor; name the node 'pre'"),
+        ([], ["y"], None, "at least one input"),
+        (["pre"], [], None, "and one output"),
+        (["pre"], ["y"], 77, "no data type has the number 77"),
+        (["pre", "w"], ["y"], [1], "1 types for 2 inputs"),
+    ],
+)
+def test_refusals(inputs: list[str], outputs: list[str], kind: int | list[int] | None, says: str) -> None:
+    graph, _ = parse(PIPELINE)
+    with pytest.raises(UsageError, match=says):
+        api.strip_unused(graph, inputs, outputs, kind)
+    assert show(graph) == show(parse(PIPELINE)[0])
+
+
+def test_an_input_with_two_outputs_and_a_broken_graph() -> None:
+    graph, _ = parse("x = Placeholder()\ns = Split(x)\ny = Add(s, s:1)")
+    with pytest.raises(UsageError, match="several outputs that are read"):
+        api.strip_unused(graph, ["s"], ["y"])
+    graph, _ = parse("x = Placeholder()\ny = Add(x, gone)")
+    with pytest.raises(GraphError, match="'y' reads 'gone'"):
+        api.strip_unused(graph, ["x"], ["y"])
