@@ -18,6 +18,7 @@ from pbslim.ir import AttrValue, Graph, Node, Tensor, Value
 from pbslim.ir.order import file_order
 from pbslim.kernels import has_kernel
 from pbslim.passes.registry import Context, transform
+from pbslim.transforms.shared.branches import PREDICATES, Undecidable, take_branches
 from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
 from pbslim.transforms.shared.static_shapes import SHAPE_OPS, StaticShapes
 
@@ -39,6 +40,7 @@ def fold_constants(
     max_constant_size_in_bytes: int = 10485760,
     max_growth_in_bytes: int | None = None,
     drop_idle_controls: bool = False,
+    prune_branches: bool = False,
 ) -> None:
     """Replace constant expressions by constants named ``<node>/_<k>__cf__<id>``, then strip what no output needs.
 
@@ -47,9 +49,9 @@ def fold_constants(
         exclude_op, exclude_node: ops and nodes that are never folded.
         max_constant_size_in_bytes: a larger result stays unfolded.
         max_growth_in_bytes: a result that is this much larger than the constants it is made of stays unfolded.
-
         drop_idle_controls: drop control edges from constants that wait for nothing themselves. They have no effect,
             but keep constants in the file that nothing else needs (TensorFlow 2 exports have one for each weight).
+        prune_branches: where the predicate of a Switch or If is constant, keep only the branch that is taken.
 
     An op without a kernel, and one that fails on its operands, stays as it is. Inputs must be placeholders; an
     input with a default becomes a plain Placeholder.
@@ -73,6 +75,8 @@ def fold_constants(
     folder.excluded_ops, folder.excluded_nodes = frozenset(exclude_op), set(exclude_node)
     if drop_idle_controls:
         folder.drop_idle_controls()
+    if prune_branches:
+        order = folder.prune_branches(order)
     folder.fold(max_constant_size_in_bytes, max_growth_in_bytes)
     _finish(graph, order, [value.node for value in fed], roots, set(fed))
 
@@ -148,6 +152,42 @@ class _Folder:
         for node in self.order:
             node.set_controls(control for control in node.controls if constant.get(control) != {})
         self._restrict(self.order)
+
+    def prune_branches(self, order: list[Node]) -> list[Node]:
+        """Keep only the branches that constant predicates take, inner ones too; gives the new order."""
+        done: set[Node] = set()
+        while taken := self._decided(done):
+            roots = {*self.fetched, *(node.output() for node in self.roots)}
+            try:
+                take_branches(self.graph, taken, {value.node for value in self.fed}, roots)
+            except Undecidable as problem:
+                self.context.skip(problem.node.name, str(problem))
+                break
+            done.update(taken)
+            order, self.shapes = file_order(self.graph), StaticShapes(self.graph)
+            self._restrict(order)
+        return order
+
+    def _decided(self, done: set[Node]) -> dict[Node, bool]:
+        """The nodes with a constant predicate, and its value."""
+        constant, evaluator = self._constant_nodes(), Evaluator(self.shapes)
+        found = {}
+        for node in self.order:
+            slot = PREDICATES.get(node.op, len(node.inputs))
+            if slot >= len(node.inputs) or node in done:
+                continue
+            if node.op == "Switch" and any(value in self.fetched for value in node.outputs):
+                continue
+            if node.inputs[slot].node not in constant:
+                continue
+            try:
+                tensor = evaluator.value(node.inputs[slot])
+            except CannotFold as problem:
+                self.context.skip(node.name, f"its predicate is not known: {problem}")
+                continue
+            if tensor.shape == () and tensor.dtype.scalar is not None:
+                found[node] = bool(tensor.numpy())
+        return found
 
     def fold(self, max_bytes: int, max_growth: int | None) -> None:
         """Find the results first; where one cannot be had, try again without it; then put them into the graph."""
