@@ -16,7 +16,7 @@ from pbslim.rewrite import Skip
 from pbslim.rewrite.pattern import match
 from pbslim.tools.strip_unused import strip_unused
 from pbslim.transforms.shared.batch_norms import BATCH_NORMS, BatchNorm, batch_norm
-from pbslim.transforms.shared.fused_convs import fuse_into_conv
+from pbslim.transforms.shared.fused_convs import ConvFuser
 from pbslim.transforms.shared.old_batch_norms import DIRECT, Folder, Scale
 from pbslim.transforms.shared.subgraphs import extract_sub_graph, remove_training_nodes
 
@@ -136,6 +136,7 @@ def _scale(_: str, norm: BatchNorm) -> Scale:
 
 def _fuse_resize_and_conv(graph: Graph, context: Context) -> None:
     """Fused convolutions go to the end, and nothing stays that is not read."""
+    fuser = ConvFuser(graph, context)
     last: dict[Node, None] = {}
     for conv in graph:
         if conv.op != "Conv2D" or not conv.inputs:
@@ -146,7 +147,7 @@ def _fuse_resize_and_conv(graph: Graph, context: Context) -> None:
         resize = source if source.op == "ResizeBilinear" else None
         if resize or pad:
             try:
-                last.update(dict.fromkeys([*fuse_into_conv(graph, conv, resize, pad), conv]))
+                last.update(dict.fromkeys([*fuser.fuse(conv, resize, pad), conv]))
             except Skip as skip:
                 context.skip(conv.name, str(skip))
     graph.reorder([*(node for node in graph if node not in last), *last])

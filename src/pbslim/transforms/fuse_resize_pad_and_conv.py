@@ -1,0 +1,21 @@
+"""Let a convolution resize its input and mirror its edges itself.
+
+Before::  x ─► ResizeBilinear(size) ─► MirrorPad(paddings) ─► Conv2D(weights) ─► y
+After::   x ─► FusedResizeAndPadConv2D(size, paddings, weights) ─► y
+"""
+
+from __future__ import annotations
+
+from pbslim.ir import Graph
+from pbslim.passes.registry import Context, transform
+from pbslim.transforms.shared.fused_convs import fuse_convs
+
+
+@transform(effect="reassociates")
+def fuse_resize_pad_and_conv(graph: Graph, context: Context) -> None:
+    """Fuse each ResizeBilinear with the MirrorPad and the Conv2D behind it.
+
+    The fused ops run in TensorFlow on a CPU only, take NHWC and know no dilations. What they replace must have no other
+    reader, and the convolution loses its device.
+    """
+    context.merge(fuse_convs(graph, context, resize=True, pad=True))
