@@ -43,7 +43,7 @@ def _split(text: str) -> list[str]:
 
 def _attr(key: str, text: str) -> Any:
     value = ast.literal_eval(text)
-    if key in ("dtype", "SrcT", "DstT", "U") or key.startswith("T"):
+    if key in ("dtype", "out_type", "SrcT", "DstT", "U") or key.startswith("T"):
         if isinstance(value, list):
             return tuple(map(DType.parse, value))
         return TypeVariable(value[1:]) if value.startswith("$") else DType.parse(value)
@@ -89,6 +89,8 @@ def parse(text: str) -> tuple[Graph, list[str]]:
     graph, outputs, lines = Graph(), [], []
     for raw in textwrap.dedent(text).strip().splitlines():
         line = raw.strip()
+        if not line:
+            continue
         if line.startswith("->"):
             outputs = _split(line[2:])
             continue
