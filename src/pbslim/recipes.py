@@ -7,7 +7,8 @@ from pbslim.errors import UsageError
 _CLEAN = """
 strip_unused_nodes
 remove_nodes(op=Identity, op=CheckNumerics, functions=true)
-fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=true, functions=true)
+fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=true, prune_branches=true,
+               functions=true)
 """
 # One range for a whole tensor suits weights as they were trained. With the scales of a batch norm in them, channels
 # differ so much that the small ones are lost (MobileNet V2 gives other answers), so fused ones stay where it is lossy.

@@ -405,7 +405,7 @@ class Random:
             lambda: tf.reshape(a, tf.shape(b)),
             lambda: a * tf.cast(tf.shape(b)[self.random.integers(2)] + tf.rank(a), tf.float32),
             lambda: tf.nn.top_k(a, 3)[int(self.random.integers(1))],
-            lambda: tf.unstack(tf.stack([a, b]))[int(self.random.integers(2))],
+            lambda: tf.unstack(tf.stack([a, b]), 2)[int(self.random.integers(2))],
             lambda: tf.cond(self.n > 2, lambda: a + 1.0, lambda: tf.sin(b)),
             lambda: tf.cond(
                 tf.reduce_sum(a) > 0, lambda: tf.cond(self.n < 3, lambda: a, lambda: a - b), lambda: b / 2.0
