@@ -1,4 +1,6 @@
-"""Make src/pbslim/ops/table.tsv.gz, the definitions of TensorFlow's ops, from TensorFlow's own libraries.
+"""Make the tables of TensorFlow's ops from TensorFlow's own libraries.
+
+src/pbslim/ops/table.tsv.gz has the definitions of the ops, history.tsv.gz what each release accepts.
 
 First dump the ops of each release, then merge the dumps. A dump asks the C library, so TensorFlow's Python packages
 need not be importable: an unpacked wheel will do. The ops of a release come from its main library
@@ -7,9 +9,11 @@ need not be importable: an unpacked wheel will do. The ops of a release come fro
     python3.7 scripts/make_op_table.py dump 1.15.5.pb tensorflow_core/python/_pywrap_tensorflow_internal.so \
         tensorflow_core/lite/experimental/microfrontend/python/ops/_audio_microfrontend_op.so
     python3.11 scripts/make_op_table.py merge src/pbslim/ops/table.tsv.gz 1.4.0.pb 1.15.5.pb 2.21.0.pb
+    python3.11 scripts/make_op_table.py history src/pbslim/ops/history.tsv.gz 1.4.0.pb 1.15.5.pb 2.21.0.pb
 
-Each dump is named after its release. Use the Python the wheel is for (3.7 or later); ``merge`` needs an importable
-TensorFlow for its OpDef messages. The same dumps always give the same bytes.
+Each dump is named after its release; beside it lies what else its library tells (``1.4.0.json``). Use the Python the
+wheel is for (3.7 or later); ``merge`` and ``history`` need an importable TensorFlow for its OpDef messages. The same
+dumps always give the same bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ class _Buffer(ctypes.Structure):
 
 
 def dump(out: Path, library: Path, op_libraries: list[Path]) -> None:
-    """Write the serialized OpList of all ops, internal ones included, that the libraries register."""
+    """Write the serialized OpList of all ops, internal ones included, that the libraries register, and the facts."""
     tensorflow = ctypes.CDLL(str(library.resolve()), mode=ctypes.RTLD_GLOBAL)
     tensorflow.TF_NewStatus.restype = ctypes.c_void_p
     tensorflow.TF_Message.restype = ctypes.c_char_p
@@ -46,6 +50,42 @@ def dump(out: Path, library: Path, op_libraries: list[Path]) -> None:
             raise SystemExit(f"{path}: {tensorflow.TF_Message(status).decode()}")
     ops = tensorflow.TF_GetAllOpList().contents
     out.write_bytes(ctypes.string_at(ops.data, ops.length))
+    out.with_suffix(".json").write_text(json.dumps(_facts(tensorflow)) + "\n")
+
+
+def _facts(tensorflow: Any) -> dict[str, Any]:
+    """What a release accepts besides its ops; it is asked by importing graphs of one node."""
+    for name in ("TF_NewGraph", "TF_NewBuffer", "TF_NewBufferFromString", "TF_NewImportGraphDefOptions"):
+        getattr(tensorflow, name).restype = ctypes.c_void_p
+    tensorflow.TF_NewBufferFromString.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+
+    def imports(name: bytes, op: bytes, attr: bytes, value: bytes) -> bool:
+        node = _field(1, name) + _field(2, op) + _field(5, _field(1, attr) + _field(2, value))
+        graph = _field(1, node)
+        status = ctypes.c_void_p(tensorflow.TF_NewStatus())
+        tensorflow.TF_GraphImportGraphDef(
+            ctypes.c_void_p(tensorflow.TF_NewGraph()),
+            ctypes.c_void_p(tensorflow.TF_NewBufferFromString(graph, len(graph))),
+            ctypes.c_void_p(tensorflow.TF_NewImportGraphDefOptions()),
+            status,
+        )
+        return tensorflow.TF_GetCode(status) == 0
+
+    buffer = ctypes.c_void_p(tensorflow.TF_NewBuffer())
+    status = ctypes.c_void_p(tensorflow.TF_NewStatus())
+    tensorflow.TF_GraphToGraphDef(ctypes.c_void_p(tensorflow.TF_NewGraph()), buffer, status)
+    empty = ctypes.cast(buffer, ctypes.POINTER(_Buffer)).contents
+    return {
+        "empty_graph": ctypes.string_at(empty.data, empty.length).hex(),
+        "types": [n for n in range(1, 100) if imports(b"n", b"Placeholder", b"dtype", bytes([0x30, n]))],
+        "ignores_unknown_attrs": imports(b"n", b"NoOp", b"unknown", b"\x18\x01"),
+        "allows_angle_in_names": imports(b"a>b", b"NoOp", b"_a", b"\x18\x01"),
+    }
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A short field of a message."""
+    return bytes([number << 3 | 2, len(content)]) + content
 
 
 def _value(kind: str, value: Any) -> Any:
@@ -122,21 +162,70 @@ def _release_text(release: tuple[int, ...]) -> str:
     return ".".join(map(str, release[:2]))
 
 
-def merge(out: Path, dumps: list[Path]) -> None:
-    """Write the table from dumps that are named ``<release>.pb``."""
+def _read(dumps: list[Path]) -> tuple[dict[tuple[int, ...], Path], dict[str, list[tuple[tuple[int, ...], Any]]]]:
+    """The releases, and the definitions of each op from the oldest to the newest."""
     op_list = importlib.import_module("tensorflow.core.framework.op_def_pb2").OpList
     history: dict[str, list[tuple[tuple[int, ...], Any]]] = {}
     releases = {tuple(map(int, path.stem.split("."))): path for path in dumps}
     for release in sorted(releases):
         for op in op_list.FromString(releases[release].read_bytes()).op:
             history.setdefault(op.name, []).append((release, op))
-    entries = ((name, json.dumps(_merge_op(history[name]), separators=(",", ":"), sort_keys=True)) for name in history)
-    text = "".join(f"{name}\t{entry}\n" for name, entry in sorted(entries))
+    return releases, history
+
+
+def merge(out: Path, dumps: list[Path]) -> None:
+    """Write the table from dumps that are named ``<release>.pb``."""
+    _, history = _read(dumps)
+    entries = ((name, _json(_merge_op(history[name]))) for name in history)
+    _write(out, "".join(f"{name}\t{entry}\n" for name, entry in sorted(entries)))
+
+
+def write_history(out: Path, dumps: list[Path]) -> None:
+    """Write what each release accepts: a line about the releases, then one for each op.
+
+    An op's line has an entry for each release in which something changed: the number of the release, and null when
+    the op is gone, else the version of graphs from which on it is refused (0 for none) and its attributes. Those
+    that a node must have end in ``!``. An attribute's value is the list of what it can be, empty for anything.
+    """
+    releases, history = _read(dumps)
+    order = sorted(releases)
+    lines = [f"\t{_json([_release(release, releases[release]) for release in order])}\n"]
+    for name, definitions in sorted(history.items()):
+        found: list[list[Any]] = []
+        by_release = dict(definitions)
+        for number, release in enumerate(order):
+            accepted = _accepted(by_release[release]) if release in by_release else None
+            if accepted != (found[-1][1] if found else None):
+                found.append([number, accepted])
+        lines.append(f"{name}\t{_json(found)}\n")
+    _write(out, "".join(lines))
+
+
+def _release(release: tuple[int, ...], dump: Path) -> dict[str, Any]:
+    facts = json.loads(dump.with_suffix(".json").read_text())
+    graph = importlib.import_module("tensorflow.core.framework.graph_pb2").GraphDef
+    version = graph.FromString(bytes.fromhex(facts.pop("empty_graph"))).versions.producer
+    return {"name": _release_text(release), "graph_version": version, **facts}
+
+
+def _accepted(definition: Any) -> list[Any]:
+    attrs = {}
+    for attr in definition.attr:
+        entry = _attribute(attr)
+        attrs[attr.name + ("" if "default" in entry else "!")] = sorted(entry.get("allowed", []))
+    return [definition.deprecation.version, attrs]
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, separators=(",", ":"), sort_keys=True)
+
+
+def _write(out: Path, text: str) -> None:
     out.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 
 def main() -> None:
-    """Read the command line and run ``dump`` or ``merge``."""
+    """Read the command line and run ``dump``, ``merge`` or ``history``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("dump", help="write the ops that a release registers")
@@ -146,11 +235,16 @@ def main() -> None:
     both = commands.add_parser("merge", help="write the table from the dumps of several releases")
     both.add_argument("out", type=Path)
     both.add_argument("dumps", type=Path, nargs="+")
+    accepted = commands.add_parser("history", help="write what each release accepts from their dumps")
+    accepted.add_argument("out", type=Path)
+    accepted.add_argument("dumps", type=Path, nargs="+")
     arguments = parser.parse_args()
     if arguments.command == "dump":
         dump(arguments.out, arguments.library, arguments.op_libraries)
-    else:
+    elif arguments.command == "merge":
         merge(arguments.out, arguments.dumps)
+    else:
+        write_history(arguments.out, arguments.dumps)
 
 
 if __name__ == "__main__":

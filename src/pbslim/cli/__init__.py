@@ -31,6 +31,7 @@ transform_graph = _program("transform_graph")
 summarize_graph = _program("summarize_graph")
 compare_graphs = _program("compare_graphs")
 graph_to_dot = _program("graph_to_dot")
+print_selective_registration_header = _program("print_selective_registration_header")
 
 
 def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> None:

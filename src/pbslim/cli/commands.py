@@ -261,3 +261,51 @@ def graph_to_dot(**options: Any) -> int:
     from pbslim.cli.graph_to_dot import run
 
     return run(**options)
+
+
+_KERNELS = click.option(
+    "--kernels",
+    type=click.Choice(["1.15", "2.21"]),
+    default="1.15",
+    show_default=True,
+    help="The TensorFlow that is built with the header.",
+)
+_DEFAULT_OPS = click.option(
+    "--default_ops",
+    default="NoOp:NoOp,_Recv:RecvOp,_Send:SendOp",
+    show_default=True,
+    help="Pairs of op and kernel that the header has besides; 'all' for every op.",
+)
+
+
+@pbslim.command()
+@click.argument("models", metavar="MODEL.pb...", nargs=-1, type=_FILE)
+@click.option(
+    "--header",
+    type=_FILE,
+    is_flag=False,
+    flag_value="ops_to_register.h",
+    help="Write the header for TensorFlow's selective registration; - for stdout, ops_to_register.h if not named.",
+)
+@_DEFAULT_OPS
+@_KERNELS
+@click.option("--since", metavar="RELEASE", help="Hold the graphs against what this TensorFlow accepts, such as 1.4.")
+@click.option("--nodes", is_flag=True, help="With --since: name every node.")
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+def ops(**options: Any) -> int:
+    """List the ops that graphs need; exit code 1 if --since names a TensorFlow that does not accept them."""
+    from pbslim.cli.ops import run
+
+    return run(**options)
+
+
+@pbslim.command("print_selective_registration_header")
+@click.option("--graphs", type=_NAMES, required=True, help="GraphDef files, separated by commas.")
+@click.option("--proto_fileformat", expose_value=False, help="As in the original; the form is seen from the file.")
+@_DEFAULT_OPS
+@_KERNELS
+def print_selective_registration_header(**options: Any) -> int:
+    """Print the header ops_to_register.h for a TensorFlow that is built with the ops of some graphs only."""
+    from pbslim.cli.print_selective_registration_header import run
+
+    return run(**options)

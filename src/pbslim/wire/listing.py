@@ -15,10 +15,11 @@ from pbslim.wire import schema
 from pbslim.wire.attributes import joined
 from pbslim.wire.functions import function_parts
 from pbslim.wire.mapping import HeldBytes
-from pbslim.wire.nodes import NodeOrigin, read_node, spelled_inputs
+from pbslim.wire.nodes import NodeOrigin, first_number, read_node, spelled_inputs
+from pbslim.wire.read import GraphOrigin
 from pbslim.wire.varint import LEN, fields
 
-_BODY_NODE = 3
+_BODY_NODE, _VERSIONS, _MIN_CONSUMER = 3, 4, 2
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,15 @@ def _normal(interface: bytes, name: str) -> bytes:
     except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
         raise DecodeError(f"function '{name}' cannot be decoded: {error}") from None
     return bytes(message.SerializeToString(deterministic=True))
+
+
+def min_consumer(graph: Graph) -> int:
+    """The version of graphs that a reader must at least know, 0 when the file does not say."""
+    found, origin = 0, graph.origin
+    if isinstance(origin, GraphOrigin):
+        view = origin.source.view
+        for start, stop in origin.rest:
+            for number, kind, at, end in fields(view, start, stop, "the graph"):
+                if (number, kind) == (_VERSIONS, LEN):
+                    found = first_number(view, at, end, _MIN_CONSUMER) or found
+    return found
