@@ -11,7 +11,7 @@ from pbslim import api
 from pbslim.cli.summarize_graph import human, lines
 from pbslim.errors import GraphError
 from pbslim.tools.summarize_graph import summarize_graph
-from tests.cli.test_commands import run
+from tests.cli.test_commands import DIGITS, run
 
 EXAMPLE = """
 node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } }
@@ -185,3 +185,16 @@ def test_no_file() -> None:
     done = run(program="summarize_graph")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: in_graph graph can't be empty; name the file with --in_graph\n"
+
+
+def test_no_weights_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pbslim.ir import MappedTensor
+
+    def fails(*_: object) -> None:
+        raise AssertionError("read")
+
+    monkeypatch.setattr(MappedTensor, "numpy", fails)
+    monkeypatch.setattr(MappedTensor, "chunks", fails)
+    assert summarize_graph(api.load(DIGITS)).const_parameters == 126_062
+    with pytest.raises(AssertionError, match="read"):
+        summarize_graph(api.load(DIGITS), structure=True)
