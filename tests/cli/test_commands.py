@@ -232,14 +232,14 @@ def test_strip_unused(tmp_path: Path, form: list[str]) -> None:
 
 def test_quantize_graph_takes_all_flags_and_text(tmp_path: Path) -> None:
     text, out = tmp_path / "in.pbtxt", tmp_path / "out.pb"
-    graph = "x = Placeholder(shape=[1])\nb = Const([1])\ny = BiasAdd(x, b)\nz = Relu(y, data_format='NCHW')\n-> z"
+    graph = "x = Placeholder(shape=[1])\nb = Const([1])\ny = BiasAdd(x, b)\nz = Relu(y, T='half')\n-> z"
     api.save(parse(graph)[0], text, as_text=True)
     flags = ["--mode=eightbit", "--bitdepth=4", "--strip_redundant_quantization=false", "--quantized_input"]
     flags += ["--quantized_input_min=-1", "--quantized_input_max=2", "--quantized_fallback_min=-3"]
     flags += ["--quantized_fallback_max=3", "--print_nodes", "--test_input_dims=1,2", "--explain"]
     done = run("quantize_graph", f"--input={text}", f"--output={out}", "--output_node_names=z", *flags)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == ["quantize_graph: 'z': its layout is NCHW, the eight-bit ops know NHWC only"]
+    assert done.stderr.splitlines() == ["quantize_graph: 'z': it works on half, only float is quantized"]
     made = api.load(out)
     assert [float(node.tensor().numpy()) for node in list(made)[-4:]] == [-1, 2, -3, 3]
     assert "QuantizeV2" in {node.op for node in made}

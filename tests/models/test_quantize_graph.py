@@ -18,7 +18,7 @@ pytestmark = needs_shared
 FOLDERS = models() if SHARED.exists() else []
 # What eight bits leave of an answer is the model's matter; these are made for it or have margins to spare.
 # How far an answer may be off, in parts of the largest one; TensorFlow's two sets of eight-bit kernels differ.
-STURDY = {"digits_conv": 0.01, "fake_quant": 0.05, "fused_bn": 0.1, "lstm_while": 0.01, "odd_graph": 0.02}
+STURDY = {"digits_conv": 0.01, "fake_quant": 0.05, "fused_bn": 0.1, "lstm_while": 0.05, "odd_graph": 0.02}
 STURDY |= {"old_batchnorm": 0.15, "unfused_bn": 0.05, "vscode_langdetect": 0.01}
 
 

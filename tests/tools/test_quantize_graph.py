@@ -359,13 +359,13 @@ def test_a_fallback_range(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("padding='SAME'", "padding='SAME', data_format='NCHW'"), "layout is NCHW"),
-        (("padding='SAME'", "padding='EXPLICIT'"), "no explicit padding"),
-        (("padding='SAME'", "padding='SAME', dilations=[1, 2, 2, 1]"), "knows no dilations"),
-        (("strides=[1, 1, 1, 1]", "strides=[1, 1, 2, 1]"), "strides differ"),
-        (("padding='SAME'", "padding='SAME', T='half'"), "its type is half"),
+        (("padding='SAME'", "padding='SAME', data_format='NCHW'"), "data_format is NCHW"),
+        (("padding='SAME'", "padding='EXPLICIT'"), "padding is EXPLICIT"),
+        (("padding='SAME'", "padding='SAME', dilations=[1, 2, 2, 1]"), "dilations are [1, 2, 2, 1]"),
+        (("strides=[1, 1, 1, 1]", "strides=[1, 1, 2, 1]"), "strides are [1, 1, 2, 1]"),
+        (("padding='SAME'", "padding='SAME', T='half'"), "it works on half"),
         (("[[[[1, -1]]]]", "[[[[1, 1e999]]]]"), "'w': it holds NaN or infinity"),
-        (("(x, w,", "(x,"), "wrong number of inputs"),
+        (("(x, w,", "(x,"), "inputs are not those of a Conv2D"),
     ],
 )
 def test_what_has_no_eight_bit_form_stays(change: tuple[str, str], reason: str) -> None:
@@ -375,22 +375,38 @@ def test_what_has_no_eight_bit_form_stays(change: tuple[str, str], reason: str) 
     assert reason in reasons(result)["conv"]
 
 
-def test_what_is_in_a_loop_stays() -> None:
-    text = """
-        p = Placeholder()
-        e = Enter(p)
-        m = Merge(e, n)
-        c = Placeholder(dtype='bool')
-        s = Switch(m, c)
-        r = Relu(s:1)
-        n = NextIteration(r)
-        x = Exit(s)
-        y = Relu(x)
-        -> y
-    """
-    graph, result = quantize(text, "eightbit")
-    assert reasons(result) == {"r": "it is inside a loop"}
-    assert (graph["r"].op, graph["y"].op) == ("Relu", "Dequantize")
+LOOP = """
+    x = Placeholder()
+    enter = Enter(x, frame_name='loop')
+    merge = Merge(enter, next, N=2)
+    axes = Const([0, 1], ^merge, dtype='int32')
+    highest = Max(merge, axes, keep_dims=False)
+    limit = Const(9, ^merge)
+    below = Less(highest, limit)
+    goes_on = LoopCond(below)
+    switch = Switch(merge, goes_on)
+    body = Identity(switch:1)
+    step = Const([1, 2], ^body)
+    add = BiasAdd(body, step)
+    clipped = Relu(add)
+    next = NextIteration(clipped)
+    exit = Exit(switch)
+    y = Relu(exit)
+    -> y
+"""
+
+
+@pytest.mark.parametrize("fallback", [None, (-1, 20)])
+def test_ops_in_a_loop(fallback: tuple[float, float] | None, tmp_path: Path) -> None:
+    graph, _ = parse(LOOP)
+    graph["goes_on"].remove_attr("T")
+    api.quantize_graph(graph, ["y"], "eightbit", fallback_quantization_range=fallback)
+    assert [node.name for node in graph["add_eightbit_reshape_dims"].controls] == ["body"]
+    assert [node.name for node in graph["step_quint8_const"].controls] == ["body"]
+    assert ("add_eightbit_fallback_min" in graph) is bool(fallback)
+    assert graph["clipped_eightbit_quantized"].inputs[0].name == "add_eightbit_requantize"
+    (y,) = run(graph, ["y"], tmp_path, x=np.array([[1, 0]], np.float32))
+    assert np.abs(y - [[6, 10]]).max() < 0.5
 
 
 def test_integers_are_left_alone() -> None:
@@ -424,7 +440,7 @@ def test_running_it_again_changes_nothing_more() -> None:
         ({"mode": "weights", "fallback_quantization_range": (0, 1)}, "mode eightbit only"),
         ({"mode": "eightbit", "quantized_input_range": (1, 1)}, "quantized_input_range: 1 is not below 1"),
         ({"mode": "eightbit", "quantized_input_range": (0, float("inf"))}, "is not below inf"),
-        ({"mode": "eightbit", "fallback_quantization_range": (1, 2)}, "must hold zero"),
+        ({"mode": "eightbit", "fallback_quantization_range": (1, 2)}, "must not begin above 0, as at 1"),
     ],
 )
 def test_mistakes(options: dict[str, Any], says: str) -> None:

@@ -48,7 +48,7 @@ def quantize_graph(
             and back.
         quantized_input_range: in mode ``eightbit``, float placeholders take codes, which stand for this range.
         fallback_quantization_range: in mode ``eightbit``, the range of results that is otherwise found when the
-            graph runs. It must hold zero.
+            graph runs. It must not begin above 0.
 
     Raises:
         UsageError: an unknown mode, an impossible number or range, or an output that is not in the graph.
@@ -63,8 +63,8 @@ def quantize_graph(
     ):
         if bounds:
             _check_range(what, bounds, mode)
-    if fallback_quantization_range and not fallback_quantization_range[0] <= 0 <= fallback_quantization_range[1]:
-        raise UsageError(f"fallback_quantization_range must hold zero, not be {list(fallback_quantization_range)}")
+    if fallback_quantization_range and fallback_quantization_range[0] > 0:
+        raise UsageError(f"fallback_quantization_range must not begin above 0, as at {fallback_quantization_range[0]}")
     if not output_node_names:
         raise UsageError("name at least one output")
     outputs = [require(graph, name).name for name in output_node_names]

@@ -31,17 +31,17 @@ def convert_ops(graph: Graph, context: Context, ignored: Sequence[str], fallback
     shapes, inside = StaticShapes(graph), in_loops(graph)
     suitable: dict[Node, dict[str, AttrValue]] = {}
     for node in graph:
-        if node.op not in EIGHT_BIT_OPS or node.op in ignored or _finds_range(node):
+        if node.op not in EIGHT_BIT_OPS or node.op in ignored or finds_range(node):
             continue
         try:
-            suitable[node] = eight_bit_attrs(node, shapes)
+            suitable[node] = eight_bit_attrs(node, EIGHT_BIT_OPS[node.op], shapes)
         except Skip as skip:
             context.skip(node.name, str(skip))
     made = {node: _convert(graph, node, attrs, fallback, node in inside) for node, attrs in suitable.items()}
     put_before(graph, made)
 
 
-def _finds_range(node: Node) -> bool:
+def finds_range(node: Node) -> bool:
     """Whether `node` is a Reshape that an earlier run put before Min and Max."""
     return (
         node.op == "Reshape"

@@ -55,13 +55,12 @@ EIGHT_BIT_OPS = {
 """Float op → what its eight-bit form is like."""
 
 
-def eight_bit_attrs(node: Node, shapes: StaticShapes) -> dict[str, AttrValue]:
-    """The attributes of the eight-bit form of `node`.
+def eight_bit_attrs(node: Node, form: EightBitOp, shapes: StaticShapes) -> dict[str, AttrValue]:
+    """The attributes of the eight-bit `form` of `node`.
 
     Raises:
         Skip: the eight-bit form cannot do what `node` does.
     """
-    form = EIGHT_BIT_OPS[node.op]
     _check_types(node, form)
     attrs: dict[str, AttrValue] = dict.fromkeys(form.codes, QUINT8)
     if form.sums:
