@@ -154,6 +154,24 @@ def test_calls_in_bodies_are_inlined() -> None:
     assert body(graph) == ["g = Identity(g/n, ^g/n)", "g/n = Neg(a)"]
 
 
+def test_functions_that_only_bodies_called_can_go() -> None:
+    functions = {
+        "F(a: float)": """
+            w = While(a, T=['float'], cond='G', body='H')
+            h = K(a)
+            y = Mul(w:output:0, h:y:0)
+            -> y = y:z:0
+        """,
+        "G(a: float)": "n = K(a)\n-> y = n:y:0",
+        "H(a: float)": "n = Neg(a)\n-> y = n:y:0",
+        "K(a: float)": "n = Neg(a)\n-> y = n:y:0",
+    }
+    graph = load(MAIN, functions)
+    step(graph, "inline_partitionedcall(functions=true, remove_unused_functions=true)")
+    assert list(graph.library.functions) == ["G", "H"]
+    assert "n/n = Neg(a)" in body(graph, "G")
+
+
 def test_a_transform_of_whole_graphs_does_not_know_functions() -> None:
     plan = pipeline.plan("strip_unused_nodes(functions=true)")
     assert plan.notes == ("strip_unused_nodes has no parameter 'functions', it is ignored",)

@@ -20,5 +20,7 @@ def run(name: str | None) -> int:
     one = registry.find(name)
     parameters = ", ".join(p.describe() for p in one.parameters.values())
     text = f"{one.name}({parameters})    {one.effect}\n\n{one.manual.strip()}\n\n{inspect.getdoc(one.function)}"
+    if one.in_functions:
+        text += "\n\nWith functions=true it transforms the bodies in the function library as well."
     console.print(text, markup=False)
     return 0

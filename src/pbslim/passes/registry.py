@@ -103,10 +103,10 @@ class Transform:
         return sys.modules[self.function.__module__].__doc__ or ""
 
     def __call__(self, graph: Graph, context: Context, *, functions: bool = False, **arguments: Any) -> None:
-        """Run it on `graph`, in place, and if `functions` is true on the bodies in its library too."""
-        self.function(graph, context, **arguments)
+        """Run it on `graph`, in place, and if `functions` is true on the bodies in its library before that."""
         if functions:
             in_bodies(graph, context, lambda body, inner: self.function(body, inner, **arguments))
+        self.function(graph, context, **arguments)
 
 
 _FOUND: dict[str, Transform] = {}

@@ -43,5 +43,5 @@ def inline_partitionedcall(
         if node.op in partitioned and callee(node) is None:
             context.skip(node.name, "it does not say which function it calls")
     inline_calls(graph, context, callee)
-    if remove_unused_functions:
+    if remove_unused_functions and not graph.scope:  # a body does not see who else refers to a function
         graph.drop_functions(graph.library.functions.keys() - used_functions(graph))
