@@ -179,3 +179,11 @@ def test_rounding_moves_only_weights() -> None:
         assert change.largest_difference is not None
         assert change.largest_value is not None
         assert 0 < change.largest_difference <= 2 * change.largest_value / 255
+
+
+def test_attributes_that_cannot_be_decoded_are_told() -> None:
+    node = "node { name: 'n' op: 'Neg' attr { key: 'T' value { type: DT_FLOAT } } }"
+    broken = node.replace("DT_FLOAT", "99")
+    (change,) = diff_graphs(api.load(node.encode()), api.load(broken.encode())).changed
+    assert change.changes == ("T: DT_FLOAT → <Invalid: an attribute names data type number 99, which is not known>",)
+    assert diff_graphs(api.load(broken.encode()), api.load(broken.encode()), ignore_defaults=True).equal

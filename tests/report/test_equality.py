@@ -70,6 +70,12 @@ def test_nan_is_nan() -> None:
     assert same_tensor(tensor([0.0]), tensor([-0.0]), atol=1e-9)
 
 
+def test_signalling_nan_is_no_warning() -> None:
+    signalling = ArrayTensor(np.array([0x7F800001], np.uint32).view(np.float32))
+    assert distance(signalling, tensor([np.nan]))[0] == 0
+    assert distance(signalling, tensor([1]))[0] == np.inf
+
+
 def test_forms_of_one_tensor_are_the_same() -> None:
     ones = np.ones((300, 2000), np.float32)
     splat = SplatTensor(np.float32(1), FLOAT, ones.shape)

@@ -58,6 +58,9 @@ class Attributes(Mapping[str, AttrValue]):
             return self._decoded[key]
         return item
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._items
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 

@@ -88,8 +88,8 @@ def distance(a: Tensor, b: Tensor) -> tuple[float, float]:
     wide = np.complex128 if a.dtype.name.startswith("complex") else np.float64
     largest = value = 0.0
     for x, y in _pieces(a, b):
-        p, q = x.astype(wide), y.astype(wide)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
+            p, q = x.astype(wide), y.astype(wide)
             apart = np.where((p == q) | (np.isnan(p) & np.isnan(q)), 0.0, np.abs(p - q))
         largest = max(largest, float(np.max(np.where(np.isnan(apart), np.inf, apart), initial=0.0)))
         value = max(value, float(np.max(np.abs(p[np.isfinite(p)]), initial=0.0)))
