@@ -69,6 +69,29 @@ def test_remove_control_dependencies() -> None:
     )
 
 
+def test_what_a_control_edge_holds_in_a_branch_stays_there() -> None:
+    graph, results = apply(
+        "remove_control_dependencies",
+        """
+            x = Placeholder()
+            p = Placeholder(dtype='bool')
+            s = Switch(x, p)
+            alive = Identity(s:1)
+            c = Const([1], ^alive)
+            y = Mul(alive, c, ^x)
+            -> y
+        """,
+    )
+    assert graph["c"].controls == (graph["alive"],)
+    assert graph["y"].controls == ()
+    assert "its control inputs hold it in a loop or branch" in [skipped.reason for skipped in results[0].skipped]
+
+
+def test_an_effect_that_nothing_orders_any_more_is_told() -> None:
+    _, results = apply("remove_control_dependencies", "x = Placeholder()\na = Assert(x, x)\ny = Neg(x, ^a)\n-> y")
+    assert results[0].notes == ["'a' has side effects, and its order among the others is no longer held"]
+
+
 def test_remove_control_dependencies_repairs_a_dangling_one() -> None:
     graph, _ = apply("remove_control_dependencies", "x = Placeholder()\ny = Neg(x)\n-> y")
     assert len(graph) == 2

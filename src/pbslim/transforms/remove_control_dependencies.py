@@ -3,21 +3,35 @@
 Before::  a ─► Mul ─► y,  init ┄► Mul
 After::   a ─► Mul ─► y
 
-Ops with side effects then run in any order, and constants inside a loop lose the edge that holds them there.
+Ops with side effects then run in any order.
 """
 
 from __future__ import annotations
 
-from pbslim.ir import Graph
+from pbslim import ops
+from pbslim.ir import Graph, Node
 from pbslim.passes.registry import Context, transform
+from pbslim.transforms.shared.weights import anchors
 
 
 @transform(effect="exact", in_functions=True)
 def remove_control_dependencies(graph: Graph, context: Context) -> None:
-    """Drop all inputs that start with ``^``."""
+    """Drop all inputs that start with ``^``.
+
+    Only a node that reads nothing and is held in a loop or branch by such an edge, as the constants there are, keeps
+    it: it would run outside, and the graph would not.
+    """
     for node in graph:
-        if node.controls and node.op == "Const" and any(c.op == "Identity" for c in node.controls):
-            in_branch = any(v.node.op == "Switch" for c in node.controls for v in c.inputs)
-            if in_branch:
-                context.note(f"'{node.name}' was held inside a loop or branch by a control edge; the graph may not run")
-        node.set_controls(())
+        if not node.controls:
+            continue
+        held = () if node.inputs else anchors(node)
+        if held:
+            context.skip(node.name, "its control inputs hold it in a loop or branch")
+        elif ordered := [n.name for n in (node, *node.controls) if _has_effects(n)]:
+            context.note(f"'{ordered[0]}' has side effects, and its order among the others is no longer held")
+        node.set_controls(held)
+
+
+def _has_effects(node: Node) -> bool:
+    definition = ops.find(node.op)
+    return definition is None or definition.is_stateful

@@ -1,0 +1,104 @@
+"""Random graphs and real models through random pipelines: TensorFlow must still answer as each effect allows."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import pbslim.transforms  # noqa: F401 - registers them
+from pbslim import api
+from pbslim.ir.order import check
+from pbslim.passes import registry
+from tests.property.random_graphs import RandomGraph
+from tests.shared import meta, models, needs_shared
+
+# What can be put anywhere into a pipeline. Left out are those that rename, replace or mark at the user's word.
+STEPS = [
+    "add_default_attributes",
+    "backport_concatv2",
+    "backport_tensor_array_v3",
+    "flatten_atrous_conv",
+    "fold_batch_norms",
+    "fold_batch_norms(algebraic=true)",
+    "fold_constants(ignore_errors=true)",
+    "fold_old_batch_norms",
+    "fuse_pad_and_conv",
+    "fuse_resize_and_conv",
+    "fuse_resize_pad_and_conv",
+    "inline_partitionedcall",
+    "merge_duplicate_nodes",
+    "obfuscate_names",
+    "remove_attribute(attribute_name=_class)",
+    "remove_control_dependencies",
+    "remove_device",
+    "remove_nodes(op=Identity, op=CheckNumerics)",
+    'set_device(device="/cpu:0")',
+    "sort_by_execution_order",
+    "strip_unused_nodes",
+]
+LOSSY = ["quantize_weights(minimum_size=8)", "round_weights(num_steps=64)"]
+RELATIVE = {"exact": 1e-5, "annotates": 1e-5, "reassociates": 2e-4}
+
+
+def _effect(step: str) -> str:
+    return registry.find(step.partition("(")[0]).effect
+
+
+def _run(path: Path, feeds: dict[str, Any], outputs: list[str]) -> list[npt.NDArray[Any]]:
+    from pbslim.engines import tensorflow
+
+    return tensorflow.run(path, feeds, outputs)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_random_graph_stays_within_the_effects(seed: int, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    choose = random.Random(seed)  # noqa: S311
+    made = RandomGraph(seed)
+    outputs = made.outputs()
+    api.save(made.graph, tmp_path / "before.pb")
+    steps = choose.sample(STEPS, choose.randint(1, 6)) + choose.sample(LOSSY, choose.randint(0, 1))
+    graph = api.load(tmp_path / "before.pb")
+    api.transform(graph, " ".join(steps), ["image", "rows"], outputs)
+    check(graph)
+    api.save(graph, tmp_path / "after.pb")
+    before = _run(tmp_path / "before.pb", made.feeds, outputs)
+    feeds = {name: value for name, value in made.feeds.items() if name in graph}
+    after = _run(tmp_path / "after.pb", feeds, outputs)
+    effects = {_effect(step) for step in steps}
+    for name, was, now in zip(outputs, before, after, strict=True):
+        assert was.shape == now.shape
+        assert np.isfinite(now).all()
+        if "lossy" not in effects:
+            limit = max(RELATIVE[effect] for effect in effects) * max(1.0, float(np.abs(was).max()))
+            np.testing.assert_allclose(now, was, rtol=0, atol=limit, err_msg=f"{name} after {steps}")
+
+
+@needs_shared
+@pytest.mark.parametrize("seed", range(20))
+def test_models_answer_as_before_in_any_order(seed: int, tmp_path: Path) -> None:
+    """Each order on a share of the models, so that all 20 together see each model several times."""
+    pytest.importorskip("tensorflow")
+    steps = random.Random(seed).sample(STEPS, len(STEPS))  # noqa: S311
+    for folder in models():
+        facts = meta(folder)
+        outputs = [o["name"] for o in facts["outputs"]]
+        graph = api.load(folder / "model.pb")
+        api.transform(graph, " ".join(steps), [i["name"] for i in facts["inputs"]], outputs)
+        api.save(graph, tmp_path / "out.pb")
+        with np.load(folder / "feeds.npz") as feeds, np.load(folder / "expected.npz") as expected:
+            got = _run(tmp_path / "out.pb", {k: feeds[k] for k in feeds.files}, outputs)
+            for name, now in zip(outputs, got, strict=True):
+                was = expected[name]
+                if name in facts.get("order_sensitive", []):
+                    continue
+                if was.dtype.kind == "S":
+                    assert now.astype("S").tolist() == was.tolist()
+                    continue
+                limit = 1e-5 + 1e-3 * float(np.abs(was).max(initial=0))
+                np.testing.assert_allclose(now, was, rtol=0, atol=limit, err_msg=f"{folder.name}:{name} after {steps}")
