@@ -13,13 +13,8 @@ from pbslim.dtypes import QINT32
 from pbslim.ir import Graph, Node
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Match, Pattern, Skip, anything, const, op, rewrite
-from pbslim.transforms.quantization.nodes import (
-    add_requantize,
-    become_dequantize,
-    must_be_inner,
-    quantized,
-    scalar_const,
-)
+from pbslim.transforms.quantization.nodes import add_requantize, become_dequantize, quantized, scalar_const
+from pbslim.transforms.shared.inner import must_be_inner
 
 _FAKE_QUANT = "FakeQuantWithMinMaxVars"
 _FARTHEST = 3

@@ -13,9 +13,7 @@ import numpy as np
 from pbslim.dtypes import FLOAT, QINT32, QUINT8
 from pbslim.errors import PbslimError, TransformError
 from pbslim.ir import AttrValue, Graph, Node, Value
-from pbslim.passes.registry import Context
-from pbslim.rewrite import Match, Skip
-from pbslim.rewrite.engine import read_elsewhere
+from pbslim.rewrite import Skip
 from pbslim.transforms.shared.weights import const_value, scalar
 
 _CODES: dict[str, AttrValue] = {"T": QUINT8, "mode": b"MIN_FIRST"}
@@ -76,12 +74,3 @@ def scalar_const(node: Node) -> float:
     except PbslimError as error:
         raise Skip(str(error)) from None
     raise Skip(f"'{node.name}' is not one float")
-
-
-def must_be_inner(match: Match, nodes: Iterable[Node], context: Context) -> None:
-    """Raise `Skip` unless `nodes` matter inside of `match` alone."""
-    nodes = list(nodes)
-    for node in nodes:
-        if node.name in context.input_nodes:
-            raise Skip(f"'{node.name}' is an input of the graph")
-    read_elsewhere(match, nodes, context.output_nodes)

@@ -12,7 +12,8 @@ from pbslim.ir import Graph, Node, Value
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
 from pbslim.rewrite.pattern import match as match_at
-from pbslim.transforms.quantization.nodes import must_be_inner, quantized
+from pbslim.transforms.quantization.nodes import quantized
+from pbslim.transforms.shared.inner import must_be_inner
 
 _FIRST = op(
     "Requantize", anything(), anything(), anything(), op("RequantizationRange"), op("RequantizationRange"), name="first"

@@ -1,0 +1,19 @@
+"""Nodes of a match that a rule takes away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pbslim.ir import Node
+from pbslim.passes.registry import Context
+from pbslim.rewrite import Match, Skip
+from pbslim.rewrite.engine import read_elsewhere
+
+
+def must_be_inner(match: Match, nodes: Iterable[Node], context: Context) -> None:
+    """Raise `Skip` unless `nodes` matter inside of `match` alone."""
+    nodes = list(nodes)
+    for node in nodes:
+        if node.name in context.input_nodes:
+            raise Skip(f"'{node.name}' is an input of the graph")
+    read_elsewhere(match, nodes, context.output_nodes)
