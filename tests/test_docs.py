@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -57,3 +58,14 @@ def test_every_transform_is_described() -> None:
         assert f"`{name}`" in changelog
         manual = registry.find(name).manual
         assert re.match(r"[A-Z][^\n]+\n\nBefore::  .*\n(?:  .*\n)*After::   ", manual), name
+
+
+def test_the_pages_of_the_transforms_are_current() -> None:
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "scripts" / "make_transform_pages.py")
+    assert spec
+    assert spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    folder = ROOT / "docs" / "transforms"
+    written = {file.name: file.read_text() for file in folder.glob("*.md")}
+    assert written == script.pages(), "run: python scripts/make_transform_pages.py"
