@@ -32,6 +32,7 @@ summarize_graph = _program("summarize_graph")
 compare_graphs = _program("compare_graphs")
 graph_to_dot = _program("graph_to_dot")
 print_selective_registration_header = _program("print_selective_registration_header")
+convert_graphdef_memmapped_format = _program("convert_graphdef_memmapped_format")
 
 
 def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> None:

@@ -149,6 +149,38 @@ def strip_unused(**options: Any) -> int:
     return run(**options)
 
 
+@pbslim.command("convert_graphdef_memmapped_format", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--in_graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
+@click.option("--out_graph", type=_FILE, required=True, help="Package to write.")
+@click.option(
+    "--min_conversion_tensor_size",
+    "--min_conversion_size_bytes",
+    "min_conversion_tensor_size",
+    type=int,
+    default=10000,
+    show_default=True,
+    help="Constants of fewer bytes stay in the graph.",
+)
+@click.option("--reference", is_flag=True, help="Convert exactly what TensorFlow's tool did, unsafe places too.")
+@click.option("--explain", is_flag=True, help="Say for each constant that stays why it does.")
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+def convert_graphdef_memmapped_format(**options: Any) -> int:
+    """Write a package in which a runtime maps the weights from the file instead of loading them."""
+    from pbslim.cli.convert_graphdef_memmapped_format import run
+
+    return run(**options)
+
+
+@pbslim.command()
+@click.argument("package", metavar="PACKAGE", type=_FILE)
+@click.option("-o", "--out", type=_FILE, required=True, help="GraphDef file to write.")
+def unmap(**options: Any) -> int:
+    """Turn a memory-mapped package back into an ordinary graph."""
+    from pbslim.cli.unmap import run
+
+    return run(**options)
+
+
 @pbslim.command()
 @click.argument("source", metavar="IN.pb", type=_FILE)
 @click.option("-o", "--out", type=_FILE, help="File to write; IN-small.pb if not given.")

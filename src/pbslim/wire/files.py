@@ -8,8 +8,8 @@ from typing import Any
 
 from pbslim.errors import DecodeError, GraphError, PbslimError
 from pbslim.ir import Graph
-from pbslim.wire import schema
-from pbslim.wire.mapping import HeldBytes, MappedFile, Source
+from pbslim.wire import memmapped, schema
+from pbslim.wire.mapping import File, HeldBytes, MappedFile
 from pbslim.wire.read import read_graph
 from pbslim.wire.write import graph_parts, replacing, write_parts
 
@@ -19,7 +19,9 @@ PROTOBUF_LIMIT = (1 << 31) - 1
 
 
 def load(source: str | Path | bytes) -> Graph:
-    """The graph in a GraphDef file (binary or text) or in the bytes of one. Constants are not read yet.
+    """The graph in a GraphDef file (binary or text), in a memory-mapped package, or in the bytes of one of these.
+
+    Constants are not read yet; those that a package maps are ordinary ones in the graph.
 
     A file stays mapped as long as the graph lives; it must not be changed meanwhile.
 
@@ -33,7 +35,14 @@ def load(source: str | Path | bytes) -> Graph:
     return _load(MappedFile(path), path)
 
 
-def _load(source: Source, path: Path) -> Graph:
+def _load(source: File, path: Path) -> Graph:
+    if memmapped.is_package(source.view):
+        try:
+            return memmapped.read_package(source)
+        except DecodeError as error:
+            raise DecodeError(f"'{path}' is a damaged memory-mapped package: {error}") from None
+        except GraphError as error:
+            raise GraphError(f"'{path}', a memory-mapped package: {error}") from None
     head = bytes(source.view[:_HEAD])
     try:
         graph = read_graph(source)
@@ -57,7 +66,7 @@ def _looks_like_text(head: bytes) -> bool:
     return start.startswith((b"node", b"library", b"version", b"#")) and b"\0" not in head
 
 
-def _load_text(source: Source, path: Path) -> Graph:
+def _load_text(source: File, path: Path) -> Graph:
     from google.protobuf import text_format
 
     message = schema.new("GraphDef")

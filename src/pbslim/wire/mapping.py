@@ -87,4 +87,31 @@ class HeldBytes:
         """Nothing to give back."""
 
 
-Source = MappedFile | HeldBytes
+File = MappedFile | HeldBytes
+
+
+class Window:
+    """A part of another source, counted from its start."""
+
+    def __init__(self, source: File, start: int, stop: int) -> None:
+        self.view = source.view[start:stop]
+        self._source, self._start = source, start
+
+    def __len__(self) -> int:
+        return len(self.view)
+
+    def read(self, start: int, stop: int) -> memoryview:
+        """The bytes from `start` to `stop`."""
+        self.touch(start, stop)
+        return self.view[start:stop]
+
+    def touch(self, start: int, stop: int) -> None:
+        """Account for a look at ``view[start:stop]``."""
+        self._source.touch(self._start + start, self._start + stop)
+
+    def release(self) -> None:
+        """Give the pages back that were read so far."""
+        self._source.release()
+
+
+Source = File | Window

@@ -24,6 +24,11 @@ class GraphOrigin:
     rest: tuple[tuple[int, int], ...]
     producer: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the bytes say all of the graph while nothing is changed."""
+        return True
+
 
 def read_graph(source: Source) -> Graph:
     """The graph in `source`; its constants stay there.

@@ -15,13 +15,14 @@ import numpy as np
 from pbslim import dtypes
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
-from pbslim.ir import MappedTensor, OpaqueTensor, SplatTensor, StringTensor, Tensor
+from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, SplatTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, ArrayTensor, Buffer
 from pbslim.wire import schema
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
 
 _DTYPE, _SHAPE, _CONTENT, _STRING = 1, 2, 4, 8
 _MAX_ELEMENTS = 1 << 48
+_MAX_REPEATED = 1 << 28
 
 # The typed list of each type: its field name and the numpy type of the stored numbers.
 _LISTS: dict[str, tuple[str, type[np.generic]]] = {
@@ -52,6 +53,18 @@ _LISTS: dict[str, tuple[str, type[np.generic]]] = {
         ),
         ("int_val", np.int32),
     ),
+}
+_LIST_FIELDS = {
+    "float_val": 5,
+    "double_val": 6,
+    "int_val": 7,
+    "scomplex_val": 9,
+    "int64_val": 10,
+    "bool_val": 11,
+    "dcomplex_val": 12,
+    "half_val": 13,
+    "uint32_val": 16,
+    "uint64_val": 17,
 }
 # Lists of fixed-size numbers can be used where they lie: field number, bytes a number.
 _INTEGERS = {"int32": 7, "int64": 10, "bool": 11}
@@ -155,10 +168,10 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
     if size and stored.size <= 1:
         return SplatTensor(stored[0] if stored.size else dtype.numpy.type(0), dtype, dims)
     if 1 < stored.size < size:
-        tail = np.broadcast_to(stored[-1], size - stored.size)
-        stored = np.concatenate([stored, tail]) if size < (1 << 28) else stored
-        if stored.size != size:
+        if size >= _MAX_REPEATED:
             raise DecodeError(f"a tensor at byte {start} repeats a value {size - stored.size} times")
+        tail = np.broadcast_to(stored[-1], size - stored.size)
+        return DeferredTensor(lambda: np.concatenate([stored, tail]), dtype, dims)
     return ArrayTensor(stored[:size].reshape(dims), dtype)
 
 
@@ -205,6 +218,43 @@ def decode_dims(view: memoryview, start: int, end: int) -> tuple[int, ...] | Non
     return tuple(dims)
 
 
+class ListedTensor(MappedTensor):
+    """A tensor whose bytes lie in a buffer, to be written as a typed list of its first `listed` elements.
+
+    The last of these stands for all that follow.
+    """
+
+    def __init__(self, buffer: Buffer, start: int, dtype: DType, shape: tuple[int, ...], listed: int) -> None:
+        super().__init__(buffer, start, dtype, shape)
+        self.listed = listed
+
+
+def count_listed(view: memoryview, start: int, end: int, tensor: Tensor) -> int | None:
+    """How many elements the typed list of the TensorProto of `tensor` holds, 0 where they are raw content.
+
+    Returns:
+        None if the message holds anything but type, shape and elements.
+    """
+    name, _ = _LISTS.get(tensor.dtype.name, ("", None))
+    width = _FIXED_LISTS.get(tensor.dtype.name, (0, 0))[1]
+    seen, listed = set(), 0
+    for number, kind, at, stop in fields(view, start, end, "a tensor"):
+        seen.add(number)
+        if number == _SHAPE and bytes(view[at:stop]) != encode_shape(tensor.shape):
+            return None  # names of dimensions, for instance
+        if number == _LIST_FIELDS.get(name):
+            if width:
+                listed += (stop - at) // width
+            elif kind == LEN:
+                listed += int(np.count_nonzero(np.frombuffer(view[at:stop], np.uint8) < 0x80))
+            else:
+                listed += 1
+    values = seen - {_DTYPE, _SHAPE}
+    if seen - values != {_DTYPE, _SHAPE} or not values <= {_CONTENT, _LIST_FIELDS.get(name)} or len(values) > 1:
+        return None
+    return listed
+
+
 class Piece:
     """Bytes to write of which the length is known beforehand, the content only when it is their turn."""
 
@@ -230,6 +280,8 @@ def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:
         return [head + _one_value(tensor)]
     if tensor.dtype is dtypes.STRING:  # a view of one, for instance
         return [head + _strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
+    if isinstance(tensor, ListedTensor):
+        return [head, *_typed_values(tensor)]
     content = Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
     return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), content]
 
@@ -251,3 +303,35 @@ def _one_value(tensor: SplatTensor) -> bytes:
         value = value.view(number_type)
     getattr(message, name).extend(value.astype(number_type).tolist())
     return bytes(message.SerializeToString())
+
+
+def _typed_values(tensor: ListedTensor) -> list[bytes | Piece]:
+    name, number_type = _LISTS[tensor.dtype.name]
+    fixed = tensor.dtype.name in _FIXED_LISTS
+
+    def pieces() -> Iterator[Array]:
+        left = tensor.listed
+        for chunk in tensor.chunks():
+            numbers = chunk[:left]
+            left -= numbers.size
+            if numbers.size and not fixed:
+                stored = numbers.view(np.uint16) if number_type is np.int32 and numbers.dtype.kind in "fV" else numbers
+                wide = np.uint64 if stored.dtype.kind == "u" else np.int64
+                numbers = packed_varints(stored.astype(wide).view(np.uint64))
+            yield numbers
+
+    size = tensor.listed * tensor.dtype.itemsize if fixed else sum(piece.size for piece in pieces())
+    return [tag(_LIST_FIELDS[name], LEN) + varint(size), Piece(size, lambda: iter(pieces()))]
+
+
+def packed_varints(numbers: Array) -> Array:
+    """The bytes of unsigned 64-bit `numbers` as varints, one behind the other."""
+    places = np.arange(10, dtype=np.uint64) * np.uint64(7)
+    groups = numbers[:, np.newaxis] >> places
+    used = groups > 0
+    used[:, 0] = True
+    more = np.zeros_like(used)
+    more[:, :-1] = used[:, 1:]
+    encoded: Array = (groups & np.uint64(0x7F)).astype(np.uint8) | (more.astype(np.uint8) << 7)
+    found: Array = encoded[used]
+    return found

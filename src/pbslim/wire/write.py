@@ -24,7 +24,7 @@ _BUFFER_BYTES = 1 << 20
 def graph_parts(graph: Graph) -> Iterator[Part]:
     """The GraphDef message, part by part."""
     origin = graph.origin
-    if isinstance(origin, GraphOrigin) and not graph.edited:
+    if isinstance(origin, GraphOrigin) and origin.is_whole and not graph.edited:
         yield span(origin.source, 0, len(origin.source))
         return
     for node in graph:

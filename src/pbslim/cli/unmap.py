@@ -1,0 +1,16 @@
+"""``pbslim unmap``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pbslim.cli import terminal
+from pbslim.tools.unmap import unmap
+
+
+def run(package: Path, out: Path) -> int:
+    """Write the graph, and say how large it is."""
+    with terminal.progress("writing"):
+        size = unmap(package, out)
+    terminal.stdout().print(f"{out} written, {terminal.size_text(size)}", markup=False)
+    return 0

@@ -1,0 +1,250 @@
+"""Move the constants of a graph into regions of a file that a runtime maps instead of loading them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
+from pbslim.ir import ArrayTensor, AttrValue, DeferredTensor, Encoded, Graph, Node, SplatTensor, Tensor
+from pbslim.ir.tensors import Array
+from pbslim.ops import buffers
+from pbslim.wire import load
+from pbslim.wire.memmapped import LISTED, RegionNames, become_immutable, listed_elements, save_package
+
+DEFAULT_SIZE = 10000
+_PROBE_ELEMENTS = 1024
+
+# What the reference converts, and what runtimes map besides.
+_REFERENCE_TYPES = {
+    "int64",
+    "int32",
+    "uint16",
+    "int16",
+    "uint8",
+    "int8",
+    "half",
+    "bfloat16",
+    "float",
+    "double",
+    "complex64",
+    "complex128",
+    "bool",
+}
+_TYPES = _REFERENCE_TYPES | {"quint8", "qint8", "quint16", "qint16", "qint32", "uint32", "uint64"}
+
+BELOW = "below the threshold"
+SPLAT = "stored as one value: mapped it would take more room"
+LOST = "an attribute or field would be lost"
+WRITER = "its consumer may write into the mapping"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A constant, and what is to be said about it."""
+
+    node: str
+    reason: str
+
+
+@dataclass
+class Conversion:
+    """What was converted.
+
+    Attributes:
+        converted: names of the nodes whose values are mapped now.
+        kept: the constants that stay in the graph, and why.
+        endangered: constants that are mapped although a consumer may write into them, which kills the process that
+            runs the graph (only as ``reference``); the reason names the consumer.
+        regions: the number of regions that hold tensors; equal tensors share one.
+        mapped_bytes: bytes of all these regions, without padding.
+        graph_bytes: bytes of the graph region.
+        size: bytes of the package.
+    """
+
+    converted: list[str] = field(default_factory=list)
+    kept: list[Remark] = field(default_factory=list)
+    endangered: list[Remark] = field(default_factory=list)
+    regions: int = 0
+    mapped_bytes: int = 0
+    graph_bytes: int = 0
+    size: int = 0
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many constants stay for each kind of reason."""
+        return dict(Counter(remark.reason.partition(": '")[0] for remark in self.kept).most_common())
+
+
+def convert_graphdef_memmapped_format(
+    in_graph: str | Path | Graph,
+    out_graph: str | Path,
+    *,
+    min_conversion_tensor_size: int = DEFAULT_SIZE,
+    reference: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Conversion:
+    """Write the graph in `in_graph` to `out_graph` as a memory-mapped package.
+
+    Elements are streamed from one file to the other. A `Graph` is left as it was.
+
+    Args:
+        min_conversion_tensor_size: constants of fewer bytes stay in the graph.
+        reference: convert exactly what TensorFlow's tool converts, also where a consumer would write into the
+            mapping, and nothing else; the package is the same but for the order of attributes.
+        progress: is told of each number of bytes that was written.
+
+    Raises:
+        UsageError: the threshold is not positive.
+        PbslimError: the graph cannot be read, a constant has no readable value, or the package cannot be written.
+    """
+    if min_conversion_tensor_size <= 0:
+        raise UsageError(f"min_conversion_tensor_size must be > 0, not {min_conversion_tensor_size}")
+    target = Path(out_graph).expanduser()
+    graph = in_graph if isinstance(in_graph, Graph) else load(in_graph)
+    mark = len(graph.journal)
+    try:
+        result, regions = _convert(graph, min_conversion_tensor_size, reference)
+        result.regions = len(regions)
+        result.mapped_bytes = sum(tensor.nbytes for tensor in regions.values())
+        _require_room(target, result.mapped_bytes)
+        package = save_package(graph, regions.items(), target, progress)
+    finally:
+        graph.rollback(mark)
+    result.graph_bytes = package.graph.length
+    result.size = target.stat().st_size
+    return result
+
+
+def _convert(graph: Graph, threshold: int, reference: bool) -> tuple[Conversion, dict[str, Tensor]]:
+    """Let the constants of `graph` read regions; the second thing is what belongs into these, by name."""
+    result = Conversion()
+    chosen: list[tuple[Node, Tensor]] = []
+    for node in graph:
+        if node.op != "Const":
+            continue
+        tensor = _value(node)
+        if reason := _unsuitable(node, tensor, threshold, reference):
+            result.kept.append(Remark(node.name, reason))
+            continue
+        if writer := _writer(node):
+            remark = Remark(node.name, f"{WRITER}: '{writer.name}' ({writer.op})")
+            if not reference:
+                result.kept.append(remark)
+                continue
+            result.endangered.append(remark)
+        chosen.append((node, tensor))
+    same = {} if reference else _twins([tensor for _, tensor in chosen])
+    names, regions = RegionNames(), {}
+    region_of: dict[int, str] = {}  # by the tensor's id
+    for node, tensor in chosen:
+        first = same.get(id(tensor), tensor)
+        if id(first) not in region_of:
+            region_of[id(first)] = names.new(node.name)
+            regions[region_of[id(first)]] = first
+        kept = {} if reference else _kept_attributes(node, tensor)
+        become_immutable(node, region_of[id(first)], tensor, kept or {})
+        result.converted.append(node.name)
+    return result, regions
+
+
+def _value(node: Node) -> Tensor:
+    """The value of a Const, decoded anew by each look where that takes memory: the graph would hold on to it."""
+    stored = node.attrs.stored().get("value")
+    try:
+        value = stored.decode() if isinstance(stored, Encoded) else stored
+    except DecodeError as error:
+        raise DecodeError(f"node '{node.name}': {error}") from None
+    if not isinstance(value, Tensor):
+        raise GraphError(f"node '{node.name}' (Const) has no 'value' tensor")
+    if isinstance(value, ArrayTensor) and isinstance(stored, Encoded):
+        encoded = stored
+        return DeferredTensor(lambda: _array(encoded), value.dtype, value.shape)
+    return value
+
+
+def _array(stored: Encoded) -> Array:
+    value = stored.decode()
+    if not isinstance(value, Tensor):
+        raise DecodeError("the value of a constant has changed")
+    return value.numpy()
+
+
+def _unsuitable(node: Node, tensor: Tensor, threshold: int, reference: bool) -> str:
+    """Why a constant is not to be mapped, whoever reads it."""
+    if tensor.dtype.name not in (_REFERENCE_TYPES if reference else _TYPES):
+        return f"its type is {tensor.dtype}"
+    if tensor.nbytes < threshold:
+        return BELOW
+    if reference:
+        return ""
+    if isinstance(tensor, SplatTensor):
+        return SPLAT
+    return LOST if _kept_attributes(node, tensor) is None else ""
+
+
+def _kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encoded] | None:
+    """The attributes that the mapped node has besides its own, None if not all that the graph says can be kept.
+
+    Runtimes take attributes that start with an underscore on any node.
+    """
+    stored = node.attrs.stored()
+    kept = {key: value for key, value in stored.items() if key.startswith("_")}
+    listed = listed_elements(node, tensor)
+    if LISTED in kept or listed is None or len(stored) != len(kept) + 2 or node.dtype_attr("dtype") != tensor.dtype:
+        return None
+    return kept | ({LISTED: listed} if listed else {})
+
+
+def _writer(node: Node) -> Node | None:
+    """A node that may take over the memory of the constant `node`, if there is one."""
+    todo, seen = [node], {node}
+    while todo:
+        for value in todo.pop().outputs:
+            for user, slot in value.uses:
+                if buffers.hands_on(user.op, slot):
+                    if user not in seen:
+                        seen.add(user)
+                        todo.append(user)
+                elif not buffers.only_reads(user.op, slot):
+                    return user
+    return None
+
+
+def _twins(tensors: Sequence[Tensor]) -> dict[int, Tensor]:
+    """For each tensor (by id) the first one of the same bytes; only those that look alike are read whole."""
+    groups: dict[object, list[Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault(tensor.nbytes, []).append(tensor)
+    for key in (_head, _digest):
+        finer: dict[object, list[Tensor]] = {}
+        for group in groups.values():
+            for tensor in group:
+                same = (tensor.nbytes, key(tensor)) if len(group) > 1 else id(tensor)
+                finer.setdefault(same, []).append(tensor)
+        groups = finer
+    return {id(tensor): group[0] for group in groups.values() for tensor in group}
+
+
+def _head(tensor: Tensor) -> bytes:
+    return np.ascontiguousarray(next(tensor.chunks())[:_PROBE_ELEMENTS]).tobytes()
+
+
+def _digest(tensor: Tensor) -> bytes:
+    digest = hashlib.sha256()
+    for chunk in tensor.chunks():
+        digest.update(np.ascontiguousarray(chunk).view(np.uint8).data)
+    return digest.digest()
+
+
+def _require_room(path: Path, needed: int) -> None:
+    """Refuse what cannot fit: one value that stands for a whole shape may ask for any size."""
+    free = shutil.disk_usage(path.absolute().parent).free if path.absolute().parent.is_dir() else needed
+    if needed > free:
+        raise PbslimError(f"cannot write '{path}': the regions need {needed} bytes, {free} are free")

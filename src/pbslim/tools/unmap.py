@@ -1,0 +1,26 @@
+"""From a memory-mapped package back to an ordinary graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pbslim.errors import UsageError
+from pbslim.wire import load, save
+from pbslim.wire.memmapped import package_of
+
+
+def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], None] | None = None) -> int:
+    """Write the graph in `package` to `out` as an ordinary GraphDef and give its size in bytes.
+
+    The graph is the one that `pbslim.convert_graphdef_memmapped_format` was given, attributes and encodings included.
+    A package that TensorFlow's tool wrote does not say what attributes its constants had; they have none then.
+
+    Raises:
+        UsageError: it is no package.
+        PbslimError: the package is damaged, or the graph cannot be written.
+    """
+    graph = load(package)
+    if package_of(graph) is None:
+        raise UsageError(f"'{package}' is no memory-mapped package but an ordinary graph")
+    return save(graph, out, progress=progress)

@@ -1,0 +1,410 @@
+"""Memory-mapped packages: the weights of a graph as regions of a file, which a runtime maps instead of loading.
+
+::
+
+    tensor region      at a multiple of 64 bytes
+    zeros              up to the next multiple of 64
+    ...
+    graph region       a GraphDef; in it, an ImmutableConst names the region of its elements
+    directory          name, offset and length of each region
+    directory offset   8 bytes, little endian: the end of the file
+
+Whoever maps the file trusts it, so all that TensorFlow's loader checks is checked here, and what it leaves out too:
+that regions lie inside of the file, do not overlap, and are large enough for the constants that use them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from pbslim.dtypes import DType, Shape
+from pbslim.errors import DecodeError
+from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, Tensor
+from pbslim.wire.attributes import EncodedAttr
+from pbslim.wire.mapping import File, MappedFile, Source, Window
+from pbslim.wire.read import GraphOrigin, read_graph
+from pbslim.wire.tensors import ListedTensor, Piece
+from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
+from pbslim.wire.write import Part, graph_parts, replacing, span, write_parts
+
+PREFIX = "memmapped_package://"
+"""How the name of each region starts."""
+GRAPH_REGION = PREFIX + "."
+ALIGNMENT = 64
+"""Where tensors may start: the alignment of TensorFlow's memory."""
+LISTED = "_pbslim_listed"
+"""Attribute of an ImmutableConst of which the elements stood in a typed list in the graph: how many of them.
+
+Runtimes ignore attributes that start with an underscore.
+"""
+
+_ELEMENT, _OFFSET, _NAME, _LENGTH = 1, 1, 2, 3
+_TRAILER = 8
+_OTHER_BYTES = re.compile(rb"[^A-Za-z0-9_.]")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]*")
+_TAIL = 256
+# A directory ends with the name and the length of its last region; a graph may mention regions anywhere else.
+_DIRECTORY_END = re.compile(rb"memmapped_package://[\w.]*(\x18[\x80-\xff]*[\x00-\x7f])?.{0,16}\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of a package: `length` bytes from `offset` on."""
+
+    name: str
+    offset: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """Where the next region may start."""
+        return self.offset + self.length
+
+
+@dataclass(frozen=True)
+class MappedConstant:
+    """A constant of the graph that lies in a region."""
+
+    node: str
+    region: str
+    dtype: DType
+    shape: tuple[int, ...]
+
+
+@dataclass
+class Package:
+    """What the directory of a package says, and who uses its regions.
+
+    Attributes:
+        directory_offset: where the directory starts.
+        regions: in the order in which they lie in the file; one is the graph's.
+        constants: the constants that lie in regions, in the order of the graph.
+        remarks: what is unusual about the file, though runtimes accept it.
+    """
+
+    directory_offset: int
+    regions: list[Region]
+    constants: list[MappedConstant] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def graph(self) -> Region:
+        """The region of the graph."""
+        return next(region for region in self.regions if region.name == GRAPH_REGION)
+
+
+@dataclass(frozen=True)
+class PackageOrigin(GraphOrigin):
+    """Where a graph came from, if that is a package: its nodes are never the bytes that stand there."""
+
+    package: Package
+
+    @property
+    def is_whole(self) -> bool:
+        """Never: the constants lie elsewhere."""
+        return False
+
+
+def package_of(graph: Graph) -> Package | None:
+    """The package that `graph` was loaded from, if it was one."""
+    return graph.origin.package if isinstance(graph.origin, PackageOrigin) else None
+
+
+# Reading
+
+
+def is_package(view: memoryview) -> bool:
+    """Whether these bytes are meant to be a package, sound or not."""
+    try:
+        start = directory_offset(view)
+        _, kind, at, stop = next(fields(view, len(view) if start is None else start, len(view), "the directory"))
+        if kind == LEN and _read_element(view, at, stop).name.startswith(PREFIX):
+            return True
+    except (DecodeError, StopIteration):
+        pass
+    return _DIRECTORY_END.search(bytes(view[-_TAIL:])) is not None
+
+
+def directory_offset(view: memoryview) -> int | None:
+    """What the last eight bytes say, None where it is no place in the file."""
+    offset = int.from_bytes(view[-_TRAILER:], "little")
+    return offset if len(view) > _TRAILER and offset <= len(view) - _TRAILER else None
+
+
+def read_directory(source: Source) -> Package:
+    """The directory of a package.
+
+    Raises:
+        DecodeError: a runtime would refuse it, or read outside of the regions.
+    """
+    view = source.view
+    if len(view) <= _TRAILER:
+        raise DecodeError(f"it has {len(view)} bytes, not even room for the directory's offset")
+    start = directory_offset(view)
+    if start is None:
+        offset = int.from_bytes(view[-_TRAILER:], "little")
+        raise DecodeError(f"its last 8 bytes say that the directory starts at byte {offset} of {len(view)}")
+    package = Package(start, [])
+    for number, kind, at, stop in fields(view, start, len(view) - _TRAILER, "the directory"):
+        if number != _ELEMENT or kind != LEN:
+            package.remarks[:] = ["the directory has fields that are not known here"]
+            continue
+        region = _read_element(view, at, stop)
+        _require_next(package, region)
+        package.regions.append(region)
+    _check_regions(package, view)
+    return package
+
+
+def _read_element(view: memoryview, start: int, end: int) -> Region:
+    name, offset, length = "", 0, 0
+    for number, kind, at, stop in fields(view, start, end, "a directory entry"):
+        if number == _NAME and kind == LEN:
+            try:
+                name = str(view[at:stop], "utf-8")
+            except UnicodeDecodeError:
+                raise DecodeError(f"the name of a region at byte {at} is not UTF-8 text") from None
+        elif number == _OFFSET and kind == VARINT:
+            offset = read_varint(view, at, stop)[0]
+        elif number == _LENGTH and kind == VARINT:
+            length = read_varint(view, at, stop)[0]
+    return Region(name, offset, length)
+
+
+def _require_next(package: Package, region: Region) -> None:
+    """The rules of TensorFlow's loader, which looks at no more than this."""
+    if not region.name.startswith(PREFIX):
+        raise DecodeError(f"the name of region '{region.name[:60]}' does not start with {PREFIX}")
+    if package.regions and region.offset <= package.regions[-1].offset:
+        raise DecodeError(f"region '{region.name}' at byte {region.offset} does not come after the one before it")
+    if region.offset >= package.directory_offset:
+        raise DecodeError(
+            f"region '{region.name}' at byte {region.offset} is not before the directory at byte "
+            f"{package.directory_offset}"
+        )
+
+
+def _check_regions(package: Package, view: memoryview) -> None:
+    regions, remarks = package.regions, package.remarks
+    limits = [*(region.offset for region in regions[1:]), package.directory_offset]
+    if regions and not any(region.length for region in regions):
+        remarks.append(
+            "the directory has no lengths (an old file, newer runtimes need them): a region ends at the next"
+        )
+        regions[:] = [Region(r.name, r.offset, limit - r.offset) for r, limit in zip(regions, limits, strict=True)]
+    seen: set[str] = set()
+    for region, limit in zip(regions, limits, strict=True):
+        if region.name in seen:
+            raise DecodeError(f"two regions are called '{region.name}'")
+        seen.add(region.name)
+        if region.end > limit:
+            raise DecodeError(f"region '{region.name}' reaches to byte {region.end}, only {limit} belong to it")
+        if not _PLAIN_NAME.fullmatch(region.name, len(PREFIX)):
+            remarks.append(f"the name of region '{region.name}' has characters that TensorFlow does not write")
+        gap = limit - region.end
+        if gap >= ALIGNMENT or any(view[region.end : limit]):
+            remarks.append(f"there are {gap} bytes after region '{region.name}' that belong to none")
+    if GRAPH_REGION not in seen:
+        raise DecodeError(f"it has no graph (a region called {GRAPH_REGION})")
+    if package.graph.length == 0:
+        raise DecodeError("its graph region is empty")
+
+
+def read_package(source: File) -> Graph:
+    """The graph of a package as an ordinary one: each constant in a region is a Const, its elements stay there.
+
+    Raises:
+        DecodeError: the package is broken.
+        GraphError: its graph is.
+    """
+    graph, package = _read(source)
+    regions = {region.name: region for region in package.regions}
+    for constant in package.constants:
+        _become_const(graph[constant.node], source, regions[constant.region], constant)
+    graph.journal.clear()
+    origin = graph.origin
+    assert isinstance(origin, GraphOrigin)  # noqa: S101 - just read
+    graph.origin = PackageOrigin(origin.source, origin.rest, package)
+    return graph
+
+
+def _read(source: File) -> tuple[Graph, Package]:
+    """The graph as it stands in the package, and what uses its regions."""
+    package = read_directory(source)
+    graph = read_graph(Window(source, package.graph.offset, package.graph.end))
+    regions = {region.name: region for region in package.regions}
+    for node in graph:
+        if node.op == "ImmutableConst" and (name := region_name(node)) is not None:
+            package.constants.append(_checked(node, name, regions))
+    used = {GRAPH_REGION, *(constant.region for constant in package.constants)}
+    package.remarks += [f"region '{name}' is used by no node" for name in regions if name not in used]
+    return graph, package
+
+
+def region_name(node: Node) -> str | None:
+    """The region that an ImmutableConst reads, None where that is an ordinary file.
+
+    Raises:
+        DecodeError: it does not say.
+    """
+    name = node.attrs.get("memory_region_name")
+    if not isinstance(name, bytes):
+        raise DecodeError(f"node '{node.name}' (ImmutableConst) does not name its region")
+    text = name.decode(errors="replace")
+    return text if text.startswith(PREFIX) else None
+
+
+def _checked(node: Node, name: str, regions: dict[str, Region]) -> MappedConstant:
+    """What `node` takes from its region, if a runtime can map that."""
+    dtype, shape = node.dtype_attr("dtype"), node.shape_attr("shape")
+    if dtype is None or shape.dims is None or not shape.is_known:
+        raise DecodeError(f"node '{node.name}' (ImmutableConst) has no type or no fully known shape")
+    if not dtype.itemsize or dtype.is_ref:
+        raise DecodeError(f"node '{node.name}' (ImmutableConst) is of type {dtype}, which cannot be mapped")
+    others = [key for key in node.attrs if not key.startswith("_") and key not in _IMMUTABLE_ATTRS]
+    if others:
+        raise DecodeError(f"node '{node.name}' (ImmutableConst) has an attribute '{others[0]}', which runtimes refuse")
+    if name not in regions or name == GRAPH_REGION:
+        raise DecodeError(f"node '{node.name}' wants region '{name}', which the package does not have")
+    region, needed = regions[name], (shape.size or 0) * dtype.itemsize
+    if region.offset % ALIGNMENT:
+        raise DecodeError(
+            f"region '{name}' of node '{node.name}' starts at byte {region.offset}, which is no multiple of {ALIGNMENT}"
+        )
+    if region.length < needed:
+        raise DecodeError(
+            f"region '{name}' has {region.length} bytes, node '{node.name}' ({dtype} {shape}) needs {needed}"
+        )
+    return MappedConstant(node.name, name, dtype, shape.dims)
+
+
+_IMMUTABLE_ATTRS = ("dtype", "shape", "memory_region_name")
+
+
+def _become_const(node: Node, source: Source, region: Region, constant: MappedConstant) -> None:
+    tensor: Tensor = MappedTensor(source, region.offset, constant.dtype, constant.shape)
+    listed = node.attrs.get(LISTED)
+    if isinstance(listed, int) and 1 < listed <= tensor.size:
+        tensor = ListedTensor(source, region.offset, constant.dtype, constant.shape, listed)
+    kept = {key: value for key, value in node.attrs.stored().items() if key.startswith("_") and key != LISTED}
+    attrs = Attributes({**kept, "dtype": constant.dtype, "value": tensor})
+    node.become("Const", node.inputs, attrs, controls=node.controls, device=node.device)
+
+
+# Writing
+
+
+class RegionNames:
+    """Gives each region a name of its own, made from a node's as TensorFlow does it."""
+
+    def __init__(self) -> None:
+        self._taken = {GRAPH_REGION}
+
+    def new(self, node: str) -> str:
+        """A name for the region of `node`."""
+        name = PREFIX + _OTHER_BYTES.sub(b"_", node.encode()).decode()
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
+
+def listed_elements(node: Node, tensor: Tensor) -> int | None:
+    """How many elements of `tensor`, the value of `node`, will stand in a typed list in a file; 0 if none.
+
+    Returns:
+        None if the value holds more than type, shape and elements.
+    """
+    stored = node.attrs.stored().get("value")
+    if isinstance(stored, ListedTensor):
+        return stored.listed
+    return stored.count_listed(tensor) if isinstance(stored, EncodedAttr) else 0
+
+
+def become_immutable(node: Node, region: str, tensor: Tensor, kept: Mapping[str, AttrValue | Encoded]) -> None:
+    """Let the Const `node` read its value from `region`; `kept` are attributes to carry along."""
+    attrs: dict[str, AttrValue | Encoded] = {
+        **kept,
+        "dtype": tensor.dtype,
+        "shape": Shape(tensor.shape),
+        "memory_region_name": region.encode(),
+    }
+    node.become("ImmutableConst", node.inputs, Attributes(attrs), controls=node.controls, device=node.device)
+
+
+def save_package(
+    graph: Graph,
+    tensors: Iterable[tuple[str, Tensor]],
+    path: Path,
+    progress: Callable[[int], None] | None = None,
+) -> Package:
+    """Write `graph` and the tensors that it reads from regions to `path`; elements are streamed.
+
+    Args:
+        tensors: region name and elements of each, in the order of the file.
+
+    Raises:
+        PbslimError: the file cannot be written.
+    """
+    with replacing(path) as out:
+        regions = list(_write_tensors(tensors, out, progress))
+        at = regions[-1].end if regions else 0
+        length = write_parts(graph_parts(graph), out, progress)
+        regions.append(Region(GRAPH_REGION, at, length))
+        package = Package(at + length, regions)
+        directory = b"".join(length_delimited(_ELEMENT, _element(region)) for region in regions)
+        out.write(directory + package.directory_offset.to_bytes(_TRAILER, "little"))
+    return package
+
+
+def _write_tensors(
+    tensors: Iterable[tuple[str, Tensor]], out: BinaryIO, progress: Callable[[int], None] | None
+) -> Iterator[Region]:
+    at = 0
+    for name, tensor in tensors:
+        padding = -at % ALIGNMENT
+        parts: list[Part] = [bytes(padding), content(tensor)]
+        yield Region(name, at + padding, tensor.nbytes)
+        at += write_parts(iter(parts), out, progress)
+
+
+def content(tensor: Tensor) -> Piece:
+    """The elements of `tensor` as raw bytes, piece by piece."""
+    return Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
+
+
+def _element(region: Region) -> bytes:
+    encoded = tag(_OFFSET, VARINT) + varint(region.offset) if region.offset else b""
+    return encoded + length_delimited(_NAME, region.name.encode()) + tag(_LENGTH, VARINT) + varint(region.length)
+
+
+def lay_out(path: Path, folder: Path) -> Path:
+    """Put the regions of the package at `path` into files of their own, which any runtime can map, and give the graph.
+
+    In the graph, each ImmutableConst names the file of its region.
+
+    Raises:
+        DecodeError: the package is broken.
+        PbslimError: the files cannot be written.
+    """
+    source = MappedFile(path)
+    graph, package = _read(source)
+    regions = {region.name: region for region in package.regions}
+    files: dict[str, Path] = {}
+    for constant in package.constants:
+        name = constant.region
+        if name not in files:
+            files[name] = folder / f"region_{len(files)}"
+            with replacing(files[name]) as out:
+                write_parts(iter([span(source, regions[name].offset, regions[name].end)]), out)
+        graph[constant.node].set_attr("memory_region_name", str(files[name]).encode())
+    target = folder / "graph.pb"
+    with replacing(target) as out:
+        write_parts(graph_parts(graph), out)
+    return target
