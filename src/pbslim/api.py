@@ -143,4 +143,4 @@ def verify(
         UsageError: TensorFlow is not installed, or a name is not in the graphs.
         PbslimError: a graph cannot be read or does not run.
     """
-    return compare_files(Path(first), Path(second), feeds, outputs=outputs, rtol=rtol, atol=atol)
+    return compare_files(Path(first), Path(second), feeds, outputs=outputs, rtol=rtol, atol=atol).comparisons

@@ -27,9 +27,9 @@ def run(
     """Compare two graphs; 1 when an output differs."""
     given = read_feeds(feeds) if feeds else None
     with terminal.progress("running both graphs"):
-        results = compare_files(first, second, given, inputs=inputs, outputs=outputs, rtol=rtol, atol=atol)
+        found = compare_files(first, second, given, inputs=inputs, outputs=outputs, rtol=rtol, atol=atol)
     if as_json:
-        terminal.print_json([asdict(result) | {"agrees": result.agrees} for result in results])
+        terminal.print_json([asdict(each) | {"agrees": each.agrees} for each in found.comparisons])
     else:
         rows = [
             (
@@ -39,11 +39,14 @@ def run(
                 f"{r.largest_value:.3g}",
                 r.problem or "agrees",
             )
-            for r in results
+            for r in found.comparisons
         ]
         columns = ["output", "shape", "largest difference", "largest value", ""]
         terminal.stdout().print(terminal.table(columns, rows, right=(2, 3)))
-    return 0 if all(result.agrees for result in results) else 1
+    for path, memory in zip((first, second), found.memory, strict=False):
+        resident, private = terminal.size_text(memory.resident), terminal.size_text(memory.private)
+        terminal.note(f"{path} took {resident} of memory, {private} of it private")
+    return 0 if found.agrees else 1
 
 
 def read_feeds(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -12,6 +12,9 @@ from functools import cache
 
 # Op and the inputs whose memory it neither writes nor hands on.
 _READ_ONLY = """
+_FusedConv2D 0 1
+_FusedDepthwiseConv2dNative 0 1
+_FusedMatMul 0 1
 ArgMax 0 1
 ArgMin 0 1
 BatchMatMul 0 1
@@ -29,12 +32,13 @@ Conv2D 0 1
 Conv2DBackpropInput 0 1 2
 Conv3D 0 1
 Conv3DBackpropInputV2 0 1 2
-CropAndResize 0 1 2 3
 DepthwiseConv2dNative 0 1
 DepthwiseConv2dNativeBackpropInput 0 1 2
 Dequantize 0 1 2
 Dilation2D 0 1
 ExpandDims 1
+FakeQuantWithMinMaxVars 0 1 2
+FakeQuantWithMinMaxVarsPerChannel 0 1 2
 Fill 0
 FusedBatchNorm 1 2
 FusedBatchNormV2 1 2
@@ -45,38 +49,40 @@ GatherV2 0 1 2
 GRUBlockCell 2 3 4 5
 LSTMBlockCell 3 4 5 6 7
 MatMul 0 1
+Max 1
+Mean 1
+Min 1
 MirrorPad 1
 OneHot 0 1 2 3
 Pad 1
 PadV2 1 2
-QuantizeV2 0 1 2
+Prod 1
 QuantizedBiasAdd 0 1 2 3 4 5
 QuantizedConv2D 0 1 2 3 4 5
 QuantizedMatMul 0 1 2 3 4 5
 QuantizedReshape 1 2 3
+QuantizeV2 0 1 2
 Range 0 1 2
+Rank 0
 Requantize 0 1 2 3 4
 Reshape 1
-ResizeArea 0 1
-ResizeBicubic 0 1
-ResizeBilinear 0 1
-ResizeNearestNeighbor 0 1
+ResizeArea 1
+ResizeBicubic 1
+ResizeBilinear 1
+ResizeNearestNeighbor 1
 ReverseV2 1
-Rank 0
 Shape 0
 Size 0
 Slice 1 2
 SpaceToBatch 1
 SpaceToBatchND 1 2
-SparseMatMul 0 1
+SparseSegmentMean 0 1 2
+SparseSegmentSqrtN 0 1 2
+SparseSegmentSum 0 1 2
 Split 0
 SplitV 1 2
 StridedSlice 1 2 3
 Sum 1
-Max 1
-Mean 1
-Min 1
-Prod 1
 Tile 1
 Transpose 1
 Unique 0

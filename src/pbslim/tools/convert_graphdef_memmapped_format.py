@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
-from pbslim.ir import ArrayTensor, AttrValue, DeferredTensor, Encoded, Graph, Node, SplatTensor, Tensor
+from pbslim.ir import ArrayTensor, AttrValue, DeferredTensor, Encoded, Graph, Node, SplatTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
 from pbslim.wire import load
@@ -125,44 +125,61 @@ def convert_graphdef_memmapped_format(
 def _convert(graph: Graph, threshold: int, reference: bool) -> tuple[Conversion, dict[str, Tensor]]:
     """Let the constants of `graph` read regions; the second thing is what belongs into these, by name."""
     result = Conversion()
-    chosen: list[tuple[Node, Tensor]] = []
-    for node in graph:
-        if node.op != "Const":
-            continue
-        tensor = _value(node)
+    chosen: list[tuple[str, Node, Tensor]] = []
+    for name, node, returned in _constants(graph, reference):
+        tensor = _value(name, node)
         if reason := _unsuitable(node, tensor, threshold, reference):
-            result.kept.append(Remark(node.name, reason))
-            continue
-        if writer := _writer(node):
-            remark = Remark(node.name, f"{WRITER}: '{writer.name}' ({writer.op})")
-            if not reference:
-                result.kept.append(remark)
-                continue
-            result.endangered.append(remark)
-        chosen.append((node, tensor))
-    same = {} if reference else _twins([tensor for _, tensor in chosen])
-    names, regions = RegionNames(), {}
-    region_of: dict[int, str] = {}  # by the tensor's id
-    for node, tensor in chosen:
+            result.kept.append(Remark(name, reason))
+        elif (risk := _risk(node, returned)) and not reference:
+            result.kept.append(Remark(name, risk))
+        else:
+            if risk:
+                result.endangered.append(Remark(name, risk))
+            chosen.append((name, node, tensor))
+    same = {} if reference else _twins([tensor for *_, tensor in chosen])
+    names = RegionNames()
+    regions: dict[str, Tensor] = {}
+    region_of: dict[int, str] = {}  # by the id of the first tensor with these bytes
+    for name, node, tensor in chosen:
         first = same.get(id(tensor), tensor)
         if id(first) not in region_of:
-            region_of[id(first)] = names.new(node.name)
+            region_of[id(first)] = names.new(name)
             regions[region_of[id(first)]] = first
         kept = {} if reference else _kept_attributes(node, tensor)
         become_immutable(node, region_of[id(first)], tensor, kept or {})
-        result.converted.append(node.name)
+        result.converted.append(name)
     return result, regions
 
 
-def _value(node: Node) -> Tensor:
+def _constants(graph: Graph, reference: bool) -> Iterator[tuple[str, Node, frozenset[Value]]]:
+    """Each Const: its full name, the node, and the values that the function around it returns."""
+    for node in graph:
+        if node.op == "Const":
+            yield node.name, node, frozenset()
+    if reference:
+        return
+    for function in graph.library.functions.values():
+        if "Const" not in function.ops:
+            continue
+        try:
+            body = function.body()
+        except GraphError:  # nobody can tell here what reads its constants
+            continue
+        returned = frozenset(map(body.value, body.returns.values()))
+        for node in body.graph:
+            if node.op == "Const":
+                yield body.graph.scope + node.name, node, returned
+
+
+def _value(name: str, node: Node) -> Tensor:
     """The value of a Const, decoded anew by each look where that takes memory: the graph would hold on to it."""
     stored = node.attrs.stored().get("value")
     try:
         value = stored.decode() if isinstance(stored, Encoded) else stored
     except DecodeError as error:
-        raise DecodeError(f"node '{node.name}': {error}") from None
+        raise DecodeError(f"node '{name}': {error}") from None
     if not isinstance(value, Tensor):
-        raise GraphError(f"node '{node.name}' (Const) has no 'value' tensor")
+        raise GraphError(f"node '{name}' (Const) has no 'value' tensor")
     if isinstance(value, ArrayTensor) and isinstance(stored, Encoded):
         encoded = stored
         return DeferredTensor(lambda: _array(encoded), value.dtype, value.shape)
@@ -202,19 +219,21 @@ def _kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encode
     return kept | ({LISTED: listed} if listed else {})
 
 
-def _writer(node: Node) -> Node | None:
-    """A node that may take over the memory of the constant `node`, if there is one."""
+def _risk(node: Node, returned: frozenset[Value]) -> str:
+    """Who may take over the memory of the constant `node`, empty if nobody does."""
     todo, seen = [node], {node}
     while todo:
         for value in todo.pop().outputs:
+            if value in returned:
+                return f"{WRITER}: 'return' (whoever calls the function)"
             for user, slot in value.uses:
                 if buffers.hands_on(user.op, slot):
                     if user not in seen:
                         seen.add(user)
                         todo.append(user)
                 elif not buffers.only_reads(user.op, slot):
-                    return user
-    return None
+                    return f"{WRITER}: '{user.name}' ({user.op})"
+    return ""
 
 
 def _twins(tensors: Sequence[Tensor]) -> dict[int, Tensor]:

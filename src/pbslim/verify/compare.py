@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pbslim.engines import tensorflow as engine
+from pbslim.engines.apart import Memory, Outcome, run_apart
 from pbslim.errors import UsageError
+from pbslim.ir import Graph
 from pbslim.passes.registry import node_name
 from pbslim.report.endpoints import find_endpoints, require
 from pbslim.verify.feeds import generate_feeds
 from pbslim.wire import load
+from pbslim.wire.memmapped import lay_out, package_of
 
 Array = npt.NDArray[Any]
 
@@ -41,6 +45,24 @@ class Comparison:
     def agrees(self) -> bool:
         """Whether the output is the same within the tolerances."""
         return not self.problem
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Two graphs held against each other.
+
+    Attributes:
+        comparisons: one for each output.
+        memory: what each graph took, where one of them is a memory-mapped package and the system tells.
+    """
+
+    comparisons: list[Comparison]
+    memory: tuple[Memory, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all outputs are the same within the tolerances."""
+        return all(each.agrees for each in self.comparisons)
 
 
 def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:
@@ -73,8 +95,11 @@ def compare_files(
     outputs: Sequence[str] | None = None,
     rtol: float = 1e-4,
     atol: float = 1e-5,
-) -> list[Comparison]:
+) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
+
+    If one is a memory-mapped package, each runs in a process of its own with nothing folded, so that the constants of
+    the package stay in its file.
 
     Raises:
         UsageError: TensorFlow is not installed, or a name is not in a graph.
@@ -90,10 +115,26 @@ def compare_files(
         names = inputs or [endpoint.name for endpoint in find_endpoints(graphs[0], None, outputs)[0]]
         feeds = generate_feeds(graphs[0], list(names))
     results = []
+    memory: list[Memory] = []
+    apart = any(map(package_of, graphs))
     for path, graph in zip((first, second), graphs, strict=True):
         fed = {name: value for name, value in feeds.items() if node_name(name) in graph}
-        results.append(engine.run(path, fed, outputs))
+        if apart:
+            outcome = _run_apart(path, graph, fed, outputs)
+            results.append(outcome.outputs)
+            memory += [outcome.memory] if outcome.memory else []
+        else:
+            results.append(engine.run(path, fed, outputs))
     unknown = [name for name in feeds if all(node_name(name) not in graph for graph in graphs)]
     if unknown:
         raise UsageError(f"neither graph has an input '{unknown[0]}'")
-    return [compare_arrays(o, a, b, rtol, atol) for o, a, b in zip(outputs, *results, strict=True)]
+    comparisons = [compare_arrays(o, a, b, rtol, atol) for o, a, b in zip(outputs, *results, strict=True)]
+    return Verification(comparisons, tuple(memory) if len(memory) == len(graphs) else ())
+
+
+def _run_apart(path: Path, graph: Graph, feeds: Mapping[str, Array], outputs: Sequence[str]) -> Outcome:
+    if package_of(graph) is None:
+        return run_apart(path, feeds, outputs, str(path))
+    # TensorFlow's Python has no file system for packages, but any file can be a region.
+    with TemporaryDirectory() as folder:
+        return run_apart(lay_out(path, Path(folder)), feeds, outputs, str(path))

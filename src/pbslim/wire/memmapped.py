@@ -28,10 +28,11 @@ from pbslim.errors import DecodeError
 from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, Tensor
 from pbslim.wire.attributes import EncodedAttr
 from pbslim.wire.mapping import File, MappedFile, Source, Window
+from pbslim.wire.nodes import Part, span
 from pbslim.wire.read import GraphOrigin, read_graph
 from pbslim.wire.tensors import ListedTensor, Piece
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
-from pbslim.wire.write import Part, graph_parts, replacing, span, write_parts
+from pbslim.wire.write import graph_parts, replacing, write_parts
 
 PREFIX = "memmapped_package://"
 """How the name of each region starts."""
@@ -223,28 +224,33 @@ def read_package(source: File) -> Graph:
         DecodeError: the package is broken.
         GraphError: its graph is.
     """
-    graph, package = _read(source)
+    graph, package, users = _read(source)
     regions = {region.name: region for region in package.regions}
-    for constant in package.constants:
-        _become_const(graph[constant.node], source, regions[constant.region], constant)
+    for node, constant in users:
+        _become_const(node, source, regions[constant.region], constant)
     graph.journal.clear()
     origin = graph.origin
     assert isinstance(origin, GraphOrigin)  # noqa: S101 - just read
-    graph.origin = PackageOrigin(origin.source, origin.rest, package)
+    graph.origin = PackageOrigin(origin.source, origin.rest, origin.producer, package)
     return graph
 
 
-def _read(source: File) -> tuple[Graph, Package]:
-    """The graph as it stands in the package, and what uses its regions."""
+def _read(source: File) -> tuple[Graph, Package, list[tuple[Node, MappedConstant]]]:
+    """The graph as it stands in the package, the package, and the nodes that read regions."""
     package = read_directory(source)
     graph = read_graph(Window(source, package.graph.offset, package.graph.end))
     regions = {region.name: region for region in package.regions}
-    for node in graph:
-        if node.op == "ImmutableConst" and (name := region_name(node)) is not None:
-            package.constants.append(_checked(node, name, regions))
+    bodies = [f.body().graph for f in graph.library.functions.values() if "ImmutableConst" in f.ops]
+    users = [
+        (node, _checked(part.scope + node.name, node, name, regions))
+        for part in (graph, *bodies)
+        for node in part
+        if node.op == "ImmutableConst" and (name := region_name(node)) is not None
+    ]
+    package.constants = [constant for _, constant in users]
     used = {GRAPH_REGION, *(constant.region for constant in package.constants)}
     package.remarks += [f"region '{name}' is used by no node" for name in regions if name not in used]
-    return graph, package
+    return graph, package, users
 
 
 def region_name(node: Node) -> str | None:
@@ -260,28 +266,26 @@ def region_name(node: Node) -> str | None:
     return text if text.startswith(PREFIX) else None
 
 
-def _checked(node: Node, name: str, regions: dict[str, Region]) -> MappedConstant:
-    """What `node` takes from its region, if a runtime can map that."""
+def _checked(label: str, node: Node, name: str, regions: dict[str, Region]) -> MappedConstant:
+    """What `node`, called `label` in messages, takes from its region, if a runtime can map that."""
     dtype, shape = node.dtype_attr("dtype"), node.shape_attr("shape")
     if dtype is None or shape.dims is None or not shape.is_known:
-        raise DecodeError(f"node '{node.name}' (ImmutableConst) has no type or no fully known shape")
+        raise DecodeError(f"node '{label}' (ImmutableConst) has no type or no fully known shape")
     if not dtype.itemsize or dtype.is_ref:
-        raise DecodeError(f"node '{node.name}' (ImmutableConst) is of type {dtype}, which cannot be mapped")
+        raise DecodeError(f"node '{label}' (ImmutableConst) is of type {dtype}, which cannot be mapped")
     others = [key for key in node.attrs if not key.startswith("_") and key not in _IMMUTABLE_ATTRS]
     if others:
-        raise DecodeError(f"node '{node.name}' (ImmutableConst) has an attribute '{others[0]}', which runtimes refuse")
+        raise DecodeError(f"node '{label}' (ImmutableConst) has an attribute '{others[0]}', which runtimes refuse")
     if name not in regions or name == GRAPH_REGION:
-        raise DecodeError(f"node '{node.name}' wants region '{name}', which the package does not have")
+        raise DecodeError(f"node '{label}' wants region '{name}', which the package does not have")
     region, needed = regions[name], (shape.size or 0) * dtype.itemsize
     if region.offset % ALIGNMENT:
         raise DecodeError(
-            f"region '{name}' of node '{node.name}' starts at byte {region.offset}, which is no multiple of {ALIGNMENT}"
+            f"region '{name}' of node '{label}' starts at byte {region.offset}, which is no multiple of {ALIGNMENT}"
         )
     if region.length < needed:
-        raise DecodeError(
-            f"region '{name}' has {region.length} bytes, node '{node.name}' ({dtype} {shape}) needs {needed}"
-        )
-    return MappedConstant(node.name, name, dtype, shape.dims)
+        raise DecodeError(f"region '{name}' has {region.length} bytes, node '{label}' ({dtype} {shape}) needs {needed}")
+    return MappedConstant(label, name, dtype, shape.dims)
 
 
 _IMMUTABLE_ATTRS = ("dtype", "shape", "memory_region_name")
@@ -290,7 +294,7 @@ _IMMUTABLE_ATTRS = ("dtype", "shape", "memory_region_name")
 def _become_const(node: Node, source: Source, region: Region, constant: MappedConstant) -> None:
     tensor: Tensor = MappedTensor(source, region.offset, constant.dtype, constant.shape)
     listed = node.attrs.get(LISTED)
-    if isinstance(listed, int) and 1 < listed <= tensor.size:
+    if isinstance(listed, int) and 0 < listed <= tensor.size:
         tensor = ListedTensor(source, region.offset, constant.dtype, constant.shape, listed)
     kept = {key: value for key, value in node.attrs.stored().items() if key.startswith("_") and key != LISTED}
     attrs = Attributes({**kept, "dtype": constant.dtype, "value": tensor})
@@ -323,7 +327,7 @@ def listed_elements(node: Node, tensor: Tensor) -> int | None:
     """
     stored = node.attrs.stored().get("value")
     if isinstance(stored, ListedTensor):
-        return stored.listed
+        return stored.count
     return stored.count_listed(tensor) if isinstance(stored, EncodedAttr) else 0
 
 
@@ -394,16 +398,16 @@ def lay_out(path: Path, folder: Path) -> Path:
         PbslimError: the files cannot be written.
     """
     source = MappedFile(path)
-    graph, package = _read(source)
+    graph, package, users = _read(source)
     regions = {region.name: region for region in package.regions}
     files: dict[str, Path] = {}
-    for constant in package.constants:
-        name = constant.region
-        if name not in files:
-            files[name] = folder / f"region_{len(files)}"
-            with replacing(files[name]) as out:
-                write_parts(iter([span(source, regions[name].offset, regions[name].end)]), out)
-        graph[constant.node].set_attr("memory_region_name", str(files[name]).encode())
+    for node, constant in users:
+        region = regions[constant.region]
+        if region.name not in files:
+            files[region.name] = folder / f"region_{len(files)}"
+            with replacing(files[region.name]) as out:
+                write_parts(iter([span(source, region.offset, region.end)]), out)
+        node.set_attr("memory_region_name", str(files[region.name]).encode())
     target = folder / "graph.pb"
     with replacing(target) as out:
         write_parts(graph_parts(graph), out)

@@ -219,14 +219,16 @@ def decode_dims(view: memoryview, start: int, end: int) -> tuple[int, ...] | Non
 
 
 class ListedTensor(MappedTensor):
-    """A tensor whose bytes lie in a buffer, to be written as a typed list of its first `listed` elements.
+    """A tensor whose raw bytes lie in a buffer, to be written as a typed list of its first `count` elements.
 
     The last of these stands for all that follow.
     """
 
-    def __init__(self, buffer: Buffer, start: int, dtype: DType, shape: tuple[int, ...], listed: int) -> None:
+    listed = True
+
+    def __init__(self, buffer: Buffer, start: int, dtype: DType, shape: tuple[int, ...], count: int) -> None:
         super().__init__(buffer, start, dtype, shape)
-        self.listed = listed
+        self.count = count
 
 
 def count_listed(view: memoryview, start: int, end: int, tensor: Tensor) -> int | None:
@@ -310,7 +312,7 @@ def _typed_values(tensor: ListedTensor) -> list[bytes | Piece]:
     fixed = tensor.dtype.name in _FIXED_LISTS
 
     def pieces() -> Iterator[Array]:
-        left = tensor.listed
+        left = tensor.count
         for chunk in tensor.chunks():
             numbers = chunk[:left]
             left -= numbers.size
@@ -320,7 +322,7 @@ def _typed_values(tensor: ListedTensor) -> list[bytes | Piece]:
                 numbers = packed_varints(stored.astype(wide).view(np.uint64))
             yield numbers
 
-    size = tensor.listed * tensor.dtype.itemsize if fixed else sum(piece.size for piece in pieces())
+    size = tensor.count * tensor.dtype.itemsize if fixed else sum(piece.size for piece in pieces())
     return [tag(_LIST_FIELDS[name], LEN) + varint(size), Piece(size, lambda: iter(pieces()))]
 
 
