@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pbslim.api import (
         Graph,
         TransformGraph,
+        convert_graphdef_memmapped_format,
         load,
         optimize_for_inference,
         quantize_graph,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         shrink,
         strip_unused,
         transform,
+        unmap,
         verify,
     )
 
@@ -30,6 +32,7 @@ __all__ = [
     "Graph",
     "TransformGraph",
     "__version__",
+    "convert_graphdef_memmapped_format",
     "load",
     "optimize_for_inference",
     "quantize_graph",
@@ -37,6 +40,7 @@ __all__ = [
     "shrink",
     "strip_unused",
     "transform",
+    "unmap",
     "verify",
 ]
 

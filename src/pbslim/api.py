@@ -19,8 +19,10 @@ from pbslim.recipes import RECIPES, transforms_of
 from pbslim.report.endpoints import Endpoint, find_endpoints, require_frozen
 from pbslim.report.zipsize import ZipSize, zipped_size
 from pbslim.tools.optimize_for_inference import optimize_for_inference
+from pbslim.tools.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
 from pbslim.tools.quantize_graph import quantize_graph
 from pbslim.tools.strip_unused import strip_unused
+from pbslim.tools.unmap import unmap
 from pbslim.verify import Comparison, compare_files
 from pbslim.wire import load, save
 
@@ -30,6 +32,7 @@ __all__ = [
     "ShrinkResult",
     "Totals",
     "TransformGraph",
+    "convert_graphdef_memmapped_format",
     "load",
     "optimize_for_inference",
     "quantize_graph",
@@ -37,6 +40,7 @@ __all__ = [
     "shrink",
     "strip_unused",
     "transform",
+    "unmap",
     "verify",
 ]
 

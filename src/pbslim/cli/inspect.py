@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pbslim.cli import terminal
 from pbslim.report.inspection import inspect_file
+from pbslim.wire.memmapped import GRAPH_REGION
 
 
 def run(source: Path, as_json: bool) -> int:
@@ -39,6 +40,21 @@ def run(source: Path, as_json: bool) -> int:
     console.print(terminal.table(["op", "nodes"], ops, right=(1,)))
     constants = [(c.name, c.dtype, c.shape, terminal.size_text(c.size)) for c in found.biggest]
     console.print(terminal.table(["biggest constants", "dtype", "shape", "bytes"], constants, right=(3,)))
+    if found.regions:
+        regions = [
+            (
+                r.name,
+                str(r.offset),
+                str(r.alignment),
+                str(r.length),
+                r.dtype,
+                r.shape,
+                ", ".join(r.nodes) or ("the graph" if r.name == GRAPH_REGION else "none"),
+            )
+            for r in found.regions
+        ]
+        columns = ["region", "offset", "aligned to", "bytes", "dtype", "shape", "nodes"]
+        console.print(terminal.table(columns, regions, right=(1, 2, 3)))
     for text in found.advice:
         terminal.note(text)
     return 0

@@ -11,8 +11,10 @@ from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors
 from pbslim.report.endpoints import VARIABLE_OPS, Endpoint, find_endpoints
 from pbslim.wire import load
+from pbslim.wire.memmapped import MappedConstant, Package, package_of
 
 _BIGGEST = 10
+_PAGE = 4096
 _CONTROL_FLOW = frozenset(
     {"Switch", "Merge", "Enter", "Exit", "NextIteration", "If", "StatelessIf", "While", "StatelessWhile", "Case"}
 )
@@ -28,6 +30,19 @@ class Constant:
     dtype: str
     shape: str
     size: int
+
+
+@dataclass(frozen=True)
+class MappedRegion:
+    """A region of a memory-mapped package: its place in bytes and who uses it; `alignment` divides its offset."""
+
+    name: str
+    offset: int
+    length: int
+    alignment: int
+    dtype: str
+    shape: str
+    nodes: list[str]
 
 
 @dataclass
@@ -49,6 +64,7 @@ class Inspection:
     variables: list[str]
     leftovers: dict[str, int]
     advice: list[str] = field(default_factory=list)
+    regions: list[MappedRegion] = field(default_factory=list)
 
 
 def inspect_file(path: Path) -> Inspection:
@@ -88,7 +104,28 @@ def inspect_file(path: Path) -> Inspection:
         leftovers=_leftovers(graph, outputs),
     )
     found.advice = _advice(found, graph, outputs)
+    if package := package_of(graph):
+        found.regions = _regions(package)
+        found.advice += package.remarks
     return found
+
+
+def _regions(package: Package) -> list[MappedRegion]:
+    users: dict[str, list[MappedConstant]] = {}
+    for constant in package.constants:
+        users.setdefault(constant.region, []).append(constant)
+    return [
+        MappedRegion(
+            name=region.name,
+            offset=region.offset,
+            length=region.length,
+            alignment=(region.offset | _PAGE) & -(region.offset | _PAGE),
+            dtype=", ".join(dict.fromkeys(str(c.dtype) for c in users.get(region.name, ()))),
+            shape=", ".join(dict.fromkeys(str(list(c.shape)) for c in users.get(region.name, ()))),
+            nodes=[c.node for c in users.get(region.name, ())],
+        )
+        for region in package.regions
+    ]
 
 
 def _tensor(node: Node) -> Tensor | None:

@@ -21,8 +21,7 @@ from pbslim.wire.memmapped import LISTED, RegionNames, become_immutable, listed_
 DEFAULT_SIZE = 10000
 _PROBE_ELEMENTS = 1024
 
-# What the reference converts, and what runtimes map besides.
-_REFERENCE_TYPES = {
+REFERENCE_TYPES = {
     "int64",
     "int32",
     "uint16",
@@ -37,7 +36,8 @@ _REFERENCE_TYPES = {
     "complex128",
     "bool",
 }
-_TYPES = _REFERENCE_TYPES | {"quint8", "qint8", "quint16", "qint16", "qint32", "uint32", "uint64"}
+TYPES = REFERENCE_TYPES | {"quint8", "qint8", "quint16", "qint16", "uint32", "uint64"}
+"""The types of constants that are mapped. Not qint32: TensorFlow 2.21 cannot Dequantize a mapped one in mode SCALED."""
 
 BELOW = "below the threshold"
 SPLAT = "stored as one value: mapped it would take more room"
@@ -195,7 +195,7 @@ def _array(stored: Encoded) -> Array:
 
 def _unsuitable(node: Node, tensor: Tensor, threshold: int, reference: bool) -> str:
     """Why a constant is not to be mapped, whoever reads it."""
-    if tensor.dtype.name not in (_REFERENCE_TYPES if reference else _TYPES):
+    if tensor.dtype.name not in (REFERENCE_TYPES if reference else TYPES):
         return f"its type is {tensor.dtype}"
     if tensor.nbytes < threshold:
         return BELOW

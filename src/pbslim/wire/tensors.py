@@ -238,15 +238,15 @@ def count_listed(view: memoryview, start: int, end: int, tensor: Tensor) -> int 
         None if the message holds anything but type, shape and elements.
     """
     name, _ = _LISTS.get(tensor.dtype.name, ("", None))
-    width = _FIXED_LISTS.get(tensor.dtype.name, (0, 0))[1]
+    fixed = tensor.dtype.name in _FIXED_LISTS
     seen, listed = set(), 0
     for number, kind, at, stop in fields(view, start, end, "a tensor"):
         seen.add(number)
         if number == _SHAPE and bytes(view[at:stop]) != encode_shape(tensor.shape):
             return None  # names of dimensions, for instance
         if number == _LIST_FIELDS.get(name):
-            if width:
-                listed += (stop - at) // width
+            if fixed:
+                listed += stop - at
             elif kind == LEN:
                 listed += int(np.count_nonzero(np.frombuffer(view[at:stop], np.uint8) < 0x80))
             else:
@@ -254,7 +254,7 @@ def count_listed(view: memoryview, start: int, end: int, tensor: Tensor) -> int 
     values = seen - {_DTYPE, _SHAPE}
     if seen - values != {_DTYPE, _SHAPE} or not values <= {_CONTENT, _LIST_FIELDS.get(name)} or len(values) > 1:
         return None
-    return listed
+    return listed // tensor.dtype.itemsize if fixed else listed
 
 
 class Piece:

@@ -1,0 +1,75 @@
+"""Run graphs with mapped constants, each in a process of its own; prints how each ended.
+
+Usage:
+    python run_mapped.py FOLDER
+
+For each NAME.json in FOLDER (the outputs to fetch, and how many of them are to be compared) NAME.plain.pb and
+NAME.mapped.pb are run. Knows nothing of pbslim, so that any Python with TensorFlow 1 or 2 can run it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import numpy as np
+import tensorflow as tf
+
+v1 = tf.compat.v1
+
+
+def outputs(path: Path, fetches: list[str]) -> list[Any]:
+    graph_def = v1.GraphDef()
+    graph_def.ParseFromString(path.read_bytes())
+    config = v1.ConfigProto(device_count={"GPU": 0}, intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    config.graph_options.optimizer_options.opt_level = -1
+    with tf.Graph().as_default():
+        v1.import_graph_def(graph_def, name="")
+        with v1.Session(config=config) as session:
+            session.run(fetches)
+            found: list[Any] = session.run(fetches)  # the second time the constant is there already
+            return found
+
+
+def compare(base: Path) -> str:
+    wanted = json.loads(base.with_suffix(".json").read_text())
+    fetches, count = wanted["outputs"], wanted["compared"]
+    try:
+        plain = outputs(base.with_suffix(".plain.pb"), fetches)
+    except Exception as error:  # noqa: BLE001 - of any kind that TensorFlow has
+        return "not for this TensorFlow: " + " ".join(str(error).split())[:900]
+    mapped = outputs(base.with_suffix(".mapped.pb"), fetches)
+    return "same" if list(map(contents, plain[:count])) == list(map(contents, mapped[:count])) else "different"
+
+
+def contents(result: object) -> Any:
+    array = np.asarray(result)
+    return array.tolist() if array.dtype == object else array.tobytes()  # NaN equals the same NaN
+
+
+def main() -> None:
+    found = {}
+    for file in sorted(Path(sys.argv[1]).glob("*.json")):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                said = compare(file.with_suffix(""))
+            except Exception as error:  # noqa: BLE001
+                said = "error: " + " ".join(str(error).split())[:900]
+            os.write(writer, said.encode())
+            os._exit(0)
+        os.close(writer)
+        said = os.read(reader, 1000).decode()
+        os.close(reader)
+        os.waitpid(child, 0)
+        found[file.stem] = said or "crash"
+    print(json.dumps(found))  # noqa: T201
+
+
+main()

@@ -1,0 +1,36 @@
+"""Run each shared model plain and from a package, in one process that a crash may end; prints what came out."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from pbslim import api
+from pbslim.engines.tensorflow import session
+from pbslim.verify import compare_arrays
+from pbslim.wire.memmapped import lay_out
+from tests.shared import models
+
+
+def main() -> None:
+    for folder in models():
+        with np.load(folder / "feeds.npz") as feeds, np.load(folder / "expected.npz") as expected:
+            fed, names = dict(feeds), list(expected)
+        with tempfile.TemporaryDirectory() as scratch:
+            package = Path(scratch) / "g.pbmm"
+            result = api.convert_graphdef_memmapped_format(
+                folder / "model.pb", package, min_conversion_tensor_size=int(sys.argv[1])
+            )
+            with session(folder / "model.pb", folding=False) as run:
+                plain = run(fed, names)
+            with session(lay_out(package, Path(scratch)), folding=False) as run:
+                mapped = run(fed, names)
+        found = [compare_arrays(*each, rtol=1e-4, atol=1e-5) for each in zip(names, plain, mapped, strict=True)]
+        problems = [each.problem for each in found if each.problem]
+        print(folder.name, len(result.converted), *problems, flush=True)  # noqa: T201
+
+
+main()
