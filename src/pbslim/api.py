@@ -18,8 +18,8 @@ from pbslim.passes.pipeline import StepResult
 from pbslim.recipes import RECIPES, transforms_of
 from pbslim.report.endpoints import Endpoint, find_endpoints, require_frozen
 from pbslim.report.zipsize import ZipSize, zipped_size
-from pbslim.tools.optimize_for_inference import optimize_for_inference
 from pbslim.tools.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
+from pbslim.tools.optimize_for_inference import optimize_for_inference
 from pbslim.tools.quantize_graph import quantize_graph
 from pbslim.tools.strip_unused import strip_unused
 from pbslim.tools.unmap import unmap
