@@ -459,13 +459,19 @@ def test_all_ways_back_from_one_dequantize_are_bypassed() -> None:
         (f"d = {WAY}T='quint8', mode='MIN_FIRST'", f"d = {WAY}T='quint8', mode='SCALED'",
          "its codes, or those it comes from, are SCALED"),
         (f"d = {WAY}", f"d = {WAY}axis=0, ", "its axis is another"),
-        ("-> y", "-> y, r", "it is an input or output of the graph"),
+        ("-> y", "-> y, r", "it is an output of the graph"),
         ("y = Dequantize(r, r:1, r:2, ", "y = Dequantize(r, r:1, r:2, ^r, ", "'y' waits for it"),
     ],
 )  # fmt: skip
 def test_ways_back_that_stay(old: str, new: str, reason: str) -> None:
     assert old in ROUND_TRIP
     check_refuses("quantize_nodes", ROUND_TRIP.replace(old, new), reason)
+
+
+def test_a_float_tensor_that_is_fed_is_read() -> None:
+    graph, (result,) = apply("quantize_nodes", ROUND_TRIP, ["d"])
+    assert show(graph) == show(parse(ROUND_TRIP)[0])
+    assert [s.reason for s in result.skipped] == ["'d' is an input of the graph"]
 
 
 # Again, and for real

@@ -35,6 +35,9 @@ def quantize_nodes(
     freeze_requantization_ranges gives it. Run fold_constants, fold_batch_norms and quantize_weights before, and
     strip_unused_nodes after, for many nodes are left without a reader.
 
+    Judge the result by its accuracy: one range for a whole tensor is too coarse for many models. TensorFlow's kernels
+    round otherwise when oneDNN is on, as it is by default; TF_ENABLE_ONEDNN_OPTS=0 gives the results of old.
+
     Args:
         ignore_op: op types that stay as they are.
         input_min, input_max: let every float Placeholder take codes 0 to 255 for this range.

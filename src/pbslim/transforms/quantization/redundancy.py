@@ -77,8 +77,11 @@ def remove_redundant_quantizations(graph: Graph, context: Context) -> None:
 
 def _check_round_trip(found: Match, context: Context) -> None:
     quantize, real = found.root, found["float"]
-    if quantize.name in context.protected:
-        raise Skip("it is an input or output of the graph")
+    if quantize.name in context.output_nodes:
+        raise Skip("it is an output of the graph")
+    for node in found:
+        if node.name in context.input_nodes:
+            raise Skip(f"'{node.name}' is an input of the graph")
     if quantize.control_readers:
         raise Skip(f"'{quantize.control_readers[0].name}' waits for it")
     for key, usual in (("T", None), ("axis", -1)):
