@@ -20,7 +20,7 @@ ALLOWED = {
     "ops": FOUNDATION,
     "rewrite": FOUNDATION | {"ir"},
     "passes": FOUNDATION | {"ir", "rewrite", "ops"},
-    "transforms": FOUNDATION | {"ir", "rewrite", "passes", "quant", "kernels", "ops"},
+    "transforms": FOUNDATION | {"ir", "wire", "rewrite", "passes", "quant", "kernels", "ops"},  # one reads checkpoints
     "engines": FOUNDATION,
     "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite", "transforms"},
     "tools": FOUNDATION | {"ir", "wire", "quant", "kernels", "ops", "passes", "rewrite", "transforms", "report"},

@@ -6,7 +6,7 @@ one wins; the nodes of a match, replaced or not, end up at the place of its root
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from pbslim.ir import Graph, Node
@@ -50,24 +50,28 @@ A rule looks at everything before it touches anything, so that `Skip` leaves the
 """
 
 
-def find_all(graph: Graph, pattern: Pattern) -> list[Match]:
-    """All matches that do not overlap, the earliest in execution order first."""
+def find_all(graph: Graph, pattern: Pattern, but: Collection[str] = ()) -> list[Match]:
+    """All matches that do not overlap, the earliest in execution order first; none at the nodes called `but`."""
     if pattern.ops is not None and not any(node.op in pattern.ops for node in graph):
         return []  # most patterns do not occur in most graphs, and sorting is the larger part of a search
     taken: set[Node] = set()
     matches = []
     for node in execution_order(graph):
-        found = match(pattern, node, taken)
+        found = match(pattern, node, taken) if node.name not in but else None
         if found:
             taken.update(found)
             matches.append(found)
     return matches
 
 
-def rewrite(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
-    """One walk over the graph; new nodes are those that `rule` adds and returns."""
+def rewrite(graph: Graph, pattern: Pattern, rule: Rule, but: Collection[str] = ()) -> Report:
+    """One walk over the graph; new nodes are those that `rule` adds and returns.
+
+    Args:
+        but: nodes that are no roots, for instance those skipped before, whose matches would stand in the way of others.
+    """
     report = Report()
-    matches = {found.root: found for found in find_all(graph, pattern)}
+    matches = {found.root: found for found in find_all(graph, pattern, but)}
     if not matches:
         return report
     inner = {node for found in matches.values() for node in found}
@@ -92,6 +96,17 @@ def rewrite(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
     graph.erase(node for node in dropped if node not in order)
     graph.reorder(list(order))
     return report
+
+
+def rewrite_all(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
+    """Walk until nothing is left; a place that was skipped is not tried again and stands in nobody's way."""
+    total = Report()
+    while True:
+        report = rewrite(graph, pattern, rule, {skipped.node for skipped in total.skipped})
+        if not report.applied and not report.skipped:
+            return total
+        total.applied += report.applied
+        total.skipped += report.skipped
 
 
 def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str]) -> None:

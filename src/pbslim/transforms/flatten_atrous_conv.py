@@ -17,7 +17,7 @@ from pbslim.dtypes import Shape
 from pbslim.ir import AttrValue, DeferredTensor, Graph, Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
-from pbslim.rewrite import Match, Skip, anything, op, rewrite
+from pbslim.rewrite import Match, Skip, anything, op, rewrite, rewrite_all
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
 from pbslim.transforms.shared.static_shapes import StaticShapes
@@ -45,9 +45,8 @@ def flatten_atrous_conv(graph: Graph, context: Context, *, dilations: bool = Fal
             dilated convolutions on one image.
     """
     flattener = _Flattener(graph, context, dilations=dilations, shared=shared)
-    while (report := rewrite(graph, _PATTERN, flattener.flatten)).applied and shared:
-        pass  # those on one image were found one at a time
-    context.merge(report)
+    walk = rewrite_all if shared else rewrite  # those on one image are found one at a time
+    context.merge(walk(graph, _PATTERN, flattener.flatten))
 
 
 class _Flattener:
@@ -121,22 +120,23 @@ class _Flattener:
         Where they are computed from the size of the image, their difference has to be the same for images of many
         sizes, whatever remainders by the block those leave.
         """
-        found: Array | None = None
-        for trial in range(_TRIALS):
-            evaluator = Evaluator(_AssumedShapes(self._graph, self._shapes, trial))
-            try:
-                pads, cuts = (evaluator.value(value).numpy().astype(np.int64) for value in (paddings, crops))
-            except CannotFold as problem:
-                raise Skip(f"its paddings cannot be computed: '{problem.node.name}': {problem}") from None
-            if pads.shape != (2, 2) or cuts.shape != (2, 2):
-                raise Skip(f"paddings and crops have shapes {list(pads.shape)} and {list(cuts.shape)}")
-            if found is not None and (pads - cuts != found).any():
-                raise Skip("paddings less crops depend on the size of the image")
-            found = pads - cuts
-            if paddings.node.op == crops.node.op == "Const":
-                break
-        assert found is not None
+        found = self._difference(paddings, crops, 0)
+        if not paddings.node.op == crops.node.op == "Const":
+            for trial in range(1, _TRIALS):
+                if (self._difference(paddings, crops, trial) != found).any():
+                    raise Skip("paddings less crops depend on the size of the image")
         return found
+
+    def _difference(self, paddings: Value, crops: Value, trial: int) -> Array:
+        evaluator = Evaluator(_AssumedShapes(self._graph, self._shapes, trial))
+        try:
+            pads, cuts = (evaluator.value(value).numpy().astype(np.int64) for value in (paddings, crops))
+        except CannotFold as problem:
+            raise Skip(f"its paddings cannot be computed: '{problem.node.name}': {problem}") from None
+        if pads.shape != (2, 2) or cuts.shape != (2, 2):
+            raise Skip(f"paddings and crops have shapes {list(pads.shape)} and {list(cuts.shape)}")
+        difference: Array = pads - cuts
+        return difference
 
     def _upsampled(self, node: Node, block: tuple[int, int]) -> Tensor:
         if node.op != "Const":

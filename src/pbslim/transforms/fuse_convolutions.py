@@ -21,6 +21,4 @@ def fuse_convolutions(graph: Graph, context: Context) -> None:
     reader, and the convolution loses its device.
     """
     for resize, pad in ((True, True), (True, False), (False, True)):
-        while (report := fuse_convs(graph, context, resize=resize, pad=pad)).applied:
-            pass
-        context.merge(report)
+        fuse_convs(graph, context, resize=resize, pad=pad, repeat=True)

@@ -21,4 +21,4 @@ def fuse_pad_and_conv(graph: Graph, context: Context) -> None:
     Run fuse_resize_pad_and_conv before, which takes a ResizeBilinear along. In a chain of such pairs each run fuses
     every second one; fuse_convolutions fuses all.
     """
-    context.merge(fuse_convs(graph, context, resize=False, pad=True))
+    fuse_convs(graph, context, resize=False, pad=True)

@@ -18,4 +18,4 @@ def fuse_resize_pad_and_conv(graph: Graph, context: Context) -> None:
     The fused ops run in TensorFlow on a CPU only, take NHWC and know no dilations. What they replace must have no other
     reader, and the convolution loses its device.
     """
-    context.merge(fuse_convs(graph, context, resize=True, pad=True))
+    fuse_convs(graph, context, resize=True, pad=True)

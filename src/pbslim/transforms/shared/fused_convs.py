@@ -9,7 +9,7 @@ import numpy as np
 from pbslim.dtypes import INT32
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node
 from pbslim.passes.registry import Context
-from pbslim.rewrite import Match, Report, Skip, anything, op, rewrite
+from pbslim.rewrite import Match, Skip, anything, op, rewrite, rewrite_all
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.shared.constants import constant
 from pbslim.transforms.shared.static_shapes import StaticShapes
@@ -17,11 +17,12 @@ from pbslim.transforms.shared.static_shapes import StaticShapes
 _TYPES = ("half", "float", "double")
 
 
-def fuse_convs(graph: Graph, context: Context, *, resize: bool, pad: bool) -> Report:
-    """One walk over `graph` that fuses each Conv2D with the MirrorPad and the ResizeBilinear before it.
+def fuse_convs(graph: Graph, context: Context, *, resize: bool, pad: bool, repeat: bool = False) -> None:
+    """Fuse each Conv2D of `graph` with the MirrorPad and the ResizeBilinear before it.
 
     Args:
         resize, pad: which of the two must be there; at least one.
+        repeat: walk until all are found; a single walk leaves those that share a node with another one.
     """
     source = op("ResizeBilinear", name="resize") if resize else anything("x")
     if pad:
@@ -39,7 +40,7 @@ def fuse_convs(graph: Graph, context: Context, *, resize: bool, pad: bool) -> Re
         made = fuser.fuse(match["conv"], inner[1], inner[0])
         return [*dict.fromkeys(match[name] for name in leaves), *made, match["conv"]]
 
-    return rewrite(graph, pattern, fuse)
+    context.merge((rewrite_all if repeat else rewrite)(graph, pattern, fuse))
 
 
 class ConvFuser:
