@@ -11,7 +11,6 @@ import numpy.typing as npt
 from pbslim.dtypes import DTYPES, FLOAT, Shape
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Value
 
-IMAGE, ROWS = (2, 8, 8, 3), (2, 4)
 INT32 = next(dtype for dtype in DTYPES.values() if dtype.name == "int32")
 BOOL = next(dtype for dtype in DTYPES.values() if dtype.name == "bool")
 _STRIDES: dict[str, AttrValue] = {"strides": (1, 1, 1, 1), "padding": b"SAME"}
@@ -29,9 +28,12 @@ class RandomGraph:
         self.values = np.random.default_rng(seed)
         self.graph = Graph()
         self.count = 0
-        self.images = [self._placeholder("image", IMAGE)]
-        self.rows = [self._placeholder("rows", ROWS)]
-        self.feeds = {"image": self._floats(IMAGE), "rows": self._floats(ROWS)}
+        batch = self.random.choice([1, 2])  # some fusions are right for one image only
+        image, rows = (batch, 8, 8, 3), (batch, 4)
+        self.frozen_reads = self.random.choice([0, 0.4])
+        self.images = [self._placeholder("image", image)]
+        self.rows = [self._placeholder("rows", rows)]
+        self.feeds = {"image": self._floats(image), "rows": self._floats(rows)}
         for _ in range(steps):
             self.random.choice(self.STEPS)(self)
         self._decorate()
@@ -57,7 +59,7 @@ class RandomGraph:
     def _const(self, array: npt.ArrayLike, dtype: str = "float32") -> Value:
         tensor = ArrayTensor(np.array(array, dtype), {"float32": FLOAT, "int32": INT32, "bool": BOOL}[dtype])
         value = self.graph.add(self._name("Const"), "Const", attrs={"dtype": tensor.dtype, "value": tensor}).output()
-        if dtype == "float32" and self.random.random() < 0.4:  # as a frozen variable is read
+        if dtype == "float32" and self.random.random() < self.frozen_reads:  # as a frozen variable is read
             return self._add("Identity", value).output()
         return value
 
@@ -70,7 +72,7 @@ class RandomGraph:
         self.random.shuffle(pair)
         return self._add(op, *pair).output()
 
-    # Steps on images [2, 8, 8, 3]
+    # Steps on images [batch, 8, 8, 3]
 
     def _convolution(self) -> None:
         op = self.random.choice(["Conv2D", "DepthwiseConv2dNative"])
@@ -137,7 +139,7 @@ class RandomGraph:
         weights = self._const(self._floats((1, 1, 6, 3)))
         self.images.append(self._add("Conv2D", joined, weights, **_STRIDES).output())
 
-    # Steps on rows [2, 4]
+    # Steps on rows [batch, 4]
 
     def _product(self) -> None:
         self.rows.append(self._add("MatMul", self._row(), self._const(self._floats((4, 4)))).output())
