@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from pbslim.wire.nodes import Part, node_parts, span
 from pbslim.wire.read import GraphOrigin
 from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
 
+_SEND_BYTES = 4 << 20
 _BUFFER_BYTES = 1 << 20
 
 
@@ -67,6 +69,23 @@ def write_parts(parts: Iterator[Part], out: BinaryIO, progress: Callable[[int], 
     return written + held
 
 
+class _EagerFile(io.FileIO):
+    """A file whose bytes set out for the disk while it is written, so that little is left to wait for at the end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "xb")
+        self._written = self._sent = 0
+
+    def write(self, data: Any) -> int:
+        """Write some of `data`; gives how many bytes."""
+        count = super().write(data)
+        self._written += count
+        if self._written - self._sent >= _SEND_BYTES and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self.fileno(), self._sent, self._written - self._sent, os.POSIX_FADV_DONTNEED)
+            self._sent = self._written
+        return count
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that appears at `path` whole when the block ends, or not at all.
@@ -78,7 +97,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         if path.is_dir():
             raise PbslimError(f"cannot write '{path}': it is a directory")
-        with part.open("xb", buffering=_BUFFER_BYTES) as out:
+        with io.BufferedWriter(_EagerFile(part), _BUFFER_BYTES) as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
