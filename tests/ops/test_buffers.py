@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,19 @@ def ask(base: Path, fetches: list[str], compared: int | None = None) -> None:
     base.with_suffix(".json").write_text(json.dumps({"outputs": outputs, "compared": compared}))
 
 
-def run(folder: Path, python: str = sys.executable) -> dict[str, str]:
-    runner = Path(__file__).with_name("run_mapped.py")
-    done = subprocess.run([python, str(runner), str(folder)], stdout=subprocess.PIPE, text=True, check=True)
+@dataclass(frozen=True)
+class Runtime:
+    """A TensorFlow with one of its sets of kernels, whatever the processor would make it choose."""
+
+    python: str
+    onednn: bool = False
+    lacks: frozenset[str] = frozenset()
+
+
+def run(folder: Path, runtime: Runtime) -> dict[str, str]:
+    command = [runtime.python, str(Path(__file__).with_name("run_mapped.py")), str(folder)]
+    env = os.environ | {"TF_ENABLE_ONEDNN_OPTS": str(int(runtime.onednn))}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
     found: dict[str, str] = json.loads(done.stdout)
     return found
 
@@ -131,15 +142,22 @@ def calls() -> dict[str, list[Case]]:
 
 
 needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
-INTERPRETERS = [
-    pytest.param(sys.executable, id="installed"),
-    pytest.param(REFERENCE, id="1.15.5", marks=pytest.mark.skipif(not REFERENCE, reason="no PBSLIM_TENSORFLOW_1")),
+ONEDNN_ONLY = frozenset({"_FusedDepthwiseConv2dNative"})
+NEW = ONEDNN_ONLY | {"BatchMatMulV3", "_FusedConv2D", "_FusedMatMul"}
+RUNTIMES = [
+    pytest.param(Runtime(sys.executable, lacks=ONEDNN_ONLY), id="installed"),
+    pytest.param(Runtime(sys.executable, onednn=True), id="installed, oneDNN"),
+    pytest.param(
+        Runtime(REFERENCE or "", lacks=NEW),
+        id="1.15.5",
+        marks=pytest.mark.skipif(not REFERENCE, reason="no PBSLIM_TENSORFLOW_1"),
+    ),
 ]
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("python", INTERPRETERS)
-def test_read_only_places_are(python: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_read_only_places_are(runtime: Runtime, tmp_path: Path) -> None:
     table = buffers.read_only_inputs()
     every = calls()
     ran: dict[str, set[int]] = defaultdict(set)
@@ -148,24 +166,24 @@ def test_read_only_places_are(python: str, tmp_path: Path) -> None:
         for k, case in enumerate(every[op]):
             write(case, slots, tmp_path / f"{op}-{k}")
             written[f"{op}-{k}"] = case
-    found = run(tmp_path, python)
+    found = run(tmp_path, runtime)
     assert not problems(found)
     for name in (name for name, said in found.items() if said == "same"):
         case = written[name]
         ran[case.op] |= {i for i in table[case.op] if i < len(case.operands) and case.operands[i].size}
-    new_ops = {"BatchMatMulV3", "_FusedConv2D", "_FusedMatMul", "_FusedDepthwiseConv2dNative"}
     for op, slots in table.items():
-        if python == sys.executable or op not in new_ops:
+        if op not in runtime.lacks:
             assert ran[op] == slots, f"{op} was run with {sorted(ran[op])}"
 
 
 @needs_tensorflow
-def test_ops_that_hand_memory_on_do_not_write_into_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", RUNTIMES[:2])
+def test_ops_that_hand_memory_on_do_not_write_into_it(runtime: Runtime, tmp_path: Path) -> None:
     every = calls()
     for op, slots in buffers.handed_on_inputs().items():
         for k, case in enumerate(every.get(op, ())):
             write(case, range(99) if slots is None else slots, tmp_path / f"{op}-{k}", spoil=False)
-    found = run(tmp_path)
+    found = run(tmp_path, runtime)
     assert len(found) > 150
     assert not problems(found)
 
@@ -214,12 +232,12 @@ WRITERS: dict[str, list[Step]] = {
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("python", INTERPRETERS)
-def test_the_runner_sees_a_writer(python: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_runner_sees_a_writer(runtime: Runtime, tmp_path: Path) -> None:
     """Else the tests above would say nothing; and these are the places that conversion must leave alone."""
     for name, steps in WRITERS.items():
         chain(tmp_path / name, *steps)
-    assert run(tmp_path, python) == dict.fromkeys(WRITERS, "crash")
+    assert run(tmp_path, runtime) == dict.fromkeys(WRITERS, "crash")
 
 
 def test_writers_are_not_in_the_table() -> None:
