@@ -23,7 +23,9 @@ ALLOWED = {
     "transforms": FOUNDATION | {"ir", "wire", "rewrite", "passes", "quant", "kernels", "ops"},  # one reads checkpoints
     "engines": FOUNDATION,
     "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite", "transforms"},
-    "tools": FOUNDATION | {"ir", "wire", "quant", "kernels", "ops", "passes", "rewrite", "transforms", "report"},
+    "recipes": {"errors"},
+    "tools": FOUNDATION
+    | {"ir", "wire", "quant", "kernels", "ops", "passes", "rewrite", "transforms", "report", "recipes"},
     "verify": FOUNDATION | {"ir", "wire", "passes", "report", "engines"},
 }
 

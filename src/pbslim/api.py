@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.compat import TransformGraph
-from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
-from pbslim.recipes import RECIPES, transforms_of
-from pbslim.report.endpoints import Endpoint, find_endpoints, require_frozen
-from pbslim.report.zipsize import ZipSize, zipped_size
+from pbslim.recipes import RECIPES
 from pbslim.tools.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
 from pbslim.tools.optimize_for_inference import optimize_for_inference
 from pbslim.tools.quantize_graph import quantize_graph
+from pbslim.tools.shrink import ShrinkResult, Totals, shrink
 from pbslim.tools.strip_unused import strip_unused
 from pbslim.tools.unmap import unmap
 from pbslim.verify import Comparison, compare_files
@@ -58,73 +54,6 @@ def transform(
         PbslimError: a transform failed, or the graph is broken.
     """
     return pipeline.run(graph, pipeline.plan(transforms).steps, inputs, outputs)
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What a file holds: nodes, constants, and its size in bytes as it is and deflated."""
-
-    nodes: int
-    constants: int
-    size: int
-    zipped: ZipSize
-
-
-@dataclass
-class ShrinkResult:
-    """What `shrink` did."""
-
-    recipe: str
-    inputs: list[Endpoint]
-    outputs: list[Endpoint]
-    before: Totals
-    after: Totals
-    seconds: float
-    steps: list[StepResult] = field(default_factory=list)
-
-
-def shrink(
-    source: str | Path,
-    out: str | Path,
-    recipe: str = "round",
-    *,
-    inputs: Sequence[str] | None = None,
-    outputs: Sequence[str] | None = None,
-    exact_zip: bool = False,
-    on_step: Callable[[StepResult], None] | None = None,
-    on_bytes: Callable[[int], None] | None = None,
-) -> ShrinkResult:
-    """Run a recipe on the frozen graph in `source` and write the result to `out`.
-
-    Args:
-        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``.
-        inputs, outputs: tensor names; found from the graph when not given.
-        exact_zip: deflate the files whole, however large, to tell their zipped size.
-
-    Raises:
-        UsageError: no such recipe, or the inputs or outputs cannot be found.
-        PbslimError: the file is not a frozen graph, or cannot be transformed or written.
-    """
-    steps = pipeline.plan(transforms_of(recipe)).steps
-    source, out = Path(source).expanduser(), Path(out).expanduser()
-    if out.exists() and source.exists() and out.samefile(source):
-        raise UsageError(f"'{out}' is the input; name another file with -o")
-    started = time.perf_counter()
-    graph = load(source)
-    found_inputs, found_outputs = find_endpoints(graph, inputs, outputs)
-    require_frozen(graph, found_outputs)
-    nodes, constants = _count(graph)
-    names = [endpoint.name for endpoint in found_inputs], [endpoint.name for endpoint in found_outputs]
-    results = pipeline.run(graph, steps, *names, on_step=on_step)
-    size = save(graph, out, progress=on_bytes)
-    seconds = time.perf_counter() - started
-    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
-    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
-    return ShrinkResult(recipe, found_inputs, found_outputs, before, after, seconds, results)
-
-
-def _count(graph: Graph) -> tuple[int, int]:
-    return len(graph), sum(node.op == "Const" for node in graph)
 
 
 def verify(

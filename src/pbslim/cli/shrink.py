@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from pbslim import api
 from pbslim.cli import terminal
 from pbslim.report.zipsize import ZipSize
+from pbslim.tools.shrink import shrink
 
 
 def run(
@@ -23,7 +23,7 @@ def run(
     """Shrink and tell what it did."""
     target = out or source.with_name(f"{source.stem}-small.pb")
     with terminal.progress("reading") as show:
-        result = api.shrink(
+        result = shrink(
             source,
             target,
             recipe,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -58,15 +59,17 @@ def zipped_size(path: Path, *, exact: bool = False) -> ZipSize:
 
 
 def _estimate(file: BinaryIO, size: int) -> float:
-    total = 0.0
+    samples, weights = [], []
     for i in range(_STRATA):
         start, end = size * i // _STRATA, size * (i + 1) // _STRATA
         at = start + int((end - start - _WINDOW) * (i * _GOLDEN % 1))
         history = min(at, _HISTORY)
         file.seek(at - history)
         sample = file.read(history + _WINDOW)
-        total += _deflated(iter([sample[history:]]), sample[:history]) * (end - start) / _WINDOW
-    return total
+        samples.append((iter([sample[history:]]), sample[:history]))
+        weights.append((end - start) / _WINDOW)
+    with ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter while it works
+        return sum(pool.map(lambda sample, weight: _deflated(*sample) * weight, samples, weights))
 
 
 def _deflated(chunks: Iterator[bytes], history: bytes = b"") -> int:
