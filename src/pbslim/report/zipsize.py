@@ -59,7 +59,8 @@ def zipped_size(path: Path, *, exact: bool = False) -> ZipSize:
 
 
 def _estimate(file: BinaryIO, size: int) -> float:
-    samples, weights = [], []
+    samples: list[tuple[Iterator[bytes], bytes]] = []
+    weights: list[float] = []
     for i in range(_STRATA):
         start, end = size * i // _STRATA, size * (i + 1) // _STRATA
         at = start + int((end - start - _WINDOW) * (i * _GOLDEN % 1))
@@ -69,7 +70,8 @@ def _estimate(file: BinaryIO, size: int) -> float:
         samples.append((iter([sample[history:]]), sample[:history]))
         weights.append((end - start) / _WINDOW)
     with ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter while it works
-        return sum(pool.map(lambda sample, weight: _deflated(*sample) * weight, samples, weights))
+        sizes = pool.map(lambda sample: _deflated(*sample), samples)
+        return sum(size * weight for size, weight in zip(sizes, weights, strict=True))
 
 
 def _deflated(chunks: Iterator[bytes], history: bytes = b"") -> int:
