@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor
-from pbslim.ir.order import ancestors
+from pbslim.ir.order import ancestors, check
 from pbslim.report.endpoints import VARIABLE_OPS, Endpoint, find_endpoints
 from pbslim.wire import load
 from pbslim.wire.memmapped import MappedConstant, Package, package_of
@@ -74,6 +74,7 @@ def inspect_file(path: Path) -> Inspection:
         PbslimError: it is not a graph; the message says what it is and what to do.
     """
     graph = load(path)
+    check(graph)
     size = path.expanduser().stat().st_size
     try:
         inputs, outputs = find_endpoints(graph)

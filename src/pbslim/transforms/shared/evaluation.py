@@ -49,7 +49,8 @@ class Evaluator:
         todo = [value.node]
         while todo:  # no recursion: chains may be long
             node = todo[-1]
-            missing = [] if node.op in SHAPE_OPS else [v.node for v in node.inputs if v.node not in self._known]
+            alone = node.op == "Const" or node.op in SHAPE_OPS  # even if a broken graph gives a Const inputs
+            missing = [] if alone else [v.node for v in node.inputs if v.node not in self._known]
             if missing and node not in self._known:
                 todo += missing
                 continue
@@ -85,7 +86,10 @@ class Evaluator:
         dtypes = ops.output_dtypes(node.op, node.attrs) or ()
         tensors: list[Tensor] = []
         for port, array in enumerate(arrays):
-            dtype = dtypes[port] if port < len(dtypes) else DType.from_numpy(array.dtype)
+            found = DType.from_numpy(array.dtype)
+            dtype = dtypes[port] if port < len(dtypes) else found
+            if dtype is not STRING if found is STRING else dtype.scalar is not found.scalar:
+                raise CannotFold(node, f"by its attributes it gives {dtype}, but from its operands {found}")
             if dtype is STRING:
                 tensors.append(StringTensor(tuple(array.reshape(-1).tolist()), array.shape))
             elif node.op in _VIEWS and dtype is inputs[0].dtype:

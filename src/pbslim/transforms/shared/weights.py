@@ -42,8 +42,10 @@ def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
     """The lowest and highest value of a float tensor.
 
     Raises:
-        Skip: it holds NaN or infinity.
+        Skip: it holds NaN or infinity, or is of another type.
     """
+    if tensor.dtype is not FLOAT:
+        raise Skip(f"it is of type {tensor.dtype}, not float")
     with np.errstate(invalid="ignore"):
         low, high = value_range(_pieces(tensor))
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -55,7 +57,7 @@ def usable_range(node: Node) -> tuple[np.float32, np.float32]:
     """The lowest and highest value of a float Const.
 
     Raises:
-        Skip: it is empty, not finite, or so wide that the difference of the two is no float.
+        Skip: it is empty, not finite, of another type, or so wide that the difference of the two is no float.
         TransformError: it cannot be read.
     """
     tensor = const_value(node)
