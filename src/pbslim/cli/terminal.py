@@ -31,7 +31,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
     from rich.table import Table
     from rich.text import Text
 
-    found = Table(box=box.SIMPLE, pad_edge=False)
+    found = Table(box=box.SIMPLE, pad_edge=False, show_header=any(columns))
     for i, column in enumerate(columns):
         found.add_column(column, justify="right" if i in right else "left")
     for row in rows:

@@ -47,7 +47,7 @@ class MappedRegion:
 
 @dataclass
 class Inspection:
-    """The facts; `size` and `dtype_bytes` are bytes, `parameters` counts the elements of float constants."""
+    """The facts; `size` and `dtype_bytes` are bytes, `parameters` counts elements of float and quantized constants."""
 
     size: int
     nodes: int
@@ -92,7 +92,7 @@ def inspect_file(path: Path) -> Inspection:
         size=size,
         nodes=len(graph),
         constants=sum(node.op == "Const" for node in graph),
-        parameters=sum(tensor.size for _, tensor in constants if tensor.dtype.is_floating),
+        parameters=sum(t.size for _, t in constants if t.dtype.is_floating or t.dtype.is_quantized),
         producer=graph.producer,
         inputs=inputs,
         outputs=outputs,
