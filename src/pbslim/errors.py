@@ -5,6 +5,14 @@ Every message is one line that says what is wrong, where, and what to do about i
 
 from __future__ import annotations
 
+_LONGEST = 2000
+
+
+def one_line(text: str) -> str:
+    """`text` as a line that no name out of a file can break, stretch without end, or use to control a terminal."""
+    line = "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"
+
 
 class PbslimError(Exception):
     """Base class: something the user can act on."""

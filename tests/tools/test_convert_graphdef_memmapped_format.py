@@ -180,7 +180,7 @@ def test_one_value_for_a_whole_tensor_stays_one(tmp_path: Path) -> None:
 def test_a_tensor_larger_than_the_disk_is_refused(tmp_path: Path) -> None:
     graph = Graph()
     graph.add("w", "Const", attrs={"dtype": DType.parse("float"), "value": splat(2, 1 << 23, 1 << 23)})
-    with pytest.raises(PbslimError, match="the regions need 281474976710656 bytes"):
+    with pytest.raises(PbslimError, match="the constants need 281474976710656 bytes"):
         convert(graph, tmp_path / "g.pbmm", reference=True)
     assert not list(tmp_path.iterdir())
 
@@ -405,11 +405,3 @@ def test_functions_run_mapped(tmp_path: Path) -> None:
     (tmp_path / "g.pb").write_bytes(functions.message(CALLS, FUNCTIONS).SerializeToString())
     convert(api.load(tmp_path / "g.pb"), tmp_path / "g.pbmm")
     assert compare_files(tmp_path / "g.pb", tmp_path / "g.pbmm", outputs=["d"]).agrees
-
-
-@needs_tensorflow
-def test_a_crash_is_one_line(tmp_path: Path) -> None:
-    api.save(parse("w = Const([1, 2])\ny = Neg(w)\n-> y")[0], tmp_path / "g.pb")
-    convert(api.load(tmp_path / "g.pb"), tmp_path / "g.pbmm", reference=True)
-    with pytest.raises(PbslimError, match=r"TensorFlow died of '.*g.pbmm' \(SIGSEGV\)"):
-        compare_files(tmp_path / "g.pb", tmp_path / "g.pbmm", {}, outputs=["y"])

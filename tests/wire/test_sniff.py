@@ -4,14 +4,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pbslim.wire.sniff import sniff
 from pbslim.wire.varint import length_delimited, tag, varint
 from tests.shared import SHARED, needs_shared
 
-HEAD, TAIL = 1 << 16, 64
+HEAD, TAIL = 1 << 16, 8
 
 
 def kind(content: bytes, name: str = "model.pb") -> str:
@@ -27,8 +27,6 @@ CONST = field(1, field(1, b"w") + field(2, b"Const") + field(5, bytes(200_000)))
 GRAPH = field(1, NODE) + field(4, field(1, 1882))
 META_INFO = field(2, field(1, field(1, b"Add") + field(2, field(1, b"x")))) + field(4, b"serve") + field(5, b"1.15.5")
 META_GRAPH = field(1, META_INFO) + field(2, GRAPH)
-REGION = field(1, field(1, 64) + field(2, b"memmapped_package://.") + field(3, 18))
-FLOATS = bytes.fromhex("0000803f0000004000004040")
 
 KINDS = {
     "GraphDef": (GRAPH, "a GraphDef"),
@@ -44,11 +42,6 @@ KINDS = {
     "MetaGraphDef, no info": (field(2, GRAPH), "a MetaGraphDef (.meta)"),
     "checkpoint table": (bytes(100) + bytes.fromhex("57fb808b247547db"), "part of a checkpoint"),
     "checkpoint state": (b'model_checkpoint_path: "m"', "part of a checkpoint"),
-    "package": (FLOATS + GRAPH + REGION + (80).to_bytes(8, "little"), "a memory-mapped package"),
-    "package, old": (
-        FLOATS + field(1, field(2, b"memmapped_package://.")) + (12).to_bytes(8, "little"),
-        "a memory-mapped package",
-    ),
     "TFLite": (b"\x1c\0\0\0TFL3" + bytes(100), "a TensorFlow Lite model"),
     "ONNX": (field(1, 7) + field(2, b"pytorch") + field(3, b"1.9") + field(7, field(1, NODE)), "an ONNX model"),
     "ONNX, no producer": (field(1, 3) + field(7, field(1, NODE)) + field(8, field(2, 9)), "an ONNX model"),
@@ -83,12 +76,6 @@ def test_tells_kinds_apart(content: bytes, name: str) -> None:
 @pytest.mark.parametrize("name", ["m.index", "m.data-00000-of-00001", "old.ckpt"])
 def test_names_tell_parts_of_a_checkpoint(name: str) -> None:
     assert kind(b"\x00\x01\xff\xfe" * 20, name) == "part of a checkpoint"
-
-
-def test_a_graph_that_mentions_regions_is_no_package() -> None:
-    mention = field(1, field(1, b"w") + field(2, b"ImmutableConst") + field(5, b"memmapped_package://w"))
-    assert kind(GRAPH + mention) == "a GraphDef"
-    assert kind(mention) == "a GraphDef"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +113,6 @@ def test_the_advice_is_one_line() -> None:
 PIECES = [
     field(1, NODE),
     META_GRAPH,
-    REGION,
     b"\x08\x01",
     b"\x12",
     b"\x0a",
@@ -142,14 +128,10 @@ PIECES = [
     st.sampled_from(["x.pb", "x.ckpt", "", "x.data-", "nul\0"]),
     st.binary(max_size=60),
 )
-@example(b"\x0a", "x", b"\x12memmapped_package://")
-@example(b"\x0a", "x", b"memmapped_package://")
-@example(b"\x0a", "x", b"\x12\xff\xffmemmapped_package://" + bytes(8))
 def test_any_bytes_have_a_kind(head: bytes, name: str, tail: bytes) -> None:
-    for end in (tail, REGION + tail):
-        found = sniff(head, Path(name), end)
-        assert found.name
-        assert found.advice
+    found = sniff(head, Path(name), tail)
+    assert found.name
+    assert found.advice
 
 
 @needs_shared
@@ -160,7 +142,6 @@ def test_real_files() -> None:
         return {kind(path.read_bytes(), path.name) for path in paths}
 
     assert kinds("models/*/model.pb") == {"a GraphDef"}
-    assert kinds("golden/memmapped/*/out.pb") == {"a memory-mapped package"}
     assert kinds("golden_saved_model/*/saved_model/saved_model.pb") == {"a SavedModel"}
     assert kinds("golden_saved_model/*/*.meta") == {"a MetaGraphDef (.meta)"}
     assert kinds("golden_saved_model/**/*.index") == {"part of a checkpoint"}

@@ -43,7 +43,7 @@ def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> 
 
     gc.disable()  # a short run that builds one large structure and drops nothing
     from pbslim.cli.arguments import plain
-    from pbslim.errors import PbslimError, TransformSyntaxError
+    from pbslim.errors import PbslimError, TransformSyntaxError, one_line
 
     args, notes = plain(sys.argv[1:] if argv is None else argv)
     try:
@@ -52,11 +52,11 @@ def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> 
         # A caret helps a person; whoever reads a pipe gets the one line that a log can hold.
         _fail(str(error) if sys.stderr.isatty() else error.one_line)
     except PbslimError as error:
-        _fail(" ".join(str(error).split()))
+        _fail(one_line(str(error)))
     except click.exceptions.Abort:
         _fail("interrupted", 130)
     except click.ClickException as error:
-        _fail(" ".join(error.format_message().split()))
+        _fail(one_line(error.format_message()))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -10,9 +10,16 @@ import click
 
 from pbslim._version import __version__
 
-_FILE = click.Path(path_type=Path)
 _TOLERANCE = click.FloatRange(min=0)
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class FileName(click.Path):
+    """The name of a file."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty name, as a variable that is not set leaves it: it would mean the current folder."""
+        return super().convert(value or self.fail("a file name cannot be empty", param, ctx), param, ctx)
 
 
 class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
@@ -61,6 +68,7 @@ class SwitchList(NameList):
         return {name.strip(): text.strip().lower() == "true" for name, _, text in pairs}
 
 
+_FILE = FileName(path_type=Path)
 _NAMES = NameList()
 _NUMBERS = NumberList()
 _SWITCHES = SwitchList()

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pbslim.cli import terminal
+from pbslim.errors import one_line
 from pbslim.report.inspection import inspect_file
 from pbslim.wire.memmapped import GRAPH_REGION
 
@@ -19,7 +20,7 @@ def run(source: Path, as_json: bool) -> int:
     console = terminal.stdout()
     for label, endpoints in (("input", found.inputs), ("output", found.outputs)):
         for endpoint in endpoints:
-            console.print(f"{label:7} {endpoint}", markup=False)
+            console.print(f"{label:7} {one_line(str(endpoint))}", markup=False)
     rows = [
         ("nodes", str(found.nodes)),
         ("constants", str(found.constants)),

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pbslim.cli import terminal
+from pbslim.errors import one_line
 from pbslim.report.zipsize import ZipSize
 from pbslim.tools.shrink import shrink
 
@@ -41,7 +42,7 @@ def run(
     console = terminal.stdout()
     for label, endpoints in (("input", result.inputs), ("output", result.outputs)):
         for endpoint in endpoints:
-            console.print(f"{label:7} {endpoint}", markup=False)
+            console.print(f"{label:7} {one_line(str(endpoint))}", markup=False)
     before, after = result.before, result.after
     rows = [
         ("nodes", str(before.nodes), str(after.nodes), ""),

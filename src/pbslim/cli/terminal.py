@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pbslim.errors import one_line
 from pbslim.passes.pipeline import StepResult
 from pbslim.wire import PROTOBUF_LIMIT
 
@@ -35,7 +36,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
     for i, column in enumerate(columns):
         found.add_column(column, justify="right" if i in right else "left")
     for row in rows:
-        found.add_row(*map(Text, row))
+        found.add_row(*(Text(one_line(cell)) for cell in row))
     return found
 
 
@@ -49,7 +50,12 @@ def size_text(size: int) -> str:
 
 def note(text: str) -> None:
     """A remark on stderr."""
-    print(f"note: {text}", file=sys.stderr)  # noqa: T201
+    say(f"note: {text}")
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
+    print(one_line(text), file=sys.stderr)  # noqa: T201
 
 
 def print_json(content: Any) -> None:
@@ -69,6 +75,18 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
+def bytes_written(show: Callable[[str], None]) -> Callable[[int], None]:
+    """What is told of each number of bytes that was written, and shows their sum."""
+    total = 0
+
+    def add(size: int) -> None:
+        nonlocal total
+        total += size
+        show(f"{size_text(total)} written")
+
+    return add
+
+
 def tell_steps(results: Iterable[StepResult], *, explain: bool) -> None:
     """Notes and ignored errors of a run on stderr, and with `explain` what was skipped and why."""
     for result in results:
@@ -78,7 +96,7 @@ def tell_steps(results: Iterable[StepResult], *, explain: bool) -> None:
             note(f"{result.step} failed and was skipped: {result.error}")
         if explain:
             for skipped in result.skipped:
-                print(f"{result.step}: '{skipped.node}': {skipped.reason}", file=sys.stderr)  # noqa: T201
+                say(f"{result.step}: '{skipped.node}': {skipped.reason}")
 
 
 def tell_size(size: int) -> None:

@@ -10,7 +10,7 @@ from pbslim.tools.unmap import unmap
 
 def run(package: Path, out: Path) -> int:
     """Write the graph, and say how large it is."""
-    with terminal.progress("writing"):
-        size = unmap(package, out)
+    with terminal.progress("reading") as show:
+        size = unmap(package, out, progress=terminal.bytes_written(show))
     terminal.stdout().print(f"{out} written, {terminal.size_text(size)}", markup=False)
     return 0

@@ -45,7 +45,7 @@ def run(
         terminal.stdout().print(terminal.table(columns, rows, right=(2, 3)))
     for path, memory in zip((first, second), found.memory, strict=False):
         resident, private = terminal.size_text(memory.resident), terminal.size_text(memory.private)
-        terminal.note(f"{path} took {resident} of memory, {private} of it private")
+        terminal.note(f"{path} took {resident} of resident memory, {private} of it private")
     return 0 if found.agrees else 1
 
 

@@ -156,6 +156,9 @@ def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[st
     unused = len(graph) - len(needed)
     if unused and not found.variables:
         advice.append(f"{unused} nodes are not needed for the outputs; pbslim shrink drops them")
+    elsewhere = [node.name for node in graph if node.op == "ImmutableConst"]
+    if elsewhere:
+        advice.append(f"{len(elsewhere)} constants, such as '{elsewhere[0]}', have their values in other files")
     if not outputs:
         advice.append("no outputs can be found; name them with --outputs when you transform the graph")
     return advice

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
+from pbslim.errors import DecodeError, GraphError, UsageError
 from pbslim.ir import ArrayTensor, AttrValue, DeferredTensor, Encoded, Graph, Node, SplatTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
 from pbslim.wire import load
 from pbslim.wire.memmapped import LISTED, RegionNames, become_immutable, listed_elements, save_package
+from pbslim.wire.write import require_room
 
 DEFAULT_SIZE = 10000
 _PROBE_ELEMENTS = 1024
@@ -37,12 +37,16 @@ REFERENCE_TYPES = {
     "bool",
 }
 TYPES = REFERENCE_TYPES | {"quint8", "qint8", "quint16", "qint16", "uint32", "uint64"}
-"""The types of constants that are mapped. Not qint32: TensorFlow 2.21 cannot Dequantize a mapped one in mode SCALED."""
+"""The types of constants that are mapped.
+
+Not qint32: with oneDNN, TensorFlow 2.21 has no kernel to Dequantize a mapped one in mode SCALED.
+"""
 
 BELOW = "below the threshold"
 SPLAT = "stored as one value: mapped it would take more room"
 LOST = "an attribute or field would be lost"
 WRITER = "its consumer may write into the mapping"
+_WHOLE = "give the package or the graph that has it as a Const"
 
 
 @dataclass(frozen=True)
@@ -102,24 +106,36 @@ def convert_graphdef_memmapped_format(
 
     Raises:
         UsageError: the threshold is not positive.
-        PbslimError: the graph cannot be read, a constant has no readable value, or the package cannot be written.
+        PbslimError: the graph cannot be read, a constant has no readable value or one in another file, or the package
+            cannot be written.
     """
     if min_conversion_tensor_size <= 0:
         raise UsageError(f"min_conversion_tensor_size must be > 0, not {min_conversion_tensor_size}")
     target = Path(out_graph).expanduser()
     graph = in_graph if isinstance(in_graph, Graph) else load(in_graph)
+    _require_unmapped(graph)
     mark = len(graph.journal)
     try:
         result, regions = _convert(graph, min_conversion_tensor_size, reference)
         result.regions = len(regions)
         result.mapped_bytes = sum(tensor.nbytes for tensor in regions.values())
-        _require_room(target, result.mapped_bytes)
+        require_room(target, result.mapped_bytes)
         package = save_package(graph, regions.items(), target, progress)
     finally:
         graph.rollback(mark)
     result.graph_bytes = package.graph.length
     result.size = target.stat().st_size
     return result
+
+
+def _require_unmapped(graph: Graph) -> None:
+    """Refuse constants that lie in other files already: no region of the package would have their elements."""
+    for node in graph:
+        if node.op == "ImmutableConst":
+            raise GraphError(f"the value of node '{node.name}' (ImmutableConst) is in another file; {_WHOLE}")
+    for function in graph.library.functions.values():
+        if "ImmutableConst" in function.ops:
+            raise GraphError(f"function '{function.name}' reads a value from another file; {_WHOLE}")
 
 
 def _convert(graph: Graph, threshold: int, reference: bool) -> tuple[Conversion, dict[str, Tensor]]:
@@ -260,10 +276,3 @@ def _digest(tensor: Tensor) -> bytes:
     for chunk in tensor.chunks():
         digest.update(np.ascontiguousarray(chunk).view(np.uint8).data)
     return digest.digest()
-
-
-def _require_room(path: Path, needed: int) -> None:
-    """Refuse what cannot fit: one value that stands for a whole shape may ask for any size."""
-    free = shutil.disk_usage(path.absolute().parent).free if path.absolute().parent.is_dir() else needed
-    if needed > free:
-        raise PbslimError(f"cannot write '{path}': the regions need {needed} bytes, {free} are free")

@@ -8,6 +8,7 @@ from pathlib import Path
 from pbslim.errors import UsageError
 from pbslim.wire import load, save
 from pbslim.wire.memmapped import package_of
+from pbslim.wire.write import require_room
 
 
 def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], None] | None = None) -> int:
@@ -21,6 +22,9 @@ def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], Non
         PbslimError: the package is damaged, or the graph cannot be written.
     """
     graph = load(package)
-    if package_of(graph) is None:
+    found = package_of(graph)
+    if found is None:
         raise UsageError(f"'{package}' is no memory-mapped package but an ordinary graph")
-    return save(graph, out, progress=progress)
+    target = Path(out).expanduser()
+    require_room(target, sum(constant.nbytes for constant in found.constants))
+    return save(graph, target, progress=progress)

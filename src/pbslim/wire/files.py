@@ -13,7 +13,7 @@ from pbslim.wire.mapping import File, HeldBytes, MappedFile
 from pbslim.wire.read import read_graph
 from pbslim.wire.write import graph_parts, replacing, write_parts
 
-_HEAD, _TAIL = 1 << 16, 64
+_HEAD, _TAIL = 1 << 16, 8
 PROTOBUF_LIMIT = (1 << 31) - 1
 """TensorFlow cannot read a message of more bytes than this."""
 
@@ -37,12 +37,7 @@ def load(source: str | Path | bytes) -> Graph:
 
 def _load(source: File, path: Path) -> Graph:
     if memmapped.is_package(source.view):
-        try:
-            return memmapped.read_package(source)
-        except DecodeError as error:
-            raise DecodeError(f"'{path}' is a damaged memory-mapped package: {error}") from None
-        except GraphError as error:
-            raise GraphError(f"'{path}', a memory-mapped package: {error}") from None
+        return _load_package(source, path)
     head = bytes(source.view[:_HEAD])
     try:
         graph = read_graph(source)
@@ -55,10 +50,21 @@ def _load(source: File, path: Path) -> Graph:
         raise GraphError(f"'{path}': {error}") from None
     if _looks_like_text(head):
         return _load_text(source, path)
+    if memmapped.was_package(source.view):
+        return _load_package(source, path)
     from pbslim.wire.sniff import sniff  # of no use to a graph
 
     kind = sniff(head, path, bytes(source.view[-_TAIL:]))
     raise DecodeError(f"'{path}' is not a frozen graph ({problem}); it looks like {kind.name}: {kind.advice}")
+
+
+def _load_package(source: File, path: Path) -> Graph:
+    try:
+        return memmapped.read_package(source)
+    except DecodeError as error:
+        raise DecodeError(f"'{path}' is a damaged memory-mapped package: {error}") from None
+    except GraphError as error:
+        raise GraphError(f"'{path}', a memory-mapped package: {error}") from None
 
 
 def _looks_like_text(head: bytes) -> bool:

@@ -15,6 +15,7 @@ that regions lie inside of the file, do not overlap, and are large enough for th
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from pbslim.wire.attributes import EncodedAttr
 from pbslim.wire.mapping import File, MappedFile, Source, Window
 from pbslim.wire.nodes import Part, span
 from pbslim.wire.read import GraphOrigin, read_graph
-from pbslim.wire.tensors import ListedTensor, Piece
+from pbslim.wire.tensors import ListedTensor, Piece, is_possible
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
 from pbslim.wire.write import graph_parts, replacing, write_parts
 
@@ -49,9 +50,8 @@ _ELEMENT, _OFFSET, _NAME, _LENGTH = 1, 1, 2, 3
 _TRAILER = 8
 _OTHER_BYTES = re.compile(rb"[^A-Za-z0-9_.]")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]*")
-_TAIL = 256
-# A directory ends with the name and the length of its last region; a graph may mention regions anywhere else.
-_DIRECTORY_END = re.compile(rb"memmapped_package://[\w.]*(\x18[\x80-\xff]*[\x00-\x7f])?.{0,16}\Z", re.DOTALL)
+_TAIL = 4096
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ class MappedConstant:
     dtype: DType
     shape: tuple[int, ...]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its elements take."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
 
 @dataclass
 class Package:
@@ -85,12 +90,15 @@ class Package:
     Attributes:
         directory_offset: where the directory starts.
         regions: in the order in which they lie in the file; one is the graph's.
+        has_lengths: whether the directory says how long regions are. TensorFlow writes that since 1.15; in older files
+            a region reaches up to the next.
         constants: the constants that lie in regions, in the order of the graph.
         remarks: what is unusual about the file, though runtimes accept it.
     """
 
     directory_offset: int
     regions: list[Region]
+    has_lengths: bool = True
     constants: list[MappedConstant] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -121,15 +129,20 @@ def package_of(graph: Graph) -> Package | None:
 
 
 def is_package(view: memoryview) -> bool:
-    """Whether these bytes are meant to be a package, sound or not."""
+    """Whether these bytes end with the place of a directory, and there the directory of a package begins."""
+    start = directory_offset(view)
+    if start is None:
+        return False
     try:
-        start = directory_offset(view)
-        _, kind, at, stop = next(fields(view, len(view) if start is None else start, len(view), "the directory"))
-        if kind == LEN and _read_element(view, at, stop).name.startswith(PREFIX):
-            return True
+        _, kind, at, stop = next(fields(view, start, len(view) - _TRAILER, "the directory"))
+        return kind == LEN and _read_element(view, at, stop).name.startswith(PREFIX)
     except (DecodeError, StopIteration):
-        pass
-    return _DIRECTORY_END.search(bytes(view[-_TAIL:])) is not None
+        return False
+
+
+def was_package(view: memoryview) -> bool:
+    """Whether these bytes, which are no graph, must once have been a package: their end mentions regions."""
+    return PREFIX.encode() in bytes(view[-_TAIL:])
 
 
 def directory_offset(view: memoryview) -> int | None:
@@ -153,12 +166,12 @@ def read_directory(source: Source) -> Package:
         raise DecodeError(f"its last 8 bytes say that the directory starts at byte {offset} of {len(view)}")
     package = Package(start, [])
     for number, kind, at, stop in fields(view, start, len(view) - _TRAILER, "the directory"):
-        if number != _ELEMENT or kind != LEN:
+        if number == _ELEMENT and kind == LEN:
+            region = _read_element(view, at, stop)
+            _require_next(package, region)
+            package.regions.append(region)
+        else:
             package.remarks[:] = ["the directory has fields that are not known here"]
-            continue
-        region = _read_element(view, at, stop)
-        _require_next(package, region)
-        package.regions.append(region)
     _check_regions(package, view)
     return package
 
@@ -192,9 +205,13 @@ def _require_next(package: Package, region: Region) -> None:
 
 
 def _check_regions(package: Package, view: memoryview) -> None:
+    """What the loader leaves out: where regions end, and what lies between them."""
     regions, remarks = package.regions, package.remarks
+    if not any(region.name == GRAPH_REGION for region in regions):
+        raise DecodeError(f"it has no graph (a region called {GRAPH_REGION})")
     limits = [*(region.offset for region in regions[1:]), package.directory_offset]
-    if regions and not any(region.length for region in regions):
+    package.has_lengths = any(region.length for region in regions)
+    if not package.has_lengths:
         remarks.append(
             "the directory has no lengths (an old file, newer runtimes need them): a region ends at the next"
         )
@@ -205,16 +222,21 @@ def _check_regions(package: Package, view: memoryview) -> None:
             raise DecodeError(f"two regions are called '{region.name}'")
         seen.add(region.name)
         if region.end > limit:
-            raise DecodeError(f"region '{region.name}' reaches to byte {region.end}, only {limit} belong to it")
-        if not _PLAIN_NAME.fullmatch(region.name, len(PREFIX)):
-            remarks.append(f"the name of region '{region.name}' has characters that TensorFlow does not write")
-        gap = limit - region.end
-        if gap >= ALIGNMENT or any(view[region.end : limit]):
-            remarks.append(f"there are {gap} bytes after region '{region.name}' that belong to none")
-    if GRAPH_REGION not in seen:
-        raise DecodeError(f"it has no graph (a region called {GRAPH_REGION})")
+            raise DecodeError(f"region '{region.name}' reaches to byte {region.end}, what follows starts at {limit}")
     if package.graph.length == 0:
         raise DecodeError("its graph region is empty")
+    starts = [0, *(region.end for region in regions)]
+    gaps = [(at, stop) for at, stop in zip(starts, [regions[0].offset, *limits], strict=True) if stop > at]
+    strange = [f"byte {at}" for at, stop in gaps if stop - at >= ALIGNMENT or any(view[at:stop])]
+    remarks += _remark("something between the regions that is no padding", strange)
+    odd = [region.name for region in regions if not _PLAIN_NAME.fullmatch(region.name, len(PREFIX))]
+    remarks += _remark("regions with names as TensorFlow does not write them", odd)
+
+
+def _remark(what: str, places: list[str]) -> list[str]:
+    """`what`, and a few of the places where it was seen; nothing if there are none."""
+    shown = ", ".join(places[:_SHOWN]) + (f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else "")
+    return [f"{what}: {shown}"] if places else []
 
 
 def read_package(source: File) -> Graph:
@@ -239,53 +261,53 @@ def _read(source: File) -> tuple[Graph, Package, list[tuple[Node, MappedConstant
     """The graph as it stands in the package, the package, and the nodes that read regions."""
     package = read_directory(source)
     graph = read_graph(Window(source, package.graph.offset, package.graph.end))
+    if not len(graph):
+        raise DecodeError("its graph has no nodes")
     regions = {region.name: region for region in package.regions}
     bodies = [f.body().graph for f in graph.library.functions.values() if "ImmutableConst" in f.ops]
     users = [
-        (node, _checked(part.scope + node.name, node, name, regions))
+        (node, _checked(part.scope + node.name, node, regions))
         for part in (graph, *bodies)
         for node in part
-        if node.op == "ImmutableConst" and (name := region_name(node)) is not None
+        if node.op == "ImmutableConst"
     ]
     package.constants = [constant for _, constant in users]
-    used = {GRAPH_REGION, *(constant.region for constant in package.constants)}
-    package.remarks += [f"region '{name}' is used by no node" for name in regions if name not in used]
+    needed = dict.fromkeys(regions, 0) | {GRAPH_REGION: package.graph.length}
+    for constant in package.constants:
+        needed[constant.region] = max(needed[constant.region], constant.nbytes)
+    package.remarks += _remark("regions that no node uses", [name for name, size in needed.items() if not size])
+    too_long = [name for name, size in needed.items() if 0 < size < regions[name].length]
+    if package.has_lengths:
+        package.remarks += _remark("regions that are longer than their constants", too_long)
     return graph, package, users
 
 
-def region_name(node: Node) -> str | None:
-    """The region that an ImmutableConst reads, None where that is an ordinary file.
-
-    Raises:
-        DecodeError: it does not say.
-    """
-    name = node.attrs.get("memory_region_name")
-    if not isinstance(name, bytes):
-        raise DecodeError(f"node '{node.name}' (ImmutableConst) does not name its region")
-    text = name.decode(errors="replace")
-    return text if text.startswith(PREFIX) else None
-
-
-def _checked(label: str, node: Node, name: str, regions: dict[str, Region]) -> MappedConstant:
+def _checked(label: str, node: Node, regions: dict[str, Region]) -> MappedConstant:
     """What `node`, called `label` in messages, takes from its region, if a runtime can map that."""
-    dtype, shape = node.dtype_attr("dtype"), node.shape_attr("shape")
-    if dtype is None or shape.dims is None or not shape.is_known:
-        raise DecodeError(f"node '{label}' (ImmutableConst) has no type or no fully known shape")
+    name, dtype, shape = node.attrs.get("memory_region_name"), node.dtype_attr("dtype"), node.shape_attr("shape")
+    if not isinstance(name, bytes):
+        raise DecodeError(f"node '{label}' (ImmutableConst) does not name its region")
+    text = name.decode(errors="replace")
+    region = regions.get(text)
+    if region is None or region.name == GRAPH_REGION or region.name.encode() != name:
+        raise DecodeError(f"node '{label}' wants '{text}', which is no region of the package")
+    if dtype is None or shape.dims is None or not is_possible(shape.dims):
+        raise DecodeError(f"node '{label}' (ImmutableConst) has no type or no shape that a constant can have")
     if not dtype.itemsize or dtype.is_ref:
         raise DecodeError(f"node '{label}' (ImmutableConst) is of type {dtype}, which cannot be mapped")
     others = [key for key in node.attrs if not key.startswith("_") and key not in _IMMUTABLE_ATTRS]
-    if others:
-        raise DecodeError(f"node '{label}' (ImmutableConst) has an attribute '{others[0]}', which runtimes refuse")
-    if name not in regions or name == GRAPH_REGION:
-        raise DecodeError(f"node '{label}' wants region '{name}', which the package does not have")
-    region, needed = regions[name], (shape.size or 0) * dtype.itemsize
+    if others or node.inputs:
+        what = f"an attribute '{others[0]}'" if others else "inputs"
+        raise DecodeError(f"node '{label}' (ImmutableConst) has {what}, which runtimes refuse")
     if region.offset % ALIGNMENT:
         raise DecodeError(
-            f"region '{name}' of node '{label}' starts at byte {region.offset}, which is no multiple of {ALIGNMENT}"
+            f"region '{region.name}' of node '{label}' starts at byte {region.offset}, no multiple of {ALIGNMENT}"
         )
-    if region.length < needed:
-        raise DecodeError(f"region '{name}' has {region.length} bytes, node '{label}' ({dtype} {shape}) needs {needed}")
-    return MappedConstant(label, name, dtype, shape.dims)
+    constant = MappedConstant(label, region.name, dtype, shape.dims)
+    if region.length < constant.nbytes:
+        needed = f"node '{label}' ({dtype} {shape}) needs {constant.nbytes}"
+        raise DecodeError(f"region '{region.name}' has {region.length} bytes, {needed}")
+    return constant
 
 
 _IMMUTABLE_ATTRS = ("dtype", "shape", "memory_region_name")

@@ -1,7 +1,7 @@
 """What kind of file is this? Told from its first and last bytes, for error messages.
 
-Only what decides is looked at: magic numbers, then the trailers of memory-mapped packages and checkpoints, then
-the outer fields of a protocol buffer, then text. All of it bounded, and happy with any bytes.
+Only what decides is looked at: magic numbers, then the trailer of checkpoints, then the outer fields of a protocol
+buffer, then text. All of it bounded, and happy with any bytes. Packages are known by `pbslim.wire.memmapped`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _FREEZE = (
 )
 _GIVE = "give the frozen GraphDef (.pb) of the model"
 _SOURCE = "give the frozen TensorFlow graph that it was converted from"
-_AGAIN = "copy or download it again"
 
 _EMPTY = FileKind("an empty file", "check how it was made or copied")
 _DIRECTORY = FileKind("a directory", _GIVE)
 _OTHER = FileKind("no kind of file that is known here", _GIVE)
-_GRAPH = FileKind("a GraphDef", f"pbslim reads these; one that it cannot read is damaged or truncated: {_AGAIN}")
+_GRAPH = FileKind(
+    "a GraphDef", "pbslim reads these; one that it cannot read is damaged or truncated: copy or download it again"
+)
 _GRAPH_TEXT = FileKind("a GraphDef in text form", "pbslim reads these; one that it cannot read has a mistake in it")
 _SAVED_MODEL = FileKind("a SavedModel", _FREEZE)
 _META_GRAPH = FileKind("a MetaGraphDef (.meta)", f"it holds no weights; {_FREEZE}")
 _CHECKPOINT = FileKind("part of a checkpoint", f"it holds variables, no graph; {_FREEZE}")
-_PACKAGE = FileKind("a memory-mapped package", f"pbslim reads these; one that it cannot read is damaged: {_AGAIN}")
 _ONNX = FileKind("an ONNX model", _SOURCE)
 _CORE_ML = FileKind("a Core ML model", _SOURCE)
 _PROTOBUF = FileKind("a protocol buffer, but not a GraphDef", _GIVE)
@@ -88,7 +88,6 @@ _IN_TEXT = (
 _BLANK_OR_COMMENT = re.compile(rb"(\xef\xbb\xbf)?\s*(#[^\n]*\n\s*)*")
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _LEVELDB_MAGIC = bytes.fromhex("57fb808b247547db")
-_REGION = b"memmapped_package://"
 _OP = re.compile(rb"[A-Za-z_][A-Za-z0-9_.>/:-]*")
 _MAX_FIELDS = 1000
 
@@ -99,7 +98,7 @@ def sniff(head: bytes, path: Path, tail: bytes = b"") -> FileKind:
     Args:
         head: its first bytes; 64 KiB are enough. Empty for a directory.
         path: its name tells the parts of a checkpoint apart; only for an empty `head` is it looked up.
-        tail: its last bytes, by which packages and checkpoints are known; 64 are enough as a rule.
+        tail: its last bytes, by which checkpoints are known; 8 are enough.
     """
     if not head:
         return _without_content(path)
@@ -108,8 +107,6 @@ def sniff(head: bytes, path: Path, tail: bytes = b"") -> FileKind:
             return kind
     if head.startswith(b"PK\x03\x04"):
         return _zip(head, path)
-    if _ends_with_directory(tail):
-        return _PACKAGE
     if tail.endswith(_LEVELDB_MAGIC) or path.suffix == ".index" or ".data-" in path.name:
         return _CHECKPOINT
     # A protocol buffer of these kinds always holds control characters: what is text cannot be one.
@@ -129,30 +126,6 @@ def _zip(head: bytes, path: Path) -> FileKind:
     if path.suffix == ".keras":
         return _KERAS
     return next((kind for mark, kind in _IN_ZIP if mark in head), FileKind("a zip archive", "unpack it first"))
-
-
-def _ends_with_directory(tail: bytes) -> bool:
-    # A package ends with its directory, whose last entry ends with a region's name and its length, and then with
-    # the directory's place in 8 bytes. A graph that only mentions regions has them elsewhere.
-    at = tail.rfind(_REGION)
-    return int.from_bytes(tail[-8:], "little") < 1 << 48 and any(_ends_with_region(tail, at, n) for n in (1, 2))
-
-
-def _ends_with_region(tail: bytes, at: int, length_bytes: int) -> bool:
-    start = at - length_bytes
-    if start < 1 or tail[start - 1] != 0x12:
-        return False
-    size, stop = _varint_at(tail, start)
-    rest = tail[at + size : -8]
-    return stop == at and (not rest or (rest[0] == 0x18 and _varint_at(rest, 1)[1] == len(rest)))
-
-
-def _varint_at(data: bytes, at: int) -> tuple[int, int]:
-    """The number at `at` and where it ends; the end is 0 if there is none."""
-    try:
-        return read_varint(memoryview(data), at, len(data))
-    except DecodeError:
-        return 0, 0
 
 
 def _text(head: bytes) -> FileKind | None:

@@ -22,6 +22,7 @@ from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varin
 
 _DTYPE, _SHAPE, _CONTENT, _STRING = 1, 2, 4, 8
 _MAX_ELEMENTS = 1 << 48
+_MAX_RANK = 32  # of numpy before its version 2
 _MAX_REPEATED = 1 << 28
 
 # The typed list of each type: its field name and the numpy type of the stored numbers.
@@ -90,7 +91,7 @@ def decode_tensor(buffer: Buffer, view: memoryview, start: int, end: int) -> Ten
         else:
             seen.setdefault(number, []).append((kind, at, stop))
     dtype = DTYPES.get(dtype_number)
-    if dtype is None or min(dims, default=0) < 0 or math.prod(dims) > _MAX_ELEMENTS:
+    if dtype is None or not is_possible(dims):
         shown = dtype or f"type number {dtype_number}"
         raise DecodeError(f"a tensor at byte {start} has an impossible type or shape: {shown}, {list(dims)}")
     if dtype.name in ("resource", "variant"):
@@ -161,7 +162,7 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
         return OpaqueTensor(bytes(view[start:end]), f"values of type {dtype} cannot be read", dtype, dims)
     else:
         name, number_type = _LISTS[dtype.name]
-        numbers = np.array(list(getattr(message, name)), number_type)
+        numbers = np.fromiter(getattr(message, name), number_type)
         stored = _from_numbers(numbers, dtype)
     if stored.size > max(size, 1):
         raise DecodeError(f"a tensor at byte {start} has {stored.size} values for {size} elements")
@@ -202,6 +203,11 @@ def _string_content(content: bytes, size: int, start: int) -> tuple[bytes, ...]:
     return tuple(values)
 
 
+def is_possible(dims: tuple[int, ...]) -> bool:
+    """Whether a constant can have these dimensions; those beside one of 0 count as well, as in TensorFlow."""
+    return len(dims) <= _MAX_RANK and min(dims, default=0) >= 0 and math.prod(filter(None, dims)) <= _MAX_ELEMENTS
+
+
 def decode_dims(view: memoryview, start: int, end: int) -> tuple[int, ...] | None:
     """The dimensions of a TensorShapeProto, None for an unknown rank."""
     dims: list[int] = []
@@ -229,6 +235,20 @@ class ListedTensor(MappedTensor):
     def __init__(self, buffer: Buffer, start: int, dtype: DType, shape: tuple[int, ...], count: int) -> None:
         super().__init__(buffer, start, dtype, shape)
         self.count = count
+
+    @property
+    def can_be_listed(self) -> bool:
+        """Whether such a list exists: there is one for the type, and what follows the last element is the same."""
+        size = self.dtype.itemsize
+        start = self._start + (self.count - 1) * size
+        rest = MappedTensor(self._buffer, start, dtypes.UINT8, (self.size - self.count + 1, size))
+        last = None
+        for chunk in rest.chunks(size):
+            elements = chunk.reshape(-1, size)
+            last = elements[0] if last is None else last
+            if np.any(elements != last):
+                return False
+        return self.dtype.name in _LISTS
 
 
 def count_listed(view: memoryview, start: int, end: int, tensor: Tensor) -> int | None:
@@ -282,7 +302,7 @@ def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:
         return [head + _one_value(tensor)]
     if tensor.dtype is dtypes.STRING:  # a view of one, for instance
         return [head + _strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
-    if isinstance(tensor, ListedTensor):
+    if isinstance(tensor, ListedTensor) and tensor.can_be_listed:
         return [head, *_typed_values(tensor)]
     content = Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
     return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), content]
@@ -308,7 +328,7 @@ def _one_value(tensor: SplatTensor) -> bytes:
 
 
 def _typed_values(tensor: ListedTensor) -> list[bytes | Piece]:
-    name, number_type = _LISTS[tensor.dtype.name]
+    name, _ = _LISTS[tensor.dtype.name]
     fixed = tensor.dtype.name in _FIXED_LISTS
 
     def pieces() -> Iterator[Array]:
@@ -317,7 +337,7 @@ def _typed_values(tensor: ListedTensor) -> list[bytes | Piece]:
             numbers = chunk[:left]
             left -= numbers.size
             if numbers.size and not fixed:
-                stored = numbers.view(np.uint16) if number_type is np.int32 and numbers.dtype.kind in "fV" else numbers
+                stored = numbers.view(np.uint16) if tensor.dtype.name in ("half", "bfloat16") else numbers
                 wide = np.uint64 if stored.dtype.kind == "u" else np.int64
                 numbers = packed_varints(stored.astype(wide).view(np.uint64))
             yield numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,18 @@ class _EagerFile(io.FileIO):
         return count
 
 
+def require_room(path: Path, needed: int) -> None:
+    """Make sure that `needed` bytes fit beside `path`: a small file may ask for any size.
+
+    Raises:
+        PbslimError: they do not.
+    """
+    folder = path.absolute().parent
+    free = shutil.disk_usage(folder).free if folder.is_dir() else needed
+    if needed > free:
+        raise PbslimError(f"cannot write '{path}': the constants need {needed} bytes, {free} are free")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that appears at `path` whole when the block ends, or not at all.
@@ -93,10 +106,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         PbslimError: it cannot be written there.
     """
+    if path.is_dir():
+        raise PbslimError(f"cannot write '{path}': it is a directory")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        if path.is_dir():
-            raise PbslimError(f"cannot write '{path}': it is a directory")
         with io.BufferedWriter(_EagerFile(part), _BUFFER_BYTES) as out:
             yield out
             out.flush()

@@ -1,0 +1,81 @@
+"""Damaged packages: one clear line for each, no hang, and no memory to speak of."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pbslim.dtypes import DType
+from pbslim.ir import ArrayTensor, Graph
+from pbslim.tools.convert_graphdef_memmapped_format import TYPES
+from tests import functions, packages
+from tests.shared import ROOT, SHARED
+
+COUNT = int(os.environ.get("PBSLIM_DAMAGED_PACKAGES", "250"))
+MEGABYTES = 100  # beyond the size of the file
+
+CALLS = """
+    x = Placeholder(shape=(2, 2))
+    w = Const([[1, 2], [3, 4]])
+    a = Reads(x)
+    d = MatMul(a, w)
+    -> d
+"""
+FUNCTIONS = {
+    "Reads(a: float)": """
+        w = Const([[1, 2], [3, 5]])
+        y = MatMul(a, w:output:0)
+        -> result = y:product:0
+    """
+}
+
+
+def every_type() -> Graph:
+    graph = Graph()
+    for k, name in enumerate(sorted(TYPES)):
+        dtype = DType.parse(name)
+        value = ArrayTensor(np.arange(20 + k).astype(dtype.numpy), dtype)
+        graph.add(f"scope/{name}", "Const", attrs={"dtype": dtype, "value": value, "_class": (b"loc:@x",)})
+    return graph
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    """A folder of packages with nothing wrong."""
+    folder = tmp_path / "sound"
+    folder.mkdir()
+    made = {
+        "digits": packages.convert(ROOT / "examples" / "digits.pb", tmp_path),
+        "digits_reference": packages.convert(ROOT / "examples" / "digits.pb", tmp_path, 100, reference=True),
+        "functions": packages.convert(functions.load(CALLS, FUNCTIONS), tmp_path),
+        "types": packages.convert(every_type(), tmp_path),
+    }
+    old = packages.take_apart(made["types"])
+    for entry in old.entries:
+        entry.length = 0
+    made["old"] = old.to_bytes()
+    made |= {file.parent.name: file.read_bytes() for file in (SHARED / "golden" / "memmapped").glob("*/out.pb")}
+    for name, content in made.items():
+        (folder / f"{name}.pbmm").write_bytes(content)
+    return folder
+
+
+def test_damaged_packages(sound: Path) -> None:
+    runner = Path(__file__).with_name("read_damaged.py")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = [sys.executable, str(runner), str(sound), "0", str(COUNT)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert not done.returncode, done.stderr
+    figures = json.loads(done.stdout)
+    assert not figures["failures"], figures["failures"][0]
+    assert figures["grown"] < figures["largest"] + MEGABYTES
+    found = figures["found"]
+    assert sum(found.values()) == COUNT
+    assert found["refused"] > COUNT / 2, "or the seeds do no damage"
+    assert found["a package"] > COUNT / 20, "or nothing gets further than the directory"
