@@ -687,6 +687,76 @@ def spatial() -> Iterator[Case]:
     yield case("BatchToSpaceND", numbers(F4, 4, 1, 1, 1), i4([2, 2]), i4([[0, 0], [0, 0]]))
 
 
+def windows() -> Iterator[Case]:
+    one = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
+    for dtype in (*FLOATS, I4):
+        yield case("Conv2D", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 2, 3, 3, 4), **one)
+        yield case("Conv2D", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 1, 1, 3, 4), **one)
+    for op in ("Conv2D", "DepthwiseConv2dNative"):
+        filters = numbers(F4, 3, 2, 3, 2)
+        for padding in (b"SAME", b"VALID", b"EXPLICIT"):
+            attrs: dict[str, Any] = {"padding": padding}
+            if padding == b"EXPLICIT":
+                attrs["explicit_paddings"] = (0, 0, 2, 1, 0, 3, 0, 0)
+            for strides in ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 1)):
+                yield case(op, numbers(F4, 2, 6, 7, 3), filters, strides=strides, **attrs)
+        yield case(op, numbers(F4, 1, 1, 2, 3), filters, strides=(1, 1, 1, 1), padding=b"SAME")
+        yield case(op, numbers(F4, 0, 5, 5, 3), filters, **one)
+        yield case(op, numbers(F8, 2, 6, 7, 3), filters.astype(F8), data_format=b"NHWC", dilations=(1, 1, 1, 1), **one)
+    for padding in (b"SAME", b"VALID"):
+        attrs = {"strides": (1, 1, 1, 1), "padding": padding}
+        yield case("Conv2D", numbers(F4, 1, 9, 8, 2), numbers(F4, 3, 2, 2, 3), dilations=(1, 2, 3, 1), **attrs)
+    yield case("Conv2D", numbers(F4, 1, 6, 8, 2), numbers(F4, 2, 2, 2, 3), strides=(1, 1, 2, 1), padding=b"SAME")
+    yield case("Conv2D", numbers(F4, 1, 5, 5, 6), numbers(F4, 2, 2, 2, 9), **one)
+    for dtype in FLOATS:
+        yield case("DepthwiseConv2dNative", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 2, 3, 3, 2), **one)
+        yield case("AvgPool", numbers(dtype, 2, 4, 5, 3), ksize=(1, 2, 3, 1), **one)
+    for dtype in (*FLOATS, *INTS, np.int16, np.uint16):
+        yield case("MaxPool", numbers(dtype, 2, 4, 5, 3), ksize=(1, 2, 3, 1), **one)
+    for padding in (b"SAME", b"VALID"):
+        for strides in ((1, 1, 1, 1), (1, 2, 3, 1), (1, 4, 1, 1)):
+            attrs = {"strides": strides, "padding": padding}
+            for ksize in ((1, 2, 2, 1), (1, 3, 2, 1)):
+                yield case("MaxPool", numbers(F4, 2, 7, 6, 3), ksize=ksize, data_format=b"NHWC", **attrs)
+                yield case("AvgPool", numbers(F4, 2, 7, 6, 3), ksize=ksize, data_format=b"NHWC", **attrs)
+                yield case("MaxPoolV2", numbers(F4, 2, 7, 6, 3), i4(ksize), i4(strides), padding=padding)
+                for rates in ((1, 1, 1, 1), (1, 2, 1, 1)):
+                    yield case("ExtractImagePatches", numbers(F4, 2, 7, 6, 3), ksizes=ksize, rates=rates, **attrs)
+    for op in ("MaxPool", "AvgPool"):
+        yield case(op, numbers(F4, 1, 2, 2, 1), ksize=(1, 5, 5, 1), strides=(1, 1, 1, 1), padding=b"SAME")
+        yield case(op, numbers(F4, 0, 3, 3, 1), ksize=(1, 2, 2, 1), **one)
+        yield case(op, np.array([-INF, -INF, INF, -INF], F4).reshape(1, 2, 2, 1), ksize=(1, 1, 2, 1), **one)
+    for dtype in (F4, F8, F2, I4, U1, C8):
+        yield case("ExtractImagePatches", numbers(dtype, 1, 3, 3, 2), ksizes=(1, 2, 2, 1), rates=(1, 1, 1, 1), **one)
+
+
+def images() -> Iterator[Case]:
+    for dtype in (F4, F2):
+        yield case("LRN", numbers(dtype, 2, 2, 3, 9))
+    for beta in (1.0, 0.5, 0.75):
+        yield case("LRN", numbers(F4, 2, 2, 3, 9), depth_radius=2, bias=2.0, alpha=0.1, beta=beta)
+    yield case("LRN", numbers(F4, 2, 2, 3, 4), depth_radius=0)
+    sizes = ([5, 7], [4, 5], [9, 3], [1, 1], [8, 10], [2, 13], [3, 50])
+    for op in ("ResizeNearestNeighbor", "ResizeBilinear"):
+        for dtype in (F4, F8, F2, I4, U1):
+            yield case(op, numbers(dtype, 2, 4, 5, 3), i4([7, 3]))
+        for size in sizes:
+            for name in ("align_corners", "half_pixel_centers"):
+                yield case(op, numbers(F4, 2, 4, 5, 3), i4(size), **{name: True})
+            yield case(op, numbers(F4, 2, 4, 5, 3), i4(size))
+            yield case(op, numbers(F4, 1, 4, 5, 1), i4(size), align_corners=True)
+    every: tuple[tuple[str, str], ...] = (("NHWC", "NCHW"), ("NCHW", "NHWC"), ("NHWC", "HWNC"))
+    for source, target in every:
+        attrs = {"src_format": source.encode(), "dst_format": target.encode()}
+        yield case("DataFormatDimMap", i4([[0, 1], [-1, 3], [-4, 2]]), **attrs)
+        yield case("DataFormatVecPermute", i4([7, 4, 9, 3]), **attrs)
+        yield case("DataFormatVecPermute", i8([[7, 4], [9, 3], [1, 2], [5, 6]]), **attrs)
+    yield case("DataFormatDimMap", i8(2))
+    yield case("DataFormatVecPermute", i4([7, 4, 9, 3]))
+    yield case("DataFormatVecPermute", i4([7, 4]), src_format=b"NHWC", dst_format=b"NCHW")
+    yield case("DataFormatVecPermute", i4([[7, 4], [9, 3]]), src_format=b"NHWC", dst_format=b"NWCH")
+
+
 RANGES = [(-1.0, 2.0), (0.0, 6.0), (-3.0, 0.0), (0.25, 0.75), (-1e-3, 1e3), (-7.13, 1.9), (0.0, 0.0), (2.0, 2.0)]
 
 
@@ -782,7 +852,7 @@ def text() -> Iterator[Case]:
 
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
-    *(products, spatial, quantization, text),
+    *(products, spatial, windows, images, quantization, text),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -35,6 +35,7 @@ SUMS = {
     "L2Loss",
 }
 SUMS |= {"LogSoftmax", "MatMul", "Mean", "Prod", "Sum"}
+SUMS |= {"AvgPool", "Conv2D", "DepthwiseConv2dNative", "LRN", "ResizeBilinear"}
 SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {

@@ -23,8 +23,11 @@ RANGE = (F4(-1), F4(1))
 CODES, CODED = np.zeros(2, np.uint8), ["quint8", "float", "float"]
 WIDE = ["qint32", "float", "float", "float", "float"]
 
+PIXELS, FILTERS = numbers(F4, 1, 3, 3, 2), numbers(F4, 2, 2, 2, 1)
+ONE_BY_ONE: dict[str, Any] = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
+
 REFUSALS = [
-    (case("Conv2D", X, X), "there is no kernel for op Conv2D"),
+    (case("Betainc", X, X, X), "there is no kernel for op Betainc"),
     (case("Add", X, i4([1, 2, 3])), "Add: operands differ in dtype: float32 and int32"),
     (case("Add", X, numbers(F4, 4)), r"Add: shapes \[2, 3\] and \[4\] do not broadcast together"),
     (case("Add", X), "Add: it has 1 inputs, expected 2"),
@@ -147,6 +150,54 @@ REFUSALS = [
     (case("SpaceToBatchND", numbers(F4, 1, 3), i4([2]), i4([[HUGE, HUGE]])), "the result would have"),
     (case("SpaceToBatchND", numbers(F4, 1, 3), i4([0]), i4([[0, 0]])), "are no block sizes"),
     (case("BatchToSpaceND", numbers(F4, 2, 3), i4([2]), i4([[4, 4]])), "the crops are larger"),
+    (case("Conv2D", X, FILTERS, **ONE_BY_ONE), "images must have 4 dimensions"),
+    (case("Conv2D", PIXELS, FILTERS, strides=(1, 1), padding=b"SAME"), "strides must have 4 elements"),
+    (case("Conv2D", PIXELS, FILTERS, strides=(1, 1, 1, 2), padding=b"SAME"), "strides go along height and width only"),
+    (case("Conv2D", PIXELS, FILTERS, strides=(1, 0, 1, 1), padding=b"SAME"), "strides must be positive"),
+    (case("Conv2D", PIXELS, FILTERS, strides=(1, 1, 1, 1), padding=b"FULL"), "padding 'FULL' is not known"),
+    (
+        case("Conv2D", PIXELS, FILTERS, strides=(1, 1, 1, 1), padding=b"EXPLICIT", explicit_paddings=(1, 1)),
+        "explicit_paddings must be 8 numbers",
+    ),
+    (
+        case("Conv2D", PIXELS, FILTERS, strides=(1, 1, 1, 1), padding=b"EXPLICIT", explicit_paddings=(0,) * 7 + (1,)),
+        "explicit_paddings go along height and width only",
+    ),
+    (case("Conv2D", PIXELS[:, :1], FILTERS, dilations=(1, 3, 1, 1), **ONE_BY_ONE), "a window of 4 does not fit into 1"),
+    (case("Conv2D", PIXELS, FILTERS, dilations=(1, HUGE, 1, 1), strides=(1, 1, 1, 1), padding=b"SAME"), "a padded"),
+    (case("Conv2D", PIXELS, numbers(F4, 2, 2, 3, 1), **ONE_BY_ONE), "filters for 3 channels do not fit 2 channels"),
+    (case("Conv2D", PIXELS, numbers(F4, 2, 2, 1, 3), **ONE_BY_ONE), "3 filters cannot be shared by 2 groups"),
+    (case("DepthwiseConv2dNative", PIXELS, FILTERS[:, :, :1], **ONE_BY_ONE), "filters for 1 channels do not fit 2"),
+    (
+        case("DepthwiseConv2dNative", PIXELS, FILTERS, dilations=(1, 2, 2, 1), **ONE_BY_ONE),
+        "differ in what its dilations do",
+    ),
+    (
+        case("DepthwiseConv2dNative", PIXELS, FILTERS, strides=(1, 1, 2, 1), padding=b"SAME"),
+        "strides down and across differ",
+    ),
+    (case("MaxPool", PIXELS, ksize=(1, 1, 1, 2), **ONE_BY_ONE), "ksize go along height and width only"),
+    (case("MaxPool", PIXELS * F4(np.nan), ksize=(1, 1, 2, 1), **ONE_BY_ONE), "the order of NaN is not defined"),
+    (
+        case("MaxPool", PIXELS, ksize=(1, HUGE, HUGE, 1), strides=(1, 1, 1, 1), padding=b"SAME"),
+        "the windows together would have",
+    ),
+    (case("AvgPool", PIXELS, ksize=(1, 5, 1, 1), **ONE_BY_ONE), "a window of 5 does not fit into 3"),
+    (case("AvgPool", PIXELS, ksize=(1, 2, 1, 1), strides=(1, 1, 1, 1), padding=b"EXPLICIT"), "no explicit padding"),
+    (case("ExtractImagePatches", PIXELS, ksizes=(1, 0, 1, 1), rates=(1, 1, 1, 1), **ONE_BY_ONE), "must be positive"),
+    (case("LRN", PIXELS, depth_radius=-1), "depth_radius is negative"),
+    (case("LRN", X), "it needs 4 dimensions"),
+    (case("ResizeBilinear", PIXELS, i4([0, 1])), "an image of no height or width"),
+    (case("ResizeBilinear", PIXELS, i4([HUGE, HUGE])), "the result would have"),
+    (case("ResizeBilinear", PIXELS, i4([1, 2**26])), "an image between the two steps would have"),
+    (
+        case("ResizeNearestNeighbor", PIXELS, i4([2, 2]), align_corners=True, half_pixel_centers=True),
+        "do not go together",
+    ),
+    (case("ResizeNearestNeighbor", PIXELS, i4([2])), "size must have 2 elements"),
+    (case("DataFormatDimMap", i4([4])), "is out of range for size 8"),
+    (case("DataFormatDimMap", i4([1]), src_format=b"NHWC", dst_format=b"NHW"), "are not two orders of the same"),
+    (case("DataFormatVecPermute", i4([1, 2, 3])), "3 elements for 4 dimensions"),
     (
         case("Dequantize", np.zeros(2, np.uint8), *RANGE, types=["uint8", "float", "float"]),
         "operand 0 is of type uint8",
@@ -178,6 +229,18 @@ def test_refuses_with_a_reason(refused: Case, reason: str) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("op", ["Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"])
+@pytest.mark.parametrize("padding", [b"SAME", b"VALID"])
+def test_channels_may_come_first(op: str, padding: bytes) -> None:
+    """TensorFlow's CPU kernels take NHWC only, so they cannot tell."""
+    x, filters = numbers(F4, 2, 6, 5, 2), numbers(F4, 3, 2, 2, 3)
+    inputs = [filters] if "Conv" in op else []
+    last: dict[str, Any] = {"strides": (1, 2, 2, 1), "ksize": (1, 3, 2, 1), "padding": padding}
+    first = {**last, "strides": (1, 1, 2, 2), "ksize": (1, 1, 3, 2), "data_format": b"NCHW"}
+    expected = evaluate(op, last, [x, *inputs])[0]
+    assert np.array_equal(evaluate(op, first, [x.transpose(0, 3, 1, 2), *inputs])[0], expected.transpose(0, 3, 1, 2))
+
+
 def test_top_k_takes_its_k_from_an_attribute() -> None:
     values, indices = evaluate("TopK", {"k": 2}, [np.array([[1, 5, 5, 2]], F4)])
     assert values.tolist() == [[5, 5]]
@@ -191,7 +254,7 @@ def test_round_leaves_integers_alone() -> None:
 
 def test_knows_what_it_has() -> None:
     assert has_kernel("Add")
-    assert not has_kernel("Conv2D")
+    assert not has_kernel("Betainc")
 
 
 def test_types_are_those_of_the_inputs() -> None:
