@@ -757,6 +757,87 @@ def images() -> Iterator[Case]:
     yield case("DataFormatVecPermute", i4([[7, 4], [9, 3]]), src_format=b"NHWC", dst_format=b"NWCH")
 
 
+def segments() -> Iterator[Case]:
+    for op in ("Sum", "Prod", "Max", "Min"):
+        kinds = (*FLOATS, *INTS, np.uint16) if op[0] == "M" else (*FLOATS, *INTS, *COMPLEX)
+        for dtype in kinds:
+            yield case(f"Segment{op}", numbers(dtype, 6, 2), i4([0, 0, 1, 3, 3, 3]))
+            yield case(f"UnsortedSegment{op}", numbers(dtype, 6, 2), i4([3, 0, -1, 1, 3, 0]), i4(5))
+        yield case(f"Segment{op}", numbers(F4, 3), i8([2, 2, 4]))
+        yield case(f"Segment{op}", numbers(F4, 0, 3), i4([]))
+        yield case(f"Segment{op}", edges(F4)[1:5], i4([0, 0, 1, 1]))
+        yield case(f"UnsortedSegment{op}", numbers(F4, 2, 3, 4), i4([[1, 0, 1], [2, 2, 1]]), i8(3))
+        yield case(f"UnsortedSegment{op}", numbers(F4, 2, 3), i8([[0, 0, 1], [0, 1, -7]]), i4(2))
+        yield case(f"UnsortedSegment{op}", numbers(F4, 0), i4([]), i4(2))
+        yield case(f"UnsortedSegment{op}", edges(F4)[1:5], i4([0, 0, 1, 1]), i4(2))
+    for dtype in (*FLOATS, *COMPLEX):
+        yield case("SegmentMean", numbers(dtype, 6, 2), i4([0, 0, 1, 3, 3, 3]))
+    yield case("SegmentMean", numbers(F4, 0, 3), i4([]))
+    for op in ("Sum", "Mean", "SqrtN"):
+        for dtype in FLOATS:
+            rows, ids = i4([3, 0, 0, 2, 1]), i4([0, 0, 1, 3, 3])
+            yield case(f"SparseSegment{op}", numbers(dtype, 4, 3), rows, ids)
+            yield case(f"SparseSegment{op}WithNumSegments", numbers(dtype, 4, 3), rows, ids, i4(6))
+        yield case(f"SparseSegment{op}", numbers(F4, 4), i8([3, 0, 0]), i4([0, 0, 2]))
+        yield case(f"SparseSegment{op}WithNumSegments", numbers(F4, 4, 2), i4([]), i4([]), i4(2))
+        yield case(f"SparseSegment{op}", numbers(F4, 4, 2), i4(np.arange(30) % 4), i4([0] * 30))
+    for dtype in (I4, I8, U1):
+        yield case("SparseSegmentSum", numbers(dtype, 4, 3), i4([3, 0, 0, 2, 1]), i4([0, 0, 1, 3, 3]))
+
+
+def searching() -> Iterator[Case]:
+    for op in ("LowerBound", "UpperBound"):
+        for dtype in (*FLOATS, *INTS):
+            ordered = np.sort(numbers(dtype, 3, 8), axis=-1)
+            yield case(op, ordered, np.concatenate([numbers(dtype, 3, 4, seed=1), ordered[:, 2:5]], 1))
+        yield case(op, np.array([[-INF, 0, 0, INF]], F4), np.array([[INF, -INF, -0.0]], F4), out_type=INT64)
+        yield case(op, numbers(F4, 2, 0), numbers(F4, 2, 3))
+    for dtype in (F4, F8, I4, I8):
+        yield case("Bucketize", numbers(dtype, 3, 5), boundaries=(-3.0, 0.0, 0.1, 0.1, 4.0))
+    yield case("Bucketize", edges(F4), boundaries=(-1.0, 0.0, 0.5))
+    yield case("Bucketize", i4([2**24 + 1, 2**31 - 1]), boundaries=(2.0**24, 2.0**31))
+    yield case("Bucketize", numbers(F4, 3), boundaries=())
+    scores = np.array([[0.1, 0.9, 0.5, 0.5], [1, 1, 1, 1], [NAN, 3, 2, 1], [0, INF, 2, 1], [4, 3, 2, 1]], F4)
+    for k in (0, 1, 2, 4, 9):
+        yield case("InTopK", scores, i4([2, 0, 1, 2, 3]), k=k)
+        yield case("InTopKV2", scores, i8([3, 9, -1, 1, 1]), i8(k))
+    for dtype in (*FLOATS, *INTS):
+        for flag in (False, True):
+            yield case("NthElement", numbers(dtype, 3, 9), i4(2), reverse=flag)
+    yield case("NthElement", numbers(F4, 5), i4(4))
+    values = np.concatenate([np.linspace(-2, 6, 200), [1e9, -1e9, INF, -INF]])
+    for dtype in (F4, F8):
+        for count in (1, 5, 100):
+            yield case("HistogramFixedWidth", values.astype(dtype), np.array([-1, 5], dtype), i4(count))
+    for dtype in (I4, I8):
+        yield case("HistogramFixedWidth", numbers(dtype, 3, 9), np.array([-4, 7], dtype), i4(5), dtype=INT64)
+    for dtype in (F4, I4, I8, bool):
+        x = numbers(dtype, 6, 2, seed=4)
+        x[[2, 4]] = x[[1, 0]]
+        for axis in ([0], [1], [-1]):
+            yield case("UniqueV2", x, i8(axis))
+            yield case("UniqueWithCountsV2", x, i4(axis), out_idx=INT64)
+        yield case("UniqueV2", x[:, 0], i4([]))
+        yield case("UniqueWithCountsV2", x[:, 0], i4([0]))
+    yield case("UniqueV2", numbers(object, 20), i4([0]))
+    yield case("UniqueV2", np.array([0.0, -0.0, 1, 0], F4), i4([0]))
+    for dtype in (F4, I4, object, bool):
+        yield case("ReverseSequence", numbers(dtype, 3, 4, 2), i4([4, 0, 3]), seq_dim=1)
+        yield case("ReverseSequence", numbers(dtype, 3, 4, 2), i8([3, 0, 1, 2]), seq_dim=0, batch_dim=1)
+    yield case("ReverseSequence", numbers(F4, 3, 4, 2), i8([4, 1]), seq_dim=1, batch_dim=2)
+    for dtype in (F4, I4, C8):
+        yield case("ScatterNdNonAliasingAdd", numbers(dtype, 4, 2), i4([[1], [3], [1]]), numbers(dtype, 3, 2))
+    for dtype in ALL_INTS:
+        yield case("PopulationCount", numbers(dtype, 3, 4))
+    yield case("PopulationCount", i8([-1, 2**62 + 5]))
+    for dtype in (*FLOATS, *INTS):
+        yield case("Cross", numbers(dtype, 4, 3), numbers(dtype, 4, 3, seed=1))
+    for shape in ([4, 3], [-1], [2, -1, 2], [12]):
+        yield case("SparseReshape", i8([[0, 1], [1, 5], [0, 0]]), i8([2, 6]), i8(shape))
+    yield case("SparseReshape", np.zeros([0, 2], I8), i8([2, 6]), i8([3, -1]))
+    yield case("SparseReshape", i8([[2**40, 5]]), i8([2**41, 2**20]), i8([-1, 2**10]))
+
+
 RANGES = [(-1.0, 2.0), (0.0, 6.0), (-3.0, 0.0), (0.25, 0.75), (-1e-3, 1e3), (-7.13, 1.9), (0.0, 0.0), (2.0, 2.0)]
 
 
@@ -852,7 +933,7 @@ def text() -> Iterator[Case]:
 
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
-    *(products, spatial, windows, images, quantization, text),
+    *(products, spatial, windows, images, segments, searching, quantization, text),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -36,6 +36,8 @@ SUMS = {
 }
 SUMS |= {"LogSoftmax", "MatMul", "Mean", "Prod", "Sum"}
 SUMS |= {"AvgPool", "Conv2D", "DepthwiseConv2dNative", "LRN", "ResizeBilinear"}
+SUMS |= {"SegmentMean", "SegmentProd", "SegmentSum", "UnsortedSegmentProd"}
+SUMS |= {f"SparseSegment{op}{n}" for op in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments")}
 SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {
@@ -63,6 +65,8 @@ def _attr(value: object, kind: str) -> Any:
         attr.s = value
     elif isinstance(value, tuple) and kind == "list(type)":
         attr.list.type.extend(v.number for v in value)
+    elif isinstance(value, tuple) and kind == "list(float)":
+        attr.list.f.extend(value)
     elif isinstance(value, tuple):
         attr.list.i.extend(value)
     elif kind == "float":

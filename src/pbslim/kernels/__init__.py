@@ -27,6 +27,8 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     resizing,
     scans,
     scattering,
+    searching,
+    segments,
     selection,
     shapes,
     slicing,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, checked_shape, has_nan, require, vector
+from pbslim.kernels.checks import Array, checked_shape, has_nan, lowest, require, vector
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.windows import Windows, spatial_pair
@@ -28,11 +28,10 @@ def _largest(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequenc
     x = channels_last(x, data_format)
     require(not has_nan(x), "the order of NaN is not defined")
     places = _windows(attrs, x, sizes, strides, data_format)
-    kind = x.dtype.type
-    lowest = np.iinfo(kind).min if x.dtype.kind in "iu" else np.nextafter(kind(-np.inf), kind(0))
+    start = lowest(x.dtype)
     shape = [x.shape[0], places.height.count, places.width.count, x.shape[3]]
-    result = np.full(checked_shape(shape), lowest, x.dtype)
-    for _, _, elements in places.contents(x, lowest):
+    result = np.full(checked_shape(shape), start, x.dtype)
+    for _, _, elements in places.contents(x, start):
         result = np.maximum(result, elements)
     return from_channels_last(result, data_format)
 

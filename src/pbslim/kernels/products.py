@@ -1,4 +1,4 @@
-"""Matrix products."""
+"""Products of matrices and vectors."""
 
 from __future__ import annotations
 
@@ -88,3 +88,12 @@ def _bias_add(attrs: Attributes, x: Array, bias: Array) -> Any:
 @kernel("BiasAddV1", takes="T:number T:number")
 def _bias_add_v1(_attrs: Attributes, x: Array, bias: Array) -> Any:
     return _biased(x, bias, -1)
+
+
+@kernel("Cross", takes="T:real T:real")
+def _cross(_attrs: Attributes, a: Array, b: Array) -> Any:
+    """Products are rounded to the type before they are subtracted."""
+    require(a.shape == b.shape, "operands differ in shape")
+    require(a.ndim and a.shape[-1] == 3, "the last dimension must have 3 elements")
+    first, second = [1, 2, 0], [2, 0, 1]
+    return a[..., first] * b[..., second] - a[..., second] * b[..., first]
