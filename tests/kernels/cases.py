@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -931,9 +933,57 @@ def text() -> Iterator[Case]:
         yield case("AsString", np.array([1.5, -2.25e10, 0.1], F8), **attrs)
 
 
+def characters() -> Iterator[Case]:
+    x = strings([[b"", b" Ab\t", b"caf\xc3\xa9"], [b"\x00z", b"\n\x0b\x0cq \r", b"\xf0\x9f\x98\x80!"]])
+    for unit in (b"BYTE", b"UTF8_CHAR"):
+        yield case("StringLength", x, unit=unit)
+        yield case("Substr", strings([b"hello", b"w\xc3\xb6rld"]), i4(1), i4(3), unit=unit)
+        yield case("Substr", strings([b"hello", b"w\xc3\xb6rld"]), i8([-5, -2]), i8([2, 9]), unit=unit)
+    yield case("StringLength", x)
+    yield case("Substr", strings([[b"abc"], [b"defg"]]), i4([0, 1, 3]), i4([2, 2, 2]))
+    yield case("Substr", strings(b"abc"), i4(3), i4(0))
+    yield case("Substr", strings(b"abc"), i4([0, 1]), i4([1, 5]))
+    for op in ("StringLower", "StringUpper"):
+        yield case(op, x)
+        yield case(op, strings([b"aBc-Z"]), encoding=b"utf-8")
+    yield case("StringStrip", x)
+    parts = strings([[[b"a", b"b"], [b"c", b""]], [[b"e", b"f"], [b"g", b"h"]], [[b"i", b"j"], [b"k", b"l"]]])
+    for axes in ([0], [1, 2], [2, 0], [-1], [2, 1, 0], [0, 1, 2], []):
+        yield case("ReduceJoin", parts, i4(axes))
+        yield case("ReduceJoin", parts, i4(axes), keep_dims=True, separator=b", ")
+    yield case("ReduceJoin", parts, i4(-2))
+    yield case("ReduceJoin", parts[:, :0], i4(1))
+    yield case("ReduceJoin", parts[:, :0], i4(0))
+
+
+def decoding() -> Iterator[Case]:
+    plain = strings([[b"0", b"-17", b" 42 "], [b"2147483647", b"-2147483648", b"007"]])
+    fractions = strings(
+        [b"1.5", b"-.25e2", b"+3.", b"1E-3 ", b"0.1", b"3.4028e38", b"-0", b"16777217.5", b"12345678901"]
+    )
+    for out in (FLOAT, DOUBLE, INT32, INT64):
+        yield case("StringToNumber", plain, out_type=out)
+    for out in (FLOAT, DOUBLE):
+        yield case("StringToNumber", fractions, out_type=out)
+    yield case("StringToNumber", strings(b"7"))
+    octets = strings([b"abcdefgh12345678", b"\x00\x01\x02\x03\xff\xfe\xfd\xfc\x00\x00\x80\x3f\x00\x00\x00\x00"])
+    for name in ("uint8", "int8", "int16", "uint16", "int32", "int64", "half", "float", "double", "complex64"):
+        yield case("DecodeRaw", octets, out_type=NAMED[name])
+        if name != "complex64":
+            yield case("DecodeRaw", octets, out_type=NAMED[name], little_endian=False)
+    yield case("DecodeRaw", strings(b""), out_type=INT32)
+    data = [b"", b"a", b"\x00\xff\xfe" * 50, b"hello?>"]
+    yield case("DecodeCompressed", strings(data))
+    yield case("DecodeCompressed", strings([zlib.compress(text) for text in data]), compression_type=b"ZLIB")
+    yield case("DecodeCompressed", strings([gzip.compress(text) for text in data]), compression_type=b"GZIP")
+    for pad in (False, True):
+        yield case("EncodeBase64", strings(data), pad=pad)
+    yield case("DecodeBase64", strings([b"", b"YQ==", b"YQ", b"YWI=", b"aGVsbG8_Pg", b"_-8"]))
+
+
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
-    *(products, spatial, windows, images, segments, searching, quantization, text),
+    *(products, spatial, windows, images, segments, searching, quantization, text, characters, decoding),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ RANGE = (F4(-1), F4(1))
 CODES, CODED = np.zeros(2, np.uint8), ["quint8", "float", "float"]
 WIDE = ["qint32", "float", "float", "float", "float"]
 
+PACKED = zlib.compress(b"text")
 PIXELS, FILTERS = numbers(F4, 1, 3, 3, 2), numbers(F4, 2, 2, 2, 1)
 ONE_BY_ONE: dict[str, Any] = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
 
@@ -250,6 +252,33 @@ REFUSALS = [
     ),
     (case("Requantize", i4([1]), *RANGE, F4(1), F4(2), types=WIDE, out_type=QUINT8), "the new range must hold zero"),
     (case("StringJoin", strings([b"a"]), strings([b"a", b"b"])), "operands differ in shape"),
+    (case("ReduceJoin", strings([[b"a"]]), i4([0, 0])), "an axis is named twice"),
+    (case("ReduceJoin", np.empty([2**20, 0], object), i4([1])), "the result would have 1048576 empty strings"),
+    (case("StringLength", strings([b"a"]), unit=b"WORD"), "unit 'WORD' is not known"),
+    (case("StringLength", strings([b"\xff"]), unit=b"UTF8_CHAR"), "can't decode byte 0xff"),
+    (case("StringUpper", strings([b"\xc3\xa9"]), encoding=b"utf-8"), "there are other letters than ASCII"),
+    (case("Substr", strings([b"abc"]), i4(4), i4(1)), "position 4 is out of range for 3 characters"),
+    (case("Substr", strings([b"abc"]), i4(-4), i4(1)), "position -4 is out of range for 3 characters"),
+    (case("Substr", strings([b"abc"]), i4(0), i4(-1)), "len is negative"),
+    (case("StringToNumber", strings([b"0x10"])), "b'0x10' is no plain number of float32"),
+    (case("StringToNumber", strings([b"nan"])), "is no plain number of float32"),
+    (case("StringToNumber", strings([b"1.5"]), out_type=INT32), "is no plain number of int32"),
+    (case("StringToNumber", strings([b"3000000000"]), out_type=INT32), "int32"),
+    (case("StringToNumber", strings([b"16777217"])), "a number lies halfway between two of float"),
+    (case("StringToNumber", strings([b"1e-39"])), "a number is too small"),
+    (case("StringToNumber", strings([b"1e39"])), "a number is too large"),
+    (case("StringToNumber", strings([b"1e999"]), out_type=DTYPES[2]), "a number is too large"),
+    (case("DecodeRaw", strings([b"abc"]), out_type=INT32), "3 bytes are not made of numbers of 4 bytes"),
+    (case("DecodeRaw", strings([b"ab", b"c"]), out_type=DTYPES[4]), "the strings differ in length"),
+    (case("DecodeRaw", strings([]), out_type=INT32), "without strings there is no length"),
+    (case("DecodeRaw", strings([b"a"]), out_type=DTYPES[10]), "no bytes of bool"),
+    (case("DecodeCompressed", strings([b"junk"]), compression_type=b"ZLIB"), "incorrect header check"),
+    (case("DecodeCompressed", strings([PACKED[:-1]]), compression_type=b"ZLIB"), "do not end where they should"),
+    (case("DecodeCompressed", strings([PACKED + b"x"]), compression_type=b"ZLIB"), "do not end where they should"),
+    (case("DecodeCompressed", strings([PACKED]), compression_type=b"LZ4"), "compression_type 'LZ4' is not known"),
+    (case("DecodeBase64", strings([b"a+b/"])), "Base64"),
+    (case("DecodeBase64", strings([b"YQ="])), "the padding is not right"),
+    (case("DecodeBase64", strings([b"YR"])), "it is not how Base64 writes any string"),
     (case("AsString", i4([1]), precision=2), "integers have no precision"),
     (case("AsString", np.array([1], F4), precision=10**9), "is no precision"),
     (case("AsString", np.array([np.inf], F4)), "there are infinities or NaN"),
@@ -273,6 +302,14 @@ def test_channels_may_come_first(op: str, padding: bytes) -> None:
     first = {**last, "strides": (1, 1, 2, 2), "ksize": (1, 1, 3, 2), "data_format": b"NCHW"}
     expected = evaluate(op, last, [x, *inputs])[0]
     assert np.array_equal(evaluate(op, first, [x.transpose(0, 3, 1, 2), *inputs])[0], expected.transpose(0, 3, 1, 2))
+
+
+def test_no_more_is_unpacked_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pbslim.kernels.decoding.MAX_BYTES", 8)
+    attrs = {"compression_type": b"ZLIB"}
+    assert evaluate("DecodeCompressed", attrs, [strings([PACKED] * 2)])[0].tolist() == [b"text"] * 2
+    with pytest.raises(KernelError, match="the result would have more than 8 bytes"):
+        evaluate("DecodeCompressed", attrs, [strings([PACKED] * 3)])
 
 
 def test_top_k_takes_its_k_from_an_attribute() -> None:

@@ -11,6 +11,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     arithmetic,
     casting,
     convolutions,
+    decoding,
     diagonals,
     elementwise,
     fake_quantization,

@@ -18,7 +18,7 @@ def _bound(side: Any) -> Callable[..., Any]:
         require(not has_nan(rows) and not has_nan(values), "the order of NaN is not defined")
         require(bool((rows[:, 1:] >= rows[:, :-1]).all()), "rows are not sorted")
         result = np.empty(values.shape, attrs.array_dtype("out_type", INT32))
-        for row, sought, places in zip(rows, values, result, strict=True):
+        for row, sought, places in zip(rows, values, result, strict=True) if values.size else ():
             places[:] = np.searchsorted(row, sought, side)
         return result
 
