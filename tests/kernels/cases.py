@@ -840,6 +840,63 @@ def searching() -> Iterator[Case]:
     yield case("SparseReshape", i8([[2**40, 5]]), i8([2**41, 2**20]), i8([-1, 2**10]))
 
 
+def bands() -> Iterator[Case]:
+    for dtype in (F4, I4, C8, bool):
+        padding = numbers(dtype, seed=3)
+        yield case("MatrixDiagPartV2", numbers(dtype, 2, 3, 4), i4([-1, 1]), padding)
+        yield case("MatrixDiagV2", numbers(dtype, 2, 3, 4), i4([-1, 1]), i4(-1), i4(-1), padding)
+        yield case("MatrixSetDiagV2", numbers(dtype, 2, 4, 4), numbers(dtype, 2, 3, 4, seed=1), i4([-1, 1]))
+    alignments = ({}, *({"align": a} for a in (b"LEFT_LEFT", b"LEFT_RIGHT", b"RIGHT_LEFT", b"RIGHT_RIGHT")))
+    for rows, columns in ((3, 5), (5, 2)):
+        x = numbers(I4, 2, rows, columns)
+        for low, high in ((0, 0), (1, 1), (-2, -1), (-1, 1), (-rows + 1, columns - 1)):
+            longest = min(rows + min(high, 0), columns - max(low, 0))
+            k = i4([low, high]) if low < high else i4([low]) if low else i4(low)
+            band = numbers(I4, 2, *([high - low + 1] if low < high else []), longest, seed=1)
+            yield case("MatrixDiagPartV2", x, k, i4(-99))
+            yield case("MatrixSetDiagV2", x, band, k)
+            yield case("MatrixDiagV2", band, k, i4(rows), i4(columns), i4(-99))
+            for attrs in alignments:
+                yield case("MatrixDiagPartV3", x, k, i4(-99), **attrs)
+                yield case("MatrixSetDiagV3", x, band, k, **attrs)
+                yield case("MatrixDiagV3", band, k, i4(rows), i4(columns), i4(-99), **attrs)
+    for row_count, column_count in ((-1, -1), (4, -1), (6, -1), (-1, 4), (-1, 7)):
+        sizes = i4(row_count), i4(column_count)
+        yield case("MatrixDiagV2", numbers(I4, 3, 4), i4([-1, 1]), *sizes, i4(0))
+        yield case("MatrixDiagV2", numbers(I4, 4), i4(0), *sizes, i4(0))
+    for k in (i4(2), i4(-2), i4([1, 2])):
+        yield case("MatrixDiagV2", numbers(I4, 2, 3), k, i4(-1), i4(-1), i4(0))
+
+
+def linear_algebra() -> Iterator[Case]:
+    for dtype in (F4, F8, *COMPLEX):
+        x = (numbers(dtype, 2, 4, 4) + 9 * np.eye(4)).astype(dtype)
+        right = numbers(dtype, 2, 4, 3)
+        yield case("MatrixDeterminant", x)
+        yield case("Cholesky", np.matmul(x, x.conj().swapaxes(-1, -2)))
+        yield case("MatrixDeterminant", x[0, :1, :1])
+        for adjoint in (False, True):
+            yield case("MatrixInverse", x, adjoint=adjoint)
+            yield case("MatrixSolve", x, right, adjoint=adjoint)
+            for lower in (False, True):
+                yield case("MatrixTriangularSolve", x, right, adjoint=adjoint, lower=lower)
+    whole = np.array([[4, 99, 99], [2, 5, 99], [1, 2, 6]], F8)
+    yield case("Cholesky", whole)
+    for dtype in COMPLEX:
+        for op in ("FFT", "IFFT"):
+            for rank, suffix in ((1, ""), (2, "2D"), (3, "3D")):
+                yield case(op + suffix, numbers(dtype, 2, 3, 8, 5))
+                yield case(op + suffix, numbers(dtype, *(4, 6, 7)[:rank]))
+    for dtype in (F4, F8):
+        types = {"Treal": DOUBLE, "Tcomplex": NAMED["complex128"]} if dtype is F8 else {}
+        halves = C16 if dtype is F8 else C8
+        for lengths in ([8], [5], [7, 8], [6, 5], [3, 4, 7]):
+            suffix = ("", "2D", "3D")[len(lengths) - 1]
+            shape = (2, *(n + 1 for n in lengths))
+            yield case(f"RFFT{suffix}", numbers(dtype, *shape), i4(lengths), **types)
+            yield case(f"IRFFT{suffix}", numbers(halves, *shape), i4(lengths), **types)
+
+
 RANGES = [(-1.0, 2.0), (0.0, 6.0), (-3.0, 0.0), (0.25, 0.75), (-1e-3, 1e3), (-7.13, 1.9), (0.0, 0.0), (2.0, 2.0)]
 
 
@@ -983,7 +1040,8 @@ def decoding() -> Iterator[Case]:
 
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
-    *(products, spatial, windows, images, segments, searching, quantization, text, characters, decoding),
+    *(products, spatial, windows, images, segments, searching, bands, linear_algebra, quantization),
+    *(text, characters, decoding),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]
