@@ -973,6 +973,47 @@ def quantization() -> Iterator[Case]:
                 out_type=NAMED["quint8"],
             )
 
+    for low, high in ((-1.0, 2.0), (0.0, 8.0), (-3.0, 0.0), (1.0, 9.0)):
+        for name in ("quint8", "qint32"):
+            info = np.iinfo(NAMED[name].numpy.str)
+            codes = np.linspace(info.min, info.max, 100).astype(np.int64).clip(info.min, info.max).astype(info.dtype)
+            for op in ("QuantizedRelu", "QuantizedRelu6"):
+                quantized = [name, "float", "float"]
+                yield case(op, codes, F4(low), F4(high), types=quantized, out_type=NAMED[name])
+        yield case("QuantizeDownAndShrinkRange", wide, F4(low), F4(high), types=types, out_type=NAMED["quint8"])
+        yield case("QuantizeDownAndShrinkRange", wide[5:], F4(low), F4(high), types=types, out_type=NAMED["quint8"])
+    pixels = np.arange(48, dtype=U1).reshape(2, 4, 3, 2)
+    for padding in (b"SAME", b"VALID"):
+        attrs = {"ksize": (1, 2, 2, 1), "strides": (1, 2, 1, 1), "padding": padding}
+        yield case("QuantizedMaxPool", pixels * U1(5), F4(-1), F4(1), types=["quint8", "float", "float"], **attrs)
+    part = np.arange(256, dtype=U1).reshape(2, 128)
+    for (low, high), (other_low, other_high) in (((-1, 2), (-1, 2)), ((0, 6), (-1, 2)), ((1, 2), (3, 4.5))):
+        yield case(
+            "QuantizedConcat",
+            *(i4(1), part, part, F4(low), F4(other_low), F4(high), F4(other_high)),
+            types=["int32", "quint8", "quint8", *["float"] * 4],
+        )
+
+
+def gradients() -> Iterator[Case]:
+    for op in ("ReluGrad", "Relu6Grad", "LeakyReluGrad", "EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad"):
+        for dtype in (*FLOATS, I4, U1) if op in ("ReluGrad", "Relu6Grad") else FLOATS:
+            yield case(op, numbers(dtype, 3, 7), numbers(dtype, 3, 7, seed=1) * dtype(3))
+        yield case(op, np.full(len(EDGES), 1.5, F4), edges(F4))
+    yield case("LeakyReluGrad", numbers(F4, 9), numbers(F4, 9, seed=1), alpha=0.5)
+    for op in ("InvGrad", "ReciprocalGrad", "RsqrtGrad", "SigmoidGrad", "SqrtGrad", "TanhGrad"):
+        for dtype in FLOATS if op in ("SigmoidGrad", "TanhGrad") else (*FLOATS, *COMPLEX):
+            yield case(op, numbers(dtype, 3, 7), numbers(dtype, 3, 7, seed=1))
+    for dtype in (*FLOATS, I4, C8):
+        yield case("BiasAddGrad", numbers(dtype, 2, 3, 4))
+    yield case("BiasAddGrad", numbers(F4, 2, 3, 4, 2), data_format=b"NCHW")
+    yield case("BiasAddGrad", numbers(F4, 2, 3), data_format=b"NHWC")
+    for dtype in (F4, F8):
+        x = np.random.default_rng(2).uniform(0, 1, [5, 40, 3]).astype(dtype)
+        x[0, :4] = [[0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.25], [1, 0, 0]]
+        for op in ("RGBToHSV", "HSVToRGB"):
+            yield case(op, x)
+
 
 def text() -> Iterator[Case]:
     a, b = strings([b"a", b"bc"]), strings([b"x", b""])
@@ -1041,7 +1082,7 @@ def decoding() -> Iterator[Case]:
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
     *(products, spatial, windows, images, segments, searching, bands, linear_algebra, quantization),
-    *(text, characters, decoding),
+    *(gradients, text, characters, decoding),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

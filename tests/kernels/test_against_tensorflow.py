@@ -40,6 +40,8 @@ SUMS |= {"SegmentMean", "SegmentProd", "SegmentSum", "UnsortedSegmentProd"}
 SUMS |= {f"SparseSegment{op}{n}" for op in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments")}
 SUMS |= {"Cholesky", "MatrixDeterminant", "MatrixInverse", "MatrixSolve", "MatrixTriangularSolve"}
 SUMS |= {f"{op}{rank}" for op in ("FFT", "IFFT", "RFFT", "IRFFT") for rank in ("", "2D", "3D")}
+SUMS |= {"BiasAddGrad", "HSVToRGB", "InvGrad", "RGBToHSV", "ReciprocalGrad", "RsqrtGrad", "SeluGrad"}
+SUMS |= {"SigmoidGrad", "SoftplusGrad", "SoftsignGrad", "SqrtGrad", "TanhGrad"}
 SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {
@@ -87,9 +89,8 @@ def _with_types(case: Case, definition: Any) -> dict[str, object]:
             attrs[arg.type_list_attr] = tuple(left)
             continue
         if arg.number_attr:
-            count = len(case.types) - len(definition.input_arg) + 1
-            if sum(bool(a.number_attr) for a in definition.input_arg) > 1:
-                count = len(case.types) // 2
+            lists = sum(bool(a.number_attr) for a in definition.input_arg)
+            count = (len(case.types) - len(definition.input_arg) + lists) // lists
             attrs[arg.number_attr] = count
         else:
             count = 1

@@ -36,9 +36,14 @@ def _largest(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequenc
     return from_channels_last(result, data_format)
 
 
+def largest_in_windows(attrs: Attributes, x: Array) -> Array:
+    """The largest element of each window that a MaxPool node describes."""
+    return _largest(attrs, x, attrs.integers("ksize"), attrs.integers("strides"))
+
+
 @kernel("MaxPool", takes="half|bfloat16|float|double|integer")
 def _max_pool(attrs: Attributes, x: Array) -> Array:
-    return _largest(attrs, x, attrs.integers("ksize"), attrs.integers("strides"))
+    return largest_in_windows(attrs, x)
 
 
 @kernel("MaxPoolV2", takes="half|bfloat16|float|double|integer int32 int32")
