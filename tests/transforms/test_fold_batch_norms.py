@@ -55,6 +55,8 @@ BEFORE = "x = Placeholder()\nw = Const([[1, 2], [3, 4]])\nm = MatMul(x, w)\ns = 
         (BEFORE + "z = Neg(m)\n-> y, z", "'m' is read by 'z'"),
         (BEFORE + "z = MatMul(x, w)\n-> y, z", "'w' is read by 'z'"),
         (BEFORE + "z = Neg(s)\n-> y, z", "'s' is read by 'z'"),
+        (BEFORE.replace("m = MatMul(x, w)", "c = MatMul(x, w)\nm = MatMul(c, w)") + "-> y", "'w' is read by 'c'"),
+        (BEFORE.replace("m = MatMul(x, w)", "c = Mul(s, x)\nm = MatMul(c, w)") + "-> y", "'s' is read by 'c'"),
         (BEFORE.replace("[10, 100]", "10") + "-> y", "scale has shape []"),
         (BEFORE.replace("[10, 100]", "[10, 20, 30]") + "-> y", "scale has shape [3]"),
         (BEFORE.replace("[[1, 2], [3, 4]]", "[1, 2]") + "-> y", "weights have shape"),

@@ -57,6 +57,7 @@ def test_statistics_that_are_needed_elsewhere_stay() -> None:
         (FUSED + "z = Neg(conv)\n-> bn, z", "'conv' is read by 'z'"),
         (FUSED + "z = Neg(w)\n-> bn, z", "'w' is read by 'z'"),
         (FUSED + "-> bn, conv", "'conv' is an output"),
+        (FUSED.replace("conv = Conv2D(x, w)", "c = Conv2D(x, w)\nconv = Conv2D(c, w)") + "-> bn", "'w' is read by 'c'"),
     ],
 )
 def test_refuses(graph: str, reason: str) -> None:
@@ -66,3 +67,22 @@ def test_refuses(graph: str, reason: str) -> None:
 def test_statistics_of_different_length_are_an_error() -> None:
     with pytest.raises(TransformError, match=r"fold_old_batch_norms: 'bn': variance has shape \[2\], the mean \[3\]"):
         apply("fold_old_batch_norms", FUSED.replace("[0.5, 3.5, 8.5]", "[1, 2]") + "-> bn")
+
+
+def test_what_only_waits_does_not_hinder() -> None:
+    check_transform(
+        "fold_old_batch_norms",
+        before=FUSED + "z = Neg(bn, ^conv, ^w)\n-> z",
+        after=FOLDED + "z = Neg(bn, ^conv, ^w)\n-> z",
+    )
+
+
+def test_a_refusal_does_not_hinder_the_next() -> None:
+    behind = """
+        w2 = Const([[[[1, 0, 0], [0, 1, 0], [0, 0, 1]]]])
+        conv2 = Conv2D(bn, w2)
+        bn2 = FusedBatchNorm(conv2, gamma, beta, mean, var, epsilon=0.5, is_training=False)
+        -> bn2, conv
+    """
+    graph, _ = apply("fold_old_batch_norms", FUSED + behind)
+    assert (graph["bn"].op, graph["bn2"].op) == ("FusedBatchNorm", "BiasAdd")

@@ -109,12 +109,19 @@ def rewrite_all(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
         total.skipped += report.skipped
 
 
-def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str]) -> None:
-    """Raise `Skip` when something outside of `match` reads one of `nodes`, or it is an output of the graph."""
-    inside = set(match.nodes)
+def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str], *, controls: bool = True) -> None:
+    """Raise `Skip` when something outside of `match` reads one of `nodes`, or it is an output of the graph.
+
+    What stays as it is, such as the producer of what a convolution reads, is outside.
+
+    Args:
+        controls: whether control edges count as well, as they must where the node goes.
+    """
+    inside = match.own.union(nodes)
     for node in nodes:
         if node.name in outputs:
             raise Skip(f"'{node.name}' is an output of the graph")
-        for reader in node.readers:
+        data_readers = [use.node for value in node.outputs for use in value.uses]
+        for reader in node.readers if controls else data_readers:
             if reader not in inside:
                 raise Skip(f"'{node.name}' is read by '{reader.name}' as well")

@@ -48,12 +48,14 @@ class Match:
     Attributes:
         root: the node at the root of the pattern.
         nodes: all nodes of the tree, breadth first from the root, each once.
+        own: those of them that the pattern says something about; not what `anything` alone stands for.
     """
 
     def __init__(self, root: Node, found: list[tuple[Pattern, Node]]) -> None:
         self.root = root
         self._named = {pattern.name: node for pattern, node in found if pattern.name}
         self.nodes = list(dict.fromkeys(node for _, node in found))
+        self.own = {node for pattern, node in found if pattern.ops is not None or pattern.inputs is not None}
 
     def __getitem__(self, name: str) -> Node:
         return self._named[name]

@@ -20,6 +20,7 @@ from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, op, rewrite, rewrite_all
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
+from pbslim.transforms.shared.inner import beyond
 from pbslim.transforms.shared.static_shapes import StaticShapes
 from pbslim.transforms.shared.weights import anchors, const_value, set_const
 
@@ -79,7 +80,8 @@ class _Flattener:
             made.append(self._graph.add(name, "Const", attrs=constant, controls=anchors(weights)))
             read = made[0].output()
         controls = [control for node in (batch, conv, space) for control in node.controls if control not in inner]
-        batch.become(conv.op, [space.inputs[0], read], attrs, controls=controls, device=conv.device)
+        inputs = [space.inputs[0], read]
+        batch.become(conv.op, inputs, attrs, controls=beyond(controls, inputs), device=conv.device)
         gone: list[Node] = []
         for node in inner:
             if node.name not in self._context.protected and all(reader in gone for reader in node.readers):
