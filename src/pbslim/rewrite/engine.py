@@ -121,7 +121,6 @@ def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str],
     for node in nodes:
         if node.name in outputs:
             raise Skip(f"'{node.name}' is an output of the graph")
-        data_readers = [use.node for value in node.outputs for use in value.uses]
-        for reader in node.readers if controls else data_readers:
+        for reader in node.readers if controls else node.data_readers:
             if reader not in inside:
                 raise Skip(f"'{node.name}' is read by '{reader.name}' as well")

@@ -72,7 +72,7 @@ class _Flattener:
             upsampled = self._upsampled(weights, block)
         read = conv.inputs[1]
         made: list[Node] = []
-        if upsampled and (set(weights.readers) == {conv} and weights.name not in self._context.protected):
+        if upsampled and (weights.data_readers == [conv] and weights.name not in self._context.protected):
             set_const(weights, upsampled, anchors(weights))
         elif upsampled:
             constant: dict[str, AttrValue] = {"dtype": upsampled.dtype, "value": upsampled}
