@@ -17,6 +17,17 @@ def shown(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(step.name, [(a.name, a.value) for a in step.arguments]) for step in steps]
 
 
+def test_a_plan_is_shown_in_the_language() -> None:
+    text = " ".join(
+        [
+            'remove_nodes(op=Identity, op="A|B") fold_batch_norms(algebraic=true) remove_device',
+            'strip_unused_nodes(type=int32, shape="1,2") sparsify_gather(group_init_node="")',
+            r'insert_logging(message="a \"b", first_n=-1)',
+        ]
+    )
+    assert " ".join(map(str, pipeline.plan(text).steps)) == text
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.graphs import check_refuses, check_transform
+from tests.graphs import apply, check_refuses, check_transform
 
 
 def test_the_scale_goes_into_the_weights() -> None:
@@ -96,3 +96,14 @@ def test_one_refusal_does_not_stop_the_others() -> None:
             -> z
         """,
     )
+
+
+def test_a_scale_that_stands_first_is_for_algebraic() -> None:
+    before = BEFORE.replace("Mul(m, s)", "Mul(s, m)") + "-> y"
+    assert apply("fold_batch_norms", before)[0]["y"].op == "Mul"
+    assert apply("fold_batch_norms(algebraic=true)", before)[0]["y"].op == "MatMul"
+
+
+def test_twice_is_once() -> None:
+    _, results = apply("fold_batch_norms fold_batch_norms", BEFORE + "-> y")
+    assert [bool(result.changed) for result in results] == [True, False]
