@@ -104,6 +104,22 @@ def test_a_scale_that_stands_first_is_for_algebraic() -> None:
     assert apply("fold_batch_norms(algebraic=true)", before)[0]["y"].op == "MatMul"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("m = MatMul(x, w)", "i = Identity(w)\nm = MatMul(x, i)", "input 1 of 'm' is 'i' (Identity), not Const"),
+        ("y = Mul(m, s)", "t = Neg(s)\ny = Mul(m, t)", "its input 1 is 't' (Neg), not Const"),
+        (
+            "y = Mul(m, s)",
+            "y = Mul(s, m)",
+            "its input 0 is 's' (Const), not Conv2D or DepthwiseConv2dNative or MatMul",
+        ),
+    ],
+)
+def test_what_is_almost_there_is_told(old: str, new: str, reason: str) -> None:
+    check_refuses("fold_batch_norms", BEFORE.replace(old, new) + "-> y", reason)
+
+
 def test_twice_is_once() -> None:
     _, results = apply("fold_batch_norms fold_batch_norms", BEFORE + "-> y")
     assert [bool(result.changed) for result in results] == [True, False]

@@ -146,6 +146,7 @@ def test_statistics_that_are_needed_elsewhere_stay() -> None:
         (FUSED.replace(", is_training=False", "") + "-> bn", "is_training"),
         (FUSED + "z = Neg(bn:1)\n-> bn, z", "batch statistics"),
         (FUSED + "z = Neg(conv)\n-> bn, z", "'conv' is read by 'z'"),
+        (FUSED.replace("(conv, gamma", "(conv, x") + "-> bn", "its input 1 is 'x' (Placeholder), not Const"),
         (FUSED + "z = Neg(w)\n-> bn, z", "'w' is read by 'z'"),
         (FUSED + "-> bn, conv", "'conv' is an output"),
         (FUSED.replace("conv = Conv2D(x, w)", "c = Conv2D(x, w)\nconv = Conv2D(c, w)") + "-> bn", "'w' is read by 'c'"),

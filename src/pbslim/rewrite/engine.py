@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import execution_order
-from pbslim.rewrite.pattern import Match, Pattern, match
+from pbslim.rewrite.pattern import Match, Pattern, match, mismatch
 
 
 class Skip(Exception):  # noqa: N818 - a rule's answer, not an error
@@ -96,6 +96,12 @@ def rewrite(graph: Graph, pattern: Pattern, rule: Rule, but: Collection[str] = (
     graph.erase(node for node in dropped if node not in order)
     graph.reorder(list(order))
     return report
+
+
+def near_misses(graph: Graph, pattern: Pattern) -> list[Skipped]:
+    """Where `pattern` begins to fit, and what keeps it from fitting."""
+    found = ((node.name, mismatch(pattern, node)) for node in graph)
+    return [Skipped(name, reason) for name, reason in found if reason]
 
 
 def rewrite_all(graph: Graph, pattern: Pattern, rule: Rule) -> Report:

@@ -64,6 +64,35 @@ class Match:
         return iter(self.nodes)
 
 
+def mismatch(pattern: Pattern, node: Node) -> str | None:
+    """What keeps `pattern` from fitting at `node`, where it begins to fit.
+
+    Returns:
+        None when it fits, or when nothing but the op of `node` itself does.
+    """
+    if pattern.ops is None or node.op not in pattern.ops or pattern.inputs is None:
+        return None
+    steps = [wanted for wanted in pattern.inputs if wanted.inputs is not None]
+    if not any(wanted.ops and value.node.op in wanted.ops for wanted in steps for value in node.inputs):
+        return None
+    level = [(pattern, node)]
+    while level:
+        below: list[tuple[Pattern, Node]] = []
+        for wanted, reader in level:
+            if wanted.inputs is None:
+                continue
+            if len(reader.inputs) != len(wanted.inputs):
+                return f"'{reader.name}' has {len(reader.inputs)} inputs, not {len(wanted.inputs)}"
+            for k, (each, value) in enumerate(zip(wanted.inputs, reader.inputs, strict=True)):
+                if each.ops is not None and value.node.op not in each.ops:
+                    expected = " or ".join(sorted(each.ops))
+                    which = f"its input {k}" if reader is node else f"input {k} of '{reader.name}'"
+                    return f"{which} is '{value.node.name}' ({value.node.op}), not {expected}"
+                below.append((each, value.node))
+        level = below
+    return None
+
+
 def match(pattern: Pattern, node: Node, taken: set[Node]) -> Match | None:
     """The match of `pattern` at `node` that uses none of the `taken` nodes.
 

@@ -17,7 +17,7 @@ from pbslim.dtypes import Shape
 from pbslim.ir import AttrValue, DeferredTensor, Graph, Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
-from pbslim.rewrite import Match, Skip, anything, op, rewrite, rewrite_all
+from pbslim.rewrite import Match, Skip, anything, near_misses, op, rewrite, rewrite_all
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
 from pbslim.transforms.shared.inner import beyond
@@ -48,6 +48,7 @@ def flatten_atrous_conv(graph: Graph, context: Context, *, dilations: bool = Fal
     flattener = _Flattener(graph, context, dilations=dilations, shared=shared)
     walk = rewrite_all if shared else rewrite  # those on one image are found one at a time
     context.merge(walk(graph, _PATTERN, flattener.flatten))
+    context.skipped += near_misses(graph, _PATTERN)
 
 
 class _Flattener:

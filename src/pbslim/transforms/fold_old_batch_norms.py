@@ -14,7 +14,7 @@ from pbslim.dtypes import FLOAT
 from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
-from pbslim.rewrite import Skip, rewrite_all
+from pbslim.rewrite import Skip, near_misses, rewrite_all
 from pbslim.transforms.shared.batch_norms import BatchNorm
 from pbslim.transforms.shared.old_batch_norms import BATCH_TO_SPACE, CONCAT, DIRECT, Folder, Scale
 
@@ -36,6 +36,7 @@ def fold_old_batch_norms(graph: Graph, context: Context) -> None:
         (CONCAT, folder.behind_concat),
     ):
         context.merge(rewrite_all(graph, pattern, rule))
+        context.skipped += near_misses(graph, pattern)
 
 
 def _scale(name: str, norm: BatchNorm) -> Scale:
