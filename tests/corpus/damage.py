@@ -117,13 +117,14 @@ def spoil_directory(pieces: Pieces, random: Random) -> None:
 # Graph
 
 
-def _nodes(message: Any) -> list[Any]:
+def nodes_of(message: Any) -> list[Any]:
+    """The nodes of a GraphDef message, those in functions included."""
     return [*message.node, *(node for function in message.library.function for node in function.node_def)]
 
 
 def spoil_graph(message: Any, random: Random) -> None:
     """One thing in the graph is wrong, most often a constant in a region."""
-    nodes = _nodes(message)
+    nodes = nodes_of(message)
     mapped = [node for node in nodes if node.op == "ImmutableConst"]
     node = random.choice(mapped if mapped and random.random() < 0.8 else nodes)
     random.choice(GRAPH)(message, node, random)
@@ -151,7 +152,7 @@ def _region(message: Any, node: Any, random: Random) -> None:
 
 def _attribute(message: Any, node: Any, random: Random) -> None:
     keys = ["dtype", "shape", "memory_region_name", "value", "_pbslim_listed", "_class", "mine"]
-    key, other = random.choice(keys), random.choice(_nodes(message))
+    key, other = random.choice(keys), random.choice(nodes_of(message))
     what = random.randrange(6)
     if what == 0:
         node.attr.pop(key, None)
@@ -180,7 +181,7 @@ def _op(message: Any, node: Any, random: Random) -> None:
 
 
 def _name(message: Any, node: Any, random: Random) -> None:
-    node.name = random.choice([*NAMES, random.choice(_nodes(message)).name])
+    node.name = random.choice([*NAMES, random.choice(nodes_of(message)).name])
 
 
 def _more(message: Any, node: Any, random: Random) -> None:
@@ -209,11 +210,11 @@ def _function(message: Any, node: Any, random: Random) -> None:
         message.library.function.add().CopyFrom(function)
 
 
-GRAPH: list[Callable[[Any, Any, Random], None]] = [
-    *(_dtype, _shape, _region, _attribute),
-    *(_dtype, _shape, _region, _attribute),  # these twice, they are what packages are about
-    *(_inputs, _op, _name, _more, _fewer, _function),
-]
+Spoiler = Callable[[Any, Any, Random], None]
+"""Takes a GraphDef message, a node in it, and what decides."""
+
+NODES: list[Spoiler] = [_inputs, _op, _name, _more, _fewer, _function]
+GRAPH: list[Spoiler] = [*[_dtype, _shape, _region, _attribute] * 2, *NODES]  # some twice: packages are about them
 
 
 def damaged(seed: int, packages: Sequence[bytes]) -> bytes:

@@ -1,9 +1,9 @@
-"""Read damaged packages in every way there is, and print in JSON what came of it.
+"""Read damaged files in every way there is, and print in JSON what came of it.
 
 Usage:
-    python read_damaged.py FOLDER FIRST COUNT
+    python read_damaged.py packages|graphs FOLDER FIRST COUNT
 
-FOLDER holds sound packages; what the seeds from FIRST on make of them is read.
+FOLDER holds sound files; what the seeds from FIRST on make of them is read.
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ import sys
 import traceback
 from collections import Counter
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from types import FrameType
+from zlib import crc32
 
 from pbslim import api
 from pbslim.errors import PbslimError
+from pbslim.passes import registry
+from pbslim.recipes import RECIPES
+from pbslim.report.endpoints import find_endpoints
 from pbslim.wire.memmapped import lay_out, package_of
 from tests.commands import run
 from tests.corpus.damage import damaged
+from tests.corpus.damage_graphs import damaged_graph
 
 SECONDS = 10
 BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
@@ -37,7 +43,7 @@ def does(*args: object) -> bool:
     return done.code == 0
 
 
-def examine(path: Path, folder: Path) -> str:
+def examine_package(path: Path, folder: Path) -> str:
     """What `path` turns out to be."""
     inspected, unmapped = does("inspect", path), does("unmap", path, "-o", folder / "g.pb")
     try:
@@ -62,6 +68,57 @@ def examine(path: Path, folder: Path) -> str:
     return "a package" if inspected and unmapped else "a package with a broken graph"
 
 
+ARGUMENTS = {
+    "freeze_requantization_ranges": "(min_max_log_file=gone)",
+    "remove_attribute": "(attribute_name=T)",
+    "remove_nodes": "(op=Identity, op=Switch, op=Add)",
+    "rename_attribute": "(old_attribute_name=T, new_attribute_name=U)",
+    "rename_node": "(old_node_name=x, new_node_name=other)",
+    "rename_op": "(old_op_name=Add, new_op_name=Sub)",
+    "set_device": "(device='/cpu:0')",
+    "fold_batch_norms": "(algebraic=true)",
+    "fold_constants": "(prune_branches=true, drop_idle_controls=true)",
+}
+SHARE = 0.3  # of all that can be done to a graph, which each of them is put through
+
+
+def examine_graph(path: Path, folder: Path) -> str:
+    """What `path` turns out to be."""
+    random = Random(crc32(path.read_bytes()))  # noqa: S311 - nothing secret
+    whole = does("inspect", path)
+    try:
+        inputs, outputs = find_endpoints(api.load(path))
+    except PbslimError:
+        inputs = outputs = []
+    names = [",".join(each.name for each in found) for found in (inputs, outputs)]
+    out = folder / "out"
+    commands: list[list[object]] = [["shrink", path, "-o", out, "--recipe", recipe] for recipe in RECIPES]
+    for name in registry.names():
+        functions = "(functions=true)" if registry.find(name).in_functions and random.random() < 0.5 else ""
+        steps = f"--transforms={name}{ARGUMENTS.get(name, functions)}"
+        ends = f"--inputs={names[0]}", f"--outputs={names[1]}"
+        commands.append(["transform_graph", f"--in_graph={path}", f"--out_graph={out}", *ends, steps])
+    ends = f"--input_names={names[0]}", f"--output_names={names[1]}"
+    commands.append(["optimize_for_inference", f"--input={path}", f"--output={out}", *ends])
+    for mode in ("round", "weights", "weights_rounded", "eightbit"):
+        ends = f"--output_node_names={names[1]}", f"--mode={mode}"
+        commands.append(["quantize_graph", f"--input={path}", f"--output={out}", *ends])
+    ends = f"--input_node_names={names[0]}", f"--output_node_names={names[1]}"
+    commands.append(["strip_unused", f"--input_graph={path}", f"--output_graph={out}", *ends])
+    sizes = "--min_conversion_tensor_size=1"
+    commands.append(["convert_graphdef_memmapped_format", f"--in_graph={path}", f"--out_graph={out}", sizes])
+    commands += [["summarize_graph", f"--in_graph={path}"], ["ops", path], ["ops", path, "--header=-"]]
+    commands += [["compare_graphs", path, path], ["diff", path, path], ["graph_to_dot", "--graph", path]]
+    for command in commands:
+        if random.random() < SHARE and does(*command) and out.exists() and out.stat().st_size:
+            api.load(out)
+        out.unlink(missing_ok=True)
+    return "a graph" if whole else "refused"
+
+
+KINDS = {"packages": (examine_package, damaged), "graphs": (examine_graph, damaged_graph)}
+
+
 def out_of_time(_signal: int, _frame: FrameType | None) -> None:
     """What the alarm does."""
     raise TimeoutError
@@ -74,14 +131,15 @@ def peak() -> float:
 
 def main() -> None:
     """Examine them all."""
-    packages = [file.read_bytes() for file in sorted(Path(sys.argv[1]).glob("*.pbmm"))]
-    first, count = int(sys.argv[2]), int(sys.argv[3])
+    examine, damage = KINDS[sys.argv[1]]
+    sound = [file.read_bytes() for file in sorted(Path(sys.argv[2]).iterdir())]
+    first, count = int(sys.argv[3]), int(sys.argv[4])
     signal.signal(signal.SIGALRM, out_of_time)
     found: Counter[str] = Counter()
     failures: list[str] = []
     slowest, largest, before = 0.0, 0, peak()
     for seed in range(first, first + count):
-        data = damaged(seed, packages)
+        data = damage(seed, sound)
         with TemporaryDirectory() as scratch:
             path, folder = Path(scratch) / "damaged", Path(scratch) / "out"
             path.write_bytes(data)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +12,10 @@ from pbslim.dtypes import DType
 from pbslim.ir import ArrayTensor, Graph
 from pbslim.tools.convert_graphdef_memmapped_format import TYPES
 from tests import functions, packages
+from tests.corpus.reading import read_damaged
 from tests.shared import ROOT, SHARED
 
 COUNT = int(os.environ.get("PBSLIM_DAMAGED_PACKAGES", "250"))
-MEGABYTES = 100  # beyond the size of the file
 
 CALLS = """
     x = Placeholder(shape=(2, 2))
@@ -67,15 +64,6 @@ def sound(tmp_path: Path) -> Path:
 
 
 def test_damaged_packages(sound: Path) -> None:
-    runner = Path(__file__).with_name("read_damaged.py")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    command = [sys.executable, str(runner), str(sound), "0", str(COUNT)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert not done.returncode, done.stderr
-    figures = json.loads(done.stdout)
-    assert not figures["failures"], figures["failures"][0]
-    assert figures["grown"] < figures["largest"] + MEGABYTES
-    found = figures["found"]
-    assert sum(found.values()) == COUNT
+    found = read_damaged("packages", sound, COUNT)
     assert found["refused"] > COUNT / 2, "or the seeds do no damage"
     assert found["a package"] > COUNT / 20, "or nothing gets further than the directory"

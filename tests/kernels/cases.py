@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -687,6 +689,214 @@ def spatial() -> Iterator[Case]:
     yield case("BatchToSpaceND", numbers(F4, 4, 1, 1, 1), i4([2, 2]), i4([[0, 0], [0, 0]]))
 
 
+def windows() -> Iterator[Case]:
+    one = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
+    for dtype in (*FLOATS, I4):
+        yield case("Conv2D", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 2, 3, 3, 4), **one)
+        yield case("Conv2D", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 1, 1, 3, 4), **one)
+    for op in ("Conv2D", "DepthwiseConv2dNative"):
+        filters = numbers(F4, 3, 2, 3, 2)
+        for padding in (b"SAME", b"VALID", b"EXPLICIT"):
+            attrs: dict[str, Any] = {"padding": padding}
+            if padding == b"EXPLICIT":
+                attrs["explicit_paddings"] = (0, 0, 2, 1, 0, 3, 0, 0)
+            for strides in ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 1)):
+                yield case(op, numbers(F4, 2, 6, 7, 3), filters, strides=strides, **attrs)
+        yield case(op, numbers(F4, 1, 1, 2, 3), filters, strides=(1, 1, 1, 1), padding=b"SAME")
+        yield case(op, numbers(F4, 0, 5, 5, 3), filters, **one)
+        yield case(op, numbers(F8, 2, 6, 7, 3), filters.astype(F8), data_format=b"NHWC", dilations=(1, 1, 1, 1), **one)
+    for padding in (b"SAME", b"VALID"):
+        attrs = {"strides": (1, 1, 1, 1), "padding": padding}
+        yield case("Conv2D", numbers(F4, 1, 9, 8, 2), numbers(F4, 3, 2, 2, 3), dilations=(1, 2, 3, 1), **attrs)
+    yield case("Conv2D", numbers(F4, 1, 6, 8, 2), numbers(F4, 2, 2, 2, 3), strides=(1, 1, 2, 1), padding=b"SAME")
+    yield case("Conv2D", numbers(F4, 1, 5, 5, 6), numbers(F4, 2, 2, 2, 9), **one)
+    for dtype in FLOATS:
+        yield case("DepthwiseConv2dNative", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 2, 3, 3, 2), **one)
+        yield case("AvgPool", numbers(dtype, 2, 4, 5, 3), ksize=(1, 2, 3, 1), **one)
+    for dtype in (*FLOATS, *INTS, np.int16, np.uint16):
+        yield case("MaxPool", numbers(dtype, 2, 4, 5, 3), ksize=(1, 2, 3, 1), **one)
+    for padding in (b"SAME", b"VALID"):
+        for strides in ((1, 1, 1, 1), (1, 2, 3, 1), (1, 4, 1, 1)):
+            attrs = {"strides": strides, "padding": padding}
+            for ksize in ((1, 2, 2, 1), (1, 3, 2, 1)):
+                yield case("MaxPool", numbers(F4, 2, 7, 6, 3), ksize=ksize, data_format=b"NHWC", **attrs)
+                yield case("AvgPool", numbers(F4, 2, 7, 6, 3), ksize=ksize, data_format=b"NHWC", **attrs)
+                yield case("MaxPoolV2", numbers(F4, 2, 7, 6, 3), i4(ksize), i4(strides), padding=padding)
+                for rates in ((1, 1, 1, 1), (1, 2, 1, 1)):
+                    yield case("ExtractImagePatches", numbers(F4, 2, 7, 6, 3), ksizes=ksize, rates=rates, **attrs)
+    for op in ("MaxPool", "AvgPool"):
+        yield case(op, numbers(F4, 1, 2, 2, 1), ksize=(1, 5, 5, 1), strides=(1, 1, 1, 1), padding=b"SAME")
+        yield case(op, numbers(F4, 0, 3, 3, 1), ksize=(1, 2, 2, 1), **one)
+        yield case(op, np.array([-INF, -INF, INF, -INF], F4).reshape(1, 2, 2, 1), ksize=(1, 1, 2, 1), **one)
+    for dtype in (F4, F8, F2, I4, U1, C8):
+        yield case("ExtractImagePatches", numbers(dtype, 1, 3, 3, 2), ksizes=(1, 2, 2, 1), rates=(1, 1, 1, 1), **one)
+
+
+def images() -> Iterator[Case]:
+    for dtype in (F4, F2):
+        yield case("LRN", numbers(dtype, 2, 2, 3, 9))
+    for beta in (1.0, 0.5, 0.75):
+        yield case("LRN", numbers(F4, 2, 2, 3, 9), depth_radius=2, bias=2.0, alpha=0.1, beta=beta)
+    yield case("LRN", numbers(F4, 2, 2, 3, 4), depth_radius=0)
+    sizes = ([5, 7], [4, 5], [9, 3], [1, 1], [8, 10], [2, 13], [3, 50])
+    for op in ("ResizeNearestNeighbor", "ResizeBilinear"):
+        for dtype in (F4, F8, F2, I4, U1):
+            yield case(op, numbers(dtype, 2, 4, 5, 3), i4([7, 3]))
+        for size in sizes:
+            for name in ("align_corners", "half_pixel_centers"):
+                yield case(op, numbers(F4, 2, 4, 5, 3), i4(size), **{name: True})
+            yield case(op, numbers(F4, 2, 4, 5, 3), i4(size))
+            yield case(op, numbers(F4, 1, 4, 5, 1), i4(size), align_corners=True)
+    every: tuple[tuple[str, str], ...] = (("NHWC", "NCHW"), ("NCHW", "NHWC"), ("NHWC", "HWNC"))
+    for source, target in every:
+        attrs = {"src_format": source.encode(), "dst_format": target.encode()}
+        yield case("DataFormatDimMap", i4([[0, 1], [-1, 3], [-4, 2]]), **attrs)
+        yield case("DataFormatVecPermute", i4([7, 4, 9, 3]), **attrs)
+        yield case("DataFormatVecPermute", i8([[7, 4], [9, 3], [1, 2], [5, 6]]), **attrs)
+    yield case("DataFormatDimMap", i8(2))
+    yield case("DataFormatVecPermute", i4([7, 4, 9, 3]))
+    yield case("DataFormatVecPermute", i4([7, 4]), src_format=b"NHWC", dst_format=b"NCHW")
+    yield case("DataFormatVecPermute", i4([[7, 4], [9, 3]]), src_format=b"NHWC", dst_format=b"NWCH")
+
+
+def segments() -> Iterator[Case]:
+    for op in ("Sum", "Prod", "Max", "Min"):
+        kinds = (*FLOATS, *INTS, np.uint16) if op[0] == "M" else (*FLOATS, *INTS, *COMPLEX)
+        for dtype in kinds:
+            yield case(f"Segment{op}", numbers(dtype, 6, 2), i4([0, 0, 1, 3, 3, 3]))
+            yield case(f"UnsortedSegment{op}", numbers(dtype, 6, 2), i4([3, 0, -1, 1, 3, 0]), i4(5))
+        yield case(f"Segment{op}", numbers(F4, 3), i8([2, 2, 4]))
+        yield case(f"Segment{op}", numbers(F4, 0, 3), i4([]))
+        yield case(f"Segment{op}", edges(F4)[1:5], i4([0, 0, 1, 1]))
+        yield case(f"UnsortedSegment{op}", numbers(F4, 2, 3, 4), i4([[1, 0, 1], [2, 2, 1]]), i8(3))
+        yield case(f"UnsortedSegment{op}", numbers(F4, 2, 3), i8([[0, 0, 1], [0, 1, -7]]), i4(2))
+        yield case(f"UnsortedSegment{op}", numbers(F4, 0), i4([]), i4(2))
+        yield case(f"UnsortedSegment{op}", edges(F4)[1:5], i4([0, 0, 1, 1]), i4(2))
+    for dtype in (*FLOATS, *COMPLEX):
+        yield case("SegmentMean", numbers(dtype, 6, 2), i4([0, 0, 1, 3, 3, 3]))
+    yield case("SegmentMean", numbers(F4, 0, 3), i4([]))
+    for op in ("Sum", "Mean", "SqrtN"):
+        for dtype in FLOATS:
+            rows, ids = i4([3, 0, 0, 2, 1]), i4([0, 0, 1, 3, 3])
+            yield case(f"SparseSegment{op}", numbers(dtype, 4, 3), rows, ids)
+            yield case(f"SparseSegment{op}WithNumSegments", numbers(dtype, 4, 3), rows, ids, i4(6))
+        yield case(f"SparseSegment{op}", numbers(F4, 4), i8([3, 0, 0]), i4([0, 0, 2]))
+        yield case(f"SparseSegment{op}WithNumSegments", numbers(F4, 4, 2), i4([]), i4([]), i4(2))
+        yield case(f"SparseSegment{op}", numbers(F4, 4, 2), i4(np.arange(30) % 4), i4([0] * 30))
+    for dtype in (I4, I8, U1):
+        yield case("SparseSegmentSum", numbers(dtype, 4, 3), i4([3, 0, 0, 2, 1]), i4([0, 0, 1, 3, 3]))
+
+
+def searching() -> Iterator[Case]:
+    for op in ("LowerBound", "UpperBound"):
+        for dtype in (*FLOATS, *INTS):
+            ordered = np.sort(numbers(dtype, 3, 8), axis=-1)
+            yield case(op, ordered, np.concatenate([numbers(dtype, 3, 4, seed=1), ordered[:, 2:5]], 1))
+        yield case(op, np.array([[-INF, 0, 0, INF]], F4), np.array([[INF, -INF, -0.0]], F4), out_type=INT64)
+        yield case(op, numbers(F4, 2, 0), numbers(F4, 2, 3))
+    for dtype in (F4, F8, I4, I8):
+        yield case("Bucketize", numbers(dtype, 3, 5), boundaries=(-3.0, 0.0, 0.1, 0.1, 4.0))
+    yield case("Bucketize", edges(F4), boundaries=(-1.0, 0.0, 0.5))
+    yield case("Bucketize", i4([2**24 + 1, 2**31 - 1]), boundaries=(2.0**24, 2.0**31))
+    yield case("Bucketize", numbers(F4, 3), boundaries=())
+    scores = np.array([[0.1, 0.9, 0.5, 0.5], [1, 1, 1, 1], [NAN, 3, 2, 1], [0, INF, 2, 1], [4, 3, 2, 1]], F4)
+    for k in (0, 1, 2, 4, 9):
+        yield case("InTopK", scores, i4([2, 0, 1, 2, 3]), k=k)
+        yield case("InTopKV2", scores, i8([3, 9, -1, 1, 1]), i8(k))
+    for dtype in (*FLOATS, *INTS):
+        for flag in (False, True):
+            yield case("NthElement", numbers(dtype, 3, 9), i4(2), reverse=flag)
+    yield case("NthElement", numbers(F4, 5), i4(4))
+    values = np.concatenate([np.linspace(-2, 6, 200), [1e9, -1e9, INF, -INF]])
+    for dtype in (F4, F8):
+        for count in (1, 5, 100):
+            yield case("HistogramFixedWidth", values.astype(dtype), np.array([-1, 5], dtype), i4(count))
+    for dtype in (I4, I8):
+        yield case("HistogramFixedWidth", numbers(dtype, 3, 9), np.array([-4, 7], dtype), i4(5), dtype=INT64)
+    for dtype in (F4, I4, I8, bool):
+        x = numbers(dtype, 6, 2, seed=4)
+        x[[2, 4]] = x[[1, 0]]
+        for axis in ([0], [1], [-1]):
+            yield case("UniqueV2", x, i8(axis))
+            yield case("UniqueWithCountsV2", x, i4(axis), out_idx=INT64)
+        yield case("UniqueV2", x[:, 0], i4([]))
+        yield case("UniqueWithCountsV2", x[:, 0], i4([0]))
+    yield case("UniqueV2", numbers(object, 20), i4([0]))
+    yield case("UniqueV2", np.array([0.0, -0.0, 1, 0], F4), i4([0]))
+    for dtype in (F4, I4, object, bool):
+        yield case("ReverseSequence", numbers(dtype, 3, 4, 2), i4([4, 0, 3]), seq_dim=1)
+        yield case("ReverseSequence", numbers(dtype, 3, 4, 2), i8([3, 0, 1, 2]), seq_dim=0, batch_dim=1)
+    yield case("ReverseSequence", numbers(F4, 3, 4, 2), i8([4, 1]), seq_dim=1, batch_dim=2)
+    for dtype in (F4, I4, C8):
+        yield case("ScatterNdNonAliasingAdd", numbers(dtype, 4, 2), i4([[1], [3], [1]]), numbers(dtype, 3, 2))
+    for dtype in ALL_INTS:
+        yield case("PopulationCount", numbers(dtype, 3, 4))
+    yield case("PopulationCount", i8([-1, 2**62 + 5]))
+    for dtype in (*FLOATS, *INTS):
+        yield case("Cross", numbers(dtype, 4, 3), numbers(dtype, 4, 3, seed=1))
+    for shape in ([4, 3], [-1], [2, -1, 2], [12]):
+        yield case("SparseReshape", i8([[0, 1], [1, 5], [0, 0]]), i8([2, 6]), i8(shape))
+    yield case("SparseReshape", np.zeros([0, 2], I8), i8([2, 6]), i8([3, -1]))
+    yield case("SparseReshape", i8([[2**40, 5]]), i8([2**41, 2**20]), i8([-1, 2**10]))
+
+
+def bands() -> Iterator[Case]:
+    for dtype in (F4, I4, C8, bool):
+        padding = numbers(dtype, seed=3)
+        yield case("MatrixDiagPartV2", numbers(dtype, 2, 3, 4), i4([-1, 1]), padding)
+        yield case("MatrixDiagV2", numbers(dtype, 2, 3, 4), i4([-1, 1]), i4(-1), i4(-1), padding)
+        yield case("MatrixSetDiagV2", numbers(dtype, 2, 4, 4), numbers(dtype, 2, 3, 4, seed=1), i4([-1, 1]))
+    alignments = ({}, *({"align": a} for a in (b"LEFT_LEFT", b"LEFT_RIGHT", b"RIGHT_LEFT", b"RIGHT_RIGHT")))
+    for rows, columns in ((3, 5), (5, 2)):
+        x = numbers(I4, 2, rows, columns)
+        for low, high in ((0, 0), (1, 1), (-2, -1), (-1, 1), (-rows + 1, columns - 1)):
+            longest = min(rows + min(high, 0), columns - max(low, 0))
+            k = i4([low, high]) if low < high else i4([low]) if low else i4(low)
+            band = numbers(I4, 2, *([high - low + 1] if low < high else []), longest, seed=1)
+            yield case("MatrixDiagPartV2", x, k, i4(-99))
+            yield case("MatrixSetDiagV2", x, band, k)
+            yield case("MatrixDiagV2", band, k, i4(rows), i4(columns), i4(-99))
+            for attrs in alignments:
+                yield case("MatrixDiagPartV3", x, k, i4(-99), **attrs)
+                yield case("MatrixSetDiagV3", x, band, k, **attrs)
+                yield case("MatrixDiagV3", band, k, i4(rows), i4(columns), i4(-99), **attrs)
+    for row_count, column_count in ((-1, -1), (4, -1), (6, -1), (-1, 4), (-1, 7)):
+        sizes = i4(row_count), i4(column_count)
+        yield case("MatrixDiagV2", numbers(I4, 3, 4), i4([-1, 1]), *sizes, i4(0))
+        yield case("MatrixDiagV2", numbers(I4, 4), i4(0), *sizes, i4(0))
+    for k in (i4(2), i4(-2), i4([1, 2])):
+        yield case("MatrixDiagV2", numbers(I4, 2, 3), k, i4(-1), i4(-1), i4(0))
+
+
+def linear_algebra() -> Iterator[Case]:
+    for dtype in (F4, F8, *COMPLEX):
+        x = (numbers(dtype, 2, 4, 4) + 9 * np.eye(4)).astype(dtype)
+        right = numbers(dtype, 2, 4, 3)
+        yield case("MatrixDeterminant", x)
+        yield case("Cholesky", np.matmul(x, x.conj().swapaxes(-1, -2)))
+        yield case("MatrixDeterminant", x[0, :1, :1])
+        for adjoint in (False, True):
+            yield case("MatrixInverse", x, adjoint=adjoint)
+            yield case("MatrixSolve", x, right, adjoint=adjoint)
+            for lower in (False, True):
+                yield case("MatrixTriangularSolve", x, right, adjoint=adjoint, lower=lower)
+    whole = np.array([[4, 99, 99], [2, 5, 99], [1, 2, 6]], F8)
+    yield case("Cholesky", whole)
+    for dtype in COMPLEX:
+        for op in ("FFT", "IFFT"):
+            for rank, suffix in ((1, ""), (2, "2D"), (3, "3D")):
+                yield case(op + suffix, numbers(dtype, 2, 3, 8, 5))
+                yield case(op + suffix, numbers(dtype, *(4, 6, 7)[:rank]))
+    for dtype in (F4, F8):
+        types = {"Treal": DOUBLE, "Tcomplex": NAMED["complex128"]} if dtype is F8 else {}
+        halves = C16 if dtype is F8 else C8
+        for lengths in ([8], [5], [7, 8], [6, 5], [3, 4, 7]):
+            suffix = ("", "2D", "3D")[len(lengths) - 1]
+            shape = (2, *(n + 1 for n in lengths))
+            yield case(f"RFFT{suffix}", numbers(dtype, *shape), i4(lengths), **types)
+            yield case(f"IRFFT{suffix}", numbers(halves, *shape), i4(lengths), **types)
+
+
 RANGES = [(-1.0, 2.0), (0.0, 6.0), (-3.0, 0.0), (0.25, 0.75), (-1e-3, 1e3), (-7.13, 1.9), (0.0, 0.0), (2.0, 2.0)]
 
 
@@ -763,6 +973,47 @@ def quantization() -> Iterator[Case]:
                 out_type=NAMED["quint8"],
             )
 
+    for low, high in ((-1.0, 2.0), (0.0, 8.0), (-3.0, 0.0), (1.0, 9.0)):
+        for name in ("quint8", "qint32"):
+            info = np.iinfo(NAMED[name].numpy.str)
+            codes = np.linspace(info.min, info.max, 100).astype(np.int64).clip(info.min, info.max).astype(info.dtype)
+            for op in ("QuantizedRelu", "QuantizedRelu6"):
+                quantized = [name, "float", "float"]
+                yield case(op, codes, F4(low), F4(high), types=quantized, out_type=NAMED[name])
+        yield case("QuantizeDownAndShrinkRange", wide, F4(low), F4(high), types=types, out_type=NAMED["quint8"])
+        yield case("QuantizeDownAndShrinkRange", wide[5:], F4(low), F4(high), types=types, out_type=NAMED["quint8"])
+    pixels = np.arange(48, dtype=U1).reshape(2, 4, 3, 2)
+    for padding in (b"SAME", b"VALID"):
+        attrs = {"ksize": (1, 2, 2, 1), "strides": (1, 2, 1, 1), "padding": padding}
+        yield case("QuantizedMaxPool", pixels * U1(5), F4(-1), F4(1), types=["quint8", "float", "float"], **attrs)
+    part = np.arange(256, dtype=U1).reshape(2, 128)
+    for (low, high), (other_low, other_high) in (((-1, 2), (-1, 2)), ((0, 6), (-1, 2)), ((1, 2), (3, 4.5))):
+        yield case(
+            "QuantizedConcat",
+            *(i4(1), part, part, F4(low), F4(other_low), F4(high), F4(other_high)),
+            types=["int32", "quint8", "quint8", *["float"] * 4],
+        )
+
+
+def gradients() -> Iterator[Case]:
+    for op in ("ReluGrad", "Relu6Grad", "LeakyReluGrad", "EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad"):
+        for dtype in (*FLOATS, I4, U1) if op in ("ReluGrad", "Relu6Grad") else FLOATS:
+            yield case(op, numbers(dtype, 3, 7), numbers(dtype, 3, 7, seed=1) * dtype(3))
+        yield case(op, np.full(len(EDGES), 1.5, F4), edges(F4))
+    yield case("LeakyReluGrad", numbers(F4, 9), numbers(F4, 9, seed=1), alpha=0.5)
+    for op in ("InvGrad", "ReciprocalGrad", "RsqrtGrad", "SigmoidGrad", "SqrtGrad", "TanhGrad"):
+        for dtype in FLOATS if op in ("SigmoidGrad", "TanhGrad") else (*FLOATS, *COMPLEX):
+            yield case(op, numbers(dtype, 3, 7), numbers(dtype, 3, 7, seed=1))
+    for dtype in (*FLOATS, I4, C8):
+        yield case("BiasAddGrad", numbers(dtype, 2, 3, 4))
+    yield case("BiasAddGrad", numbers(F4, 2, 3, 4, 2), data_format=b"NCHW")
+    yield case("BiasAddGrad", numbers(F4, 2, 3), data_format=b"NHWC")
+    for dtype in (F4, F8):
+        x = np.random.default_rng(2).uniform(0, 1, [5, 40, 3]).astype(dtype)
+        x[0, :4] = [[0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.25], [1, 0, 0]]
+        for op in ("RGBToHSV", "HSVToRGB"):
+            yield case(op, x)
+
 
 def text() -> Iterator[Case]:
     a, b = strings([b"a", b"bc"]), strings([b"x", b""])
@@ -780,9 +1031,58 @@ def text() -> Iterator[Case]:
         yield case("AsString", np.array([1.5, -2.25e10, 0.1], F8), **attrs)
 
 
+def characters() -> Iterator[Case]:
+    x = strings([[b"", b" Ab\t", b"caf\xc3\xa9"], [b"\x00z", b"\n\x0b\x0cq \r", b"\xf0\x9f\x98\x80!"]])
+    for unit in (b"BYTE", b"UTF8_CHAR"):
+        yield case("StringLength", x, unit=unit)
+        yield case("Substr", strings([b"hello", b"w\xc3\xb6rld"]), i4(1), i4(3), unit=unit)
+        yield case("Substr", strings([b"hello", b"w\xc3\xb6rld"]), i8([-5, -2]), i8([2, 9]), unit=unit)
+    yield case("StringLength", x)
+    yield case("Substr", strings([[b"abc"], [b"defg"]]), i4([0, 1, 3]), i4([2, 2, 2]))
+    yield case("Substr", strings(b"abc"), i4(3), i4(0))
+    yield case("Substr", strings(b"abc"), i4([0, 1]), i4([1, 5]))
+    for op in ("StringLower", "StringUpper"):
+        yield case(op, x)
+        yield case(op, strings([b"aBc-Z"]), encoding=b"utf-8")
+    yield case("StringStrip", x)
+    parts = strings([[[b"a", b"b"], [b"c", b""]], [[b"e", b"f"], [b"g", b"h"]], [[b"i", b"j"], [b"k", b"l"]]])
+    for axes in ([0], [1, 2], [2, 0], [-1], [2, 1, 0], [0, 1, 2], []):
+        yield case("ReduceJoin", parts, i4(axes))
+        yield case("ReduceJoin", parts, i4(axes), keep_dims=True, separator=b", ")
+    yield case("ReduceJoin", parts, i4(-2))
+    yield case("ReduceJoin", parts[:, :0], i4(1))
+    yield case("ReduceJoin", parts[:, :0], i4(0))
+
+
+def decoding() -> Iterator[Case]:
+    plain = strings([[b"0", b"-17", b" 42 "], [b"2147483647", b"-2147483648", b"007"]])
+    fractions = strings(
+        [b"1.5", b"-.25e2", b"+3.", b"1E-3 ", b"0.1", b"3.4028e38", b"-0", b"16777217.5", b"12345678901"]
+    )
+    for out in (FLOAT, DOUBLE, INT32, INT64):
+        yield case("StringToNumber", plain, out_type=out)
+    for out in (FLOAT, DOUBLE):
+        yield case("StringToNumber", fractions, out_type=out)
+    yield case("StringToNumber", strings(b"7"))
+    octets = strings([b"abcdefgh12345678", b"\x00\x01\x02\x03\xff\xfe\xfd\xfc\x00\x00\x80\x3f\x00\x00\x00\x00"])
+    for name in ("uint8", "int8", "int16", "uint16", "int32", "int64", "half", "float", "double", "complex64"):
+        yield case("DecodeRaw", octets, out_type=NAMED[name])
+        if name != "complex64":
+            yield case("DecodeRaw", octets, out_type=NAMED[name], little_endian=False)
+    yield case("DecodeRaw", strings(b""), out_type=INT32)
+    data = [b"", b"a", b"\x00\xff\xfe" * 50, b"hello?>"]
+    yield case("DecodeCompressed", strings(data))
+    yield case("DecodeCompressed", strings([zlib.compress(text) for text in data]), compression_type=b"ZLIB")
+    yield case("DecodeCompressed", strings([gzip.compress(text) for text in data]), compression_type=b"GZIP")
+    for pad in (False, True):
+        yield case("EncodeBase64", strings(data), pad=pad)
+    yield case("DecodeBase64", strings([b"", b"YQ==", b"YQ", b"YWI=", b"aGVsbG8_Pg", b"_-8"]))
+
+
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
-    *(products, spatial, quantization, text),
+    *(products, spatial, windows, images, segments, searching, bands, linear_algebra, quantization),
+    *(gradients, text, characters, decoding),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -35,6 +35,13 @@ SUMS = {
     "L2Loss",
 }
 SUMS |= {"LogSoftmax", "MatMul", "Mean", "Prod", "Sum"}
+SUMS |= {"AvgPool", "Conv2D", "DepthwiseConv2dNative", "LRN", "ResizeBilinear"}
+SUMS |= {"SegmentMean", "SegmentProd", "SegmentSum", "UnsortedSegmentProd"}
+SUMS |= {f"SparseSegment{op}{n}" for op in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments")}
+SUMS |= {"Cholesky", "MatrixDeterminant", "MatrixInverse", "MatrixSolve", "MatrixTriangularSolve"}
+SUMS |= {f"{op}{rank}" for op in ("FFT", "IFFT", "RFFT", "IRFFT") for rank in ("", "2D", "3D")}
+SUMS |= {"BiasAddGrad", "HSVToRGB", "InvGrad", "RGBToHSV", "ReciprocalGrad", "RsqrtGrad", "SeluGrad"}
+SUMS |= {"SigmoidGrad", "SoftplusGrad", "SoftsignGrad", "SqrtGrad", "TanhGrad"}
 SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {
@@ -62,6 +69,8 @@ def _attr(value: object, kind: str) -> Any:
         attr.s = value
     elif isinstance(value, tuple) and kind == "list(type)":
         attr.list.type.extend(v.number for v in value)
+    elif isinstance(value, tuple) and kind == "list(float)":
+        attr.list.f.extend(value)
     elif isinstance(value, tuple):
         attr.list.i.extend(value)
     elif kind == "float":
@@ -80,9 +89,8 @@ def _with_types(case: Case, definition: Any) -> dict[str, object]:
             attrs[arg.type_list_attr] = tuple(left)
             continue
         if arg.number_attr:
-            count = len(case.types) - len(definition.input_arg) + 1
-            if sum(bool(a.number_attr) for a in definition.input_arg) > 1:
-                count = len(case.types) // 2
+            lists = sum(bool(a.number_attr) for a in definition.input_arg)
+            count = (len(case.types) - len(definition.input_arg) + lists) // lists
             attrs[arg.number_attr] = count
         else:
             count = 1

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.errors import TransformSyntaxError
 from pbslim.passes import pipeline
 from pbslim.passes.language import parse
@@ -15,6 +16,17 @@ from tests.shared import SHARED, needs_shared
 def shown(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
     steps, _ = parse(text)
     return [(step.name, [(a.name, a.value) for a in step.arguments]) for step in steps]
+
+
+def test_a_plan_is_shown_in_the_language() -> None:
+    text = " ".join(
+        [
+            'remove_nodes(op=Identity, op="A|B") fold_batch_norms(algebraic=true) remove_device',
+            'strip_unused_nodes(type=int32, shape="1,2") sparsify_gather(group_init_node="")',
+            r'insert_logging(message="a \"b", first_n=-1)',
+        ]
+    )
+    assert " ".join(map(str, pipeline.plan(text).steps)) == text
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,6 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )
 def test_arguments_are_checked_before_any_file_is_read(text: str, message: str) -> None:
-    import pbslim.transforms  # noqa: F401
 
     with pytest.raises(TransformSyntaxError) as caught:
         pipeline.plan(text)
@@ -118,7 +129,6 @@ def test_arguments_are_checked_before_any_file_is_read(text: str, message: str) 
 
 
 def test_arguments_are_typed() -> None:
-    import pbslim.transforms  # noqa: F401
 
     text = 'round_weights(num_steps=" -7 ") remove_nodes(op=A, op="B|C") fold_constants(clear_output_shapes=0)'
     steps = pipeline.plan(text).steps
@@ -130,7 +140,6 @@ def test_arguments_are_typed() -> None:
 
 
 def test_unknown_parameters_are_ignored_with_a_note() -> None:
-    import pbslim.transforms  # noqa: F401
 
     assert pipeline.plan("round_weights(num_step=7)").notes == (
         "round_weights has no parameter 'num_step', it is ignored, did you mean 'num_steps'?",
@@ -138,7 +147,6 @@ def test_unknown_parameters_are_ignored_with_a_note() -> None:
 
 
 def test_ignorable_mistakes_wait_until_the_run() -> None:
-    import pbslim.transforms  # noqa: F401
 
     plan = pipeline.plan("round_weights(num_steps=x, ignore_errors=TRUE)")
     assert plan.steps[0].problem == "'num_steps' must be a whole number, not 'x'"

@@ -312,7 +312,7 @@ def test_attributes_and_lists_come_back(tmp_path: Path) -> None:
 
 def test_what_a_package_cannot_keep_is_not_converted(tmp_path: Path) -> None:
     message = schema.new("GraphDef")
-    for name in ("attribute", "dimension", "version"):
+    for name in ("attribute", "dimension", "version", "too many"):
         node = message.node.add(name=name, op="Const")
         node.attr["dtype"].type = 1
         tensor = node.attr["value"].tensor
@@ -321,8 +321,10 @@ def test_what_a_package_cannot_keep_is_not_converted(tmp_path: Path) -> None:
     message.node[0].attr["mine"].i = 3
     message.node[1].attr["value"].tensor.tensor_shape.dim[0].name = "batch"
     message.node[2].attr["value"].tensor.version_number = 1
+    message.node[3].attr["value"].tensor.ClearField("tensor_content")
+    message.node[3].attr["value"].tensor.float_val.extend([1, 2, 3, 4, 5])
     result, after = there_and_back(message.SerializeToString(), tmp_path)
-    assert reasons(result) == dict.fromkeys(("attribute", "dimension", "version"), LOST)
+    assert reasons(result) == dict.fromkeys(("attribute", "dimension", "version", "too many"), LOST)
     assert parsed(after) == message
 
 

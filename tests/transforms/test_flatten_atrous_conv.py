@@ -70,6 +70,8 @@ def test_a_filter_that_is_read_elsewhere_is_copied() -> None:
     graph, _ = apply(FLATTEN, VALID + "z = Neg(w)\n-> y, z")
     assert graph["z"].inputs[0].node.tensor().shape == (2, 2, 1, 1)
     assert graph["y"].inputs[1].name == "w/upsampled"
+    graph, _ = apply(FLATTEN, VALID + "z = Neg(x, ^w)\n-> y, z")
+    assert graph["y"].inputs[1].name == "w"
     graph, _ = apply(FLATTEN, VALID + "-> y, w")
     assert graph["w"].tensor().shape == (2, 2, 1, 1)
 

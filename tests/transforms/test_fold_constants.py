@@ -34,6 +34,12 @@ def test_operands_may_stand_on_either_side() -> None:
         )
 
 
+def test_a_negative_limit_is_none() -> None:
+    before = f"x = Placeholder()\n{SUM}\ny = Mul(x, c)\n-> y"
+    check_refuses("fold_constants(max_constant_size_in_bytes=3)", before, "over the limit of 3")
+    assert "c" not in apply("fold_constants(max_constant_size_in_bytes=-1)", before)[0]
+
+
 def test_a_constant_output_keeps_its_op() -> None:
     before = f"x = Placeholder()\nr = Relu(x)\n{SUM}\ny = Add(c, a, ^r)\n-> y"
     check_refuses("fold_constants", before, "it is an output of the graph and keeps its op")
@@ -204,10 +210,14 @@ def test_what_cannot_be_computed_stays(before: str, reason: str) -> None:
         (["gone"], ["y"], "input 'gone' is not in the graph"),
         (["y"], ["y"], "'y' is both an input and an output"),
         (["n"], ["y"], "input 'n' is a Neg, not a Placeholder"),
+        (["x:1"], ["y"], "input 'x:1': Placeholder has 1 output"),
+        (["x"], ["y:2"], "output 'y:2': Neg has 1 output"),
+        (["x"], ["z"], "output 'z': NoOp has 0 outputs"),
+        (["x", "x"], ["y"], "input 'x' is named twice"),
     ],
 )
 def test_wrong_endpoints_are_errors(inputs: list[str], outputs: list[str], message: str) -> None:
-    graph, _ = parse("x = Placeholder()\nn = Neg(x)\ny = Neg(n)")
+    graph, _ = parse("x = Placeholder()\nn = Neg(x)\ny = Neg(n)\nz = NoOp()")
     with pytest.raises(TransformError, match=message):
         api.transform(graph, "fold_constants", inputs, outputs)
 

@@ -76,6 +76,15 @@ def test_control_edges_stay_and_the_device_goes(transform: str) -> None:
     assert graph["y"].device == ""
 
 
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_what_it_reads_needs_no_control_edge(transform: str) -> None:
+    text = TRANSFORMS[transform]
+    inner = "^pad" if "pad" in transform else "^big"
+    graph, _ = apply(transform, text.replace("w, strides", f"w, ^w, ^x, {inner}, strides") + "-> y")
+    assert graph["y"].op.startswith("Fused")
+    assert not graph["y"].controls
+
+
 def test_types_of_paddings_and_images() -> None:
     check_refuses("fuse_pad_and_conv", PAD.replace("pads, mode", "pads, Tpaddings='int64', mode") + "-> y", "no int32")
     check_refuses("fuse_resize_and_conv", RESIZE.replace("align", "T='uint8', align") + "-> y", "turns uint8 into")

@@ -79,6 +79,13 @@ def test_further_inputs_that_are_needed_elsewhere_stay() -> None:
     assert "r" not in graph
 
 
+def test_any_number_of_inputs() -> None:
+    graph, _ = apply(
+        "remove_nodes(op=AddN, max_inputs=2147483647)", "x = Placeholder()\ny = AddN(x, x, N=2)\nz = Neg(y)\n-> z"
+    )
+    assert "y" not in graph
+
+
 def test_no_op_is_an_error() -> None:
     with pytest.raises(PbslimError, match="needs 'op'"):
         apply("remove_nodes", "x = Placeholder()\n-> x")

@@ -51,3 +51,12 @@ def test_errors(arguments: str, message: str) -> None:
 def test_an_unknown_output_is_an_error() -> None:
     with pytest.raises(PbslimError, match="output 'nope' is not in the graph"):
         apply("strip_unused_nodes", BEFORE.replace("-> y", "-> nope"))
+
+
+def test_what_an_output_waits_for_stays_and_twice_is_once() -> None:
+    before = (
+        "x = Placeholder()\nc = Const(3, dtype='int32')\nn = NoOp(^c)\ns = Split(c, x, ^n, num_split=2)\nz = Neg(s)\n"
+    )
+    graph, results = apply("strip_unused_nodes strip_unused_nodes", before + "-> s:1")
+    assert {node.name for node in graph} == {"x", "c", "n", "s"}
+    assert not results[1].changed

@@ -62,13 +62,17 @@ def test_halves_go_away_from_zero(value: float) -> None:
 
 
 @pytest.mark.parametrize("transform", ["round_weights", "quantize_weights(minimum_size=16)"])
-def test_nan_is_skipped_with_a_reason(transform: str) -> None:
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [([np.nan], "it holds NaN or infinity"), ([3e38, -3e38], "its range is wider than a float can tell")],
+)
+def test_a_range_without_measure_is_skipped(transform: str, values: list[float], reason: str) -> None:
     graph, _ = parse(f"w = Const({RAMP})\n-> w")
     broken = np.arange(16, dtype=np.float32)
-    broken[3] = np.nan
+    broken[: len(values)] = values
     graph["w"].set_attr("value", ArrayTensor(broken))
     (result,) = api.transform(graph, transform)
-    assert [(s.node, s.reason) for s in result.skipped] == [("w", "it holds NaN or infinity")]
+    assert [(s.node, s.reason) for s in result.skipped] == [("w", reason)]
     assert graph["w"].op == "Const"
 
 

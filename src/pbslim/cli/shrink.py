@@ -34,6 +34,7 @@ def run(
             on_step=lambda step: show(step.step),
         )
     terminal.tell_steps(result.steps, explain=explain)
+    terminal.tell_size(result.after.size)
     if as_json:
         content = asdict(result) | {"steps": terminal.step_rows(result.steps), "out": str(target)}
         terminal.print_json(content)

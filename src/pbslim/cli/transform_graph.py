@@ -37,6 +37,8 @@ def run(
         terminal.note(text)
     terminal.tell_steps(results, explain=explain)
     terminal.tell_size(size)
+    if not len(graph):
+        terminal.note("nothing is left in the result; name what is needed with --outputs")
     for name in (*inputs, *outputs):
         if node_name(name) not in graph:
             terminal.note(f"'{name}' is not in the result")

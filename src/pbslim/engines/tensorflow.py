@@ -21,6 +21,7 @@ _NO_FOLDING = -1  # OptimizerOptions.L0
 
 def _module() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same kernels on every processor, and no word about them
     try:
         import tensorflow
     except ImportError:

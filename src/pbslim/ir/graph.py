@@ -130,9 +130,12 @@ class Node:
     @property
     def readers(self) -> list[Node]:
         """Every node that reads this one by data or control edge, each once."""
-        found = dict.fromkeys(use.node for value in self._outputs.values() for use in value._uses)
-        found.update(self._readers)
-        return list(found)
+        return list(dict.fromkeys([*self.data_readers, *self._readers]))
+
+    @property
+    def data_readers(self) -> list[Node]:
+        """Every node that reads an output of this one, each once."""
+        return list(dict.fromkeys(use.node for value in self._outputs.values() for use in value._uses))
 
     @property
     def producers(self) -> list[Node]:

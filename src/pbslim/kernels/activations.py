@@ -14,12 +14,12 @@ from pbslim.kernels.elementwise import unary
 from pbslim.kernels.registry import Attributes, kernel
 
 _LOG_EPSILON = {ml_dtypes.bfloat16: -7 * math.log(2), np.float32: -23 * math.log(2), np.float64: -52 * math.log(2)}
-_SELU_SCALE = 1.0507009873554804934193349852946
-_SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
+SELU_SCALE = 1.0507009873554804934193349852946
+SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
 
 _FUNCTIONS: dict[str, Callable[[Array], Any]] = {
     "Elu": lambda x: np.where(x < 0, np.expm1(x), x),
-    "Selu": lambda x: np.where(x < 0, _SELU_SCALE_ALPHA * np.expm1(x), _SELU_SCALE * x),
+    "Selu": lambda x: np.where(x < 0, SELU_SCALE_ALPHA * np.expm1(x), SELU_SCALE * x),
     "Softsign": lambda x: x / (np.abs(x) + 1),
 }
 

@@ -106,3 +106,20 @@ def has_nan(array: Array) -> bool:
 def finite(array: Array) -> bool:
     """Whether no element is infinite or NaN."""
     return bool(np.isfinite(array).all())
+
+
+def lowest(dtype: np.dtype[Any]) -> Any:
+    """The lowest finite number of a type."""
+    return _extreme(dtype, -1)
+
+
+def highest(dtype: np.dtype[Any]) -> Any:
+    """The highest finite number of a type."""
+    return _extreme(dtype, 1)
+
+
+def _extreme(dtype: np.dtype[Any], sign: int) -> Any:
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return info.min if sign < 0 else info.max
+    return np.nextafter(dtype.type(sign * np.inf), dtype.type(0))

@@ -10,7 +10,8 @@ from pbslim.kernels.checks import MAX_OUTPUTS, Array, axis_of, checked_shape, re
 from pbslim.kernels.registry import Attributes, kernel
 
 
-def _joined(parts: tuple[Array, ...], axis: Array) -> Array:
+def joined(parts: tuple[Array, ...], axis: Array) -> Array:
+    """`parts` one behind the other along the axis that a scalar operand names."""
     require(parts, "it needs something to join")
     rank = parts[0].ndim
     place = axis_of(scalar(axis, "axis"), rank)
@@ -25,12 +26,12 @@ def _joined(parts: tuple[Array, ...], axis: Array) -> Array:
 
 @kernel("Concat", takes="int32 T:any*")
 def _concat(_attrs: Attributes, axis: Array, *parts: Array) -> Array:
-    return _joined(parts, axis)
+    return joined(parts, axis)
 
 
 @kernel("ConcatV2", takes="T:any* index")
 def _concat_v2(_attrs: Attributes, *operands: Array) -> Array:
-    return _joined(operands[:-1], operands[-1])
+    return joined(operands[:-1], operands[-1])
 
 
 @kernel("Pack", takes="T:any*")

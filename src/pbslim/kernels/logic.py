@@ -53,6 +53,16 @@ def _invert(_attrs: Attributes, x: Array) -> Any:
     return ~x
 
 
+_BITS_IN_BYTE = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
+
+
+@kernel("PopulationCount", takes="integer")
+def _population_count(_attrs: Attributes, x: Array) -> Any:
+    """How many bits are set."""
+    octets = np.frombuffer(x.tobytes(), np.uint8).reshape(*x.shape, x.dtype.itemsize)
+    return _BITS_IN_BYTE[octets].sum(axis=-1, dtype=np.uint8)
+
+
 @kernel("ApproximateEqual", takes="T:number T:number")
 def _approximate_equal(attrs: Attributes, x: Array, y: Array) -> Any:
     require(x.shape == y.shape, "operands differ in shape")

@@ -1,4 +1,4 @@
-"""Batch normalization with given statistics."""
+"""Normalization: of batches with given statistics, and of each element by its neighbours in depth."""
 
 from __future__ import annotations
 
@@ -48,3 +48,19 @@ def _global(attrs: Attributes, x: Array, mean: Array, variance: Array, beta: Arr
     if attrs.flag("scale_after_normalization", None):
         factor = factor * gamma
     return (x - mean) * factor + beta
+
+
+@kernel("LRN", takes="half|bfloat16|float")
+def _local_response(attrs: Attributes, x: Array) -> Any:
+    """By the sum of squares in a window of channels."""
+    require(x.ndim == 4, "it needs 4 dimensions")
+    radius = attrs.integer("depth_radius", 5)
+    require(radius >= 0, "depth_radius is negative")
+    bias, alpha, beta = attrs.number("bias", 1.0), attrs.number("alpha", 1.0), attrs.number("beta", 0.5)
+    wide = widened(x)
+    squares = np.square(wide)
+    total = squares.copy()
+    for distance in range(1, min(radius + 1, x.shape[-1])):
+        total[..., distance:] += squares[..., :-distance]
+        total[..., :-distance] += squares[..., distance:]
+    return (wide * np.power(total * alpha + bias, -beta)).astype(x.dtype)

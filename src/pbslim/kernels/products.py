@@ -1,4 +1,4 @@
-"""Matrix products."""
+"""Products of matrices and vectors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.kernels.checks import Array, KernelError, broadcast_shape, checked_shape, require, same_dtype, widened
+from pbslim.kernels.layouts import data_format_of
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -70,12 +71,6 @@ def _einsum(attrs: Attributes, *operands: Array) -> Any:
     return np.asarray(np.einsum(equation, *wide, optimize=len(wide) > 1)).astype(operands[0].dtype, copy=False)
 
 
-def _channels_last(attrs: Attributes) -> bool:
-    data_format = attrs.text("data_format", "NHWC")
-    require(data_format in ("NHWC", "NCHW"), f"data_format '{data_format}' is not known")
-    return data_format == "NHWC"
-
-
 def _biased(x: Array, bias: Array, axis: int) -> Any:
     require(bias.ndim == 1, "bias must be a vector")
     require(x.ndim >= 2, "it needs at least 2 dimensions")
@@ -85,7 +80,7 @@ def _biased(x: Array, bias: Array, axis: int) -> Any:
 
 @kernel("BiasAdd", takes="T:number T:number")
 def _bias_add(attrs: Attributes, x: Array, bias: Array) -> Any:
-    channels_last = _channels_last(attrs)
+    channels_last = data_format_of(attrs) == "NHWC"
     require(channels_last or x.ndim >= 3, "data_format NCHW needs at least 3 dimensions")
     return _biased(x, bias, -1 if channels_last else 1)
 
@@ -93,3 +88,12 @@ def _bias_add(attrs: Attributes, x: Array, bias: Array) -> Any:
 @kernel("BiasAddV1", takes="T:number T:number")
 def _bias_add_v1(_attrs: Attributes, x: Array, bias: Array) -> Any:
     return _biased(x, bias, -1)
+
+
+@kernel("Cross", takes="T:real T:real")
+def _cross(_attrs: Attributes, a: Array, b: Array) -> Any:
+    """Products are rounded to the type before they are subtracted."""
+    require(a.shape == b.shape, "operands differ in shape")
+    require(a.ndim and a.shape[-1] == 3, "the last dimension must have 3 elements")
+    first, second = [1, 2, 0], [2, 0, 1]
+    return a[..., first] * b[..., second] - a[..., second] * b[..., first]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pbslim.dtypes import FLOAT
 from pbslim.kernels.checks import Array, axis_of, has_nan, require, scalar
+from pbslim.kernels.joining import joined
+from pbslim.kernels.pooling import largest_in_windows
 from pbslim.kernels.registry import Attributes, kernel
 
 _F = np.float32
@@ -140,22 +143,30 @@ def _real_of(code: int, low: np.float32, high: np.float32, levels: _Levels) -> n
     return _F(_D(base) + (_D(_F(code)) - levels.low) * step)
 
 
+def _range_of_values(x: Array, low: np.float32, high: np.float32) -> tuple[np.float32, np.float32]:
+    """The range of the values that occur, its lower end zero at most."""
+    levels = _Levels(x.dtype)
+    lowest, highest = int(x.min(initial=levels.high)), int(x.max(initial=levels.low))
+    return np.minimum(_F(0), _real_of(lowest, low, high, levels)), _real_of(highest, low, high, levels)
+
+
 @kernel("RequantizationRange", takes="qint32 float float")
 def _requantization_range(_attrs: Attributes, x: Array, input_min: Array, input_max: Array) -> list[Any]:
-    """The range of the values that occur, made to hold zero."""
-    levels = _Levels(x.dtype)
-    bounds = _bound(input_min, "input_min"), _bound(input_max, "input_max")
-    lowest, highest = int(x.min(initial=levels.high)), int(x.max(initial=levels.low))
-    return [np.minimum(_F(0), _real_of(lowest, *bounds, levels)), _real_of(highest, *bounds, levels)]
+    return [*_range_of_values(x, _bound(input_min, "input_min"), _bound(input_max, "input_max"))]
 
 
 @kernel("Requantize", takes="qint32 float float float float")
 def _requantize(attrs: Attributes, x: Array, *ranges: Array) -> list[Any]:
+    low, high, new_low, new_high = (_bound(bound, "a bound") for bound in ranges)
+    require(new_low <= 0 <= new_high, "the new range must hold zero")
+    return _to_eight_bits(attrs, x, low, high, new_low, new_high)
+
+
+def _to_eight_bits(attrs: Attributes, x: Array, *ranges: np.float32) -> list[Any]:
     """From 32 to 8 bits in fixed point with 16 fractional bits."""
     require(attrs.dtype("out_type").name == "quint8", "it gives quint8 only")
-    low, high, new_low, new_high = (_bound(bound, "a bound") for bound in ranges)
-    require(np.isfinite([low, high, new_low, new_high]).all(), "a range is not finite")
-    require(new_low <= 0 <= new_high, "the new range must hold zero")
+    low, high, new_low, new_high = ranges
+    require(np.isfinite(ranges).all(), "a range is not finite")
     span, new_span = high - low, new_high - new_low
     if new_span == 0:
         factor = offset = new_offset = 0
@@ -225,3 +236,65 @@ def _quantize_and_dequantize_v2(attrs: Attributes, x: Array, low: Array, high: A
 def _quantize_and_dequantize_v3(attrs: Attributes, x: Array, low: Array, high: Array, num_bits: Array) -> Any:
     bits = int(scalar(num_bits, "num_bits"))
     return _quantize_and_dequantize(attrs, x, low, high, bits, attrs.flag("range_given", True))
+
+
+@kernel("QuantizeDownAndShrinkRange", takes="qint32 float float")
+def _quantize_down(attrs: Attributes, x: Array, input_min: Array, input_max: Array) -> list[Any]:
+    """To the range of the values that occur."""
+    bounds = _bound(input_min, "input_min"), _bound(input_max, "input_max")
+    return _to_eight_bits(attrs, x, *bounds, *_range_of_values(x, *bounds))
+
+
+def _code_of(value: float, low: np.float32, high: np.float32, levels: _Levels) -> int:
+    """The code next to a real number."""
+    require(np.isfinite(low) and np.isfinite(high) and low <= high, "the range is not finite or upside down")
+    if low == high:
+        return levels.low
+    scale = levels.steps / _D(high - low)
+    code = round_half_away(_D(value) * scale) - round_half_away(_D(low) * scale) + levels.low
+    return int(np.clip(code, levels.low, levels.high))
+
+
+def _quantized_relu(most: float) -> Callable[..., Any]:
+    def run(_attrs: Attributes, x: Array, min_features: Array, max_features: Array) -> list[Any]:
+        bounds = scalar(min_features, "min_features"), scalar(max_features, "max_features")
+        levels = _Levels(x.dtype)
+        least = _code_of(0.0, *bounds, levels)
+        return [np.clip(x, least, _code_of(most, *bounds, levels) if most else levels.high), *bounds]
+
+    return run
+
+
+kernel("QuantizedRelu", takes="quint8|qint32 float float")(_quantized_relu(0))
+kernel("QuantizedRelu6", takes="quint8|qint32 float float")(_quantized_relu(6))
+
+
+@kernel("QuantizedMaxPool", takes="quint8 float float")
+def _quantized_max_pool(attrs: Attributes, x: Array, min_input: Array, max_input: Array) -> list[Any]:
+    return [largest_in_windows(attrs, x), scalar(min_input, "min_input"), scalar(max_input, "max_input")]
+
+
+@kernel("QuantizedConcat", takes="int32 any*")
+def _quantized_concat(_attrs: Attributes, axis: Array, *operands: Array) -> list[Any]:
+    """Codes, then as many minima and maxima; all are brought to a range that holds every one, and zero."""
+    count = len(operands) // 3
+    require(count and len(operands) == 3 * count, "there are not as many ranges as parts")
+    parts, bounds = operands[:count], operands[count:]
+    require(all(p.dtype == np.uint8 for p in parts), "it joins quint8 only")
+    require(all(b.dtype == _F for b in bounds), "ranges must be float")
+    lows, highs = ([_bound(b, "a bound") for b in half] for half in (bounds[:count], bounds[count:]))
+    require(np.isfinite([*lows, *highs]).all(), "a range is not finite")
+    low, high = min(_F(0), *lows), max(highs)
+    levels = _Levels(np.dtype(np.uint8))
+    moved = [_in_range(*each, low, high, levels) for each in zip(parts, lows, highs, strict=True)]
+    return [joined(tuple(moved), axis), low, high]
+
+
+def _in_range(
+    x: Array, low: np.float32, high: np.float32, new_low: np.float32, new_high: np.float32, levels: _Levels
+) -> Array:
+    if (low, high) == (new_low, new_high):
+        return x
+    scale, base = _min_first_scale(low, high, levels)
+    codes = _min_first_codes(base + x.astype(_F) * scale, new_low, new_high, levels)
+    return np.asarray(np.clip(codes, levels.low, levels.high).astype(levels.dtype))

@@ -87,6 +87,12 @@ class Attributes:
         require(all(isinstance(v, (int, np.integer)) for v in values), f"attribute '{name}' is of the wrong kind")
         return [int(v) for v in values]
 
+    def numbers(self, name: str) -> list[float]:
+        """A ``list(float)`` attribute."""
+        values = self._get(name, None, (tuple, list))
+        require(all(isinstance(v, (int, float, np.number)) for v in values), f"attribute '{name}' is of the wrong kind")
+        return [float(v) for v in values]
+
     def tensor(self, name: str) -> Array:
         """A ``tensor`` attribute."""
         array: Array = self._get(name, None, np.ndarray)

@@ -43,6 +43,7 @@ def _scatter_nd(_attrs: Attributes, indices: Array, updates: Array, shape: Array
 
 
 _WRITERS: dict[str, Callable[..., None]] = {
+    "ScatterNdNonAliasingAdd": np.add.at,
     "TensorScatterAdd": np.add.at,
     "TensorScatterSub": np.subtract.at,
     "TensorScatterMax": np.maximum.at,
@@ -59,7 +60,7 @@ def _tensor_scatter(write: Callable[..., None]) -> Callable[..., Array]:
 
 
 for _op, _write in _WRITERS.items():
-    _types = "any" if _write is _assign else "real"
+    _types = "any" if _write is _assign else "real" if _op in ("TensorScatterMax", "TensorScatterMin") else "number"
     kernel(_op, takes=f"T:{_types} index|int16 T:{_types}")(_tensor_scatter(_write))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from pbslim.dtypes import INT32
-from pbslim.kernels.checks import Array, broadcast_shape, has_nan, require, scalar
+from pbslim.kernels.checks import Array, axis_of, broadcast_shape, has_nan, require, scalar
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -76,6 +77,34 @@ def _unique(attrs: Attributes, x: Array) -> list[Array]:
 @kernel("UniqueWithCounts", takes="number|bool|string")
 def _unique_with_counts(attrs: Attributes, x: Array) -> list[Array]:
     return [*_distinct(attrs, x)]
+
+
+def _distinct_slices(attrs: Attributes, x: Array, axis: Array) -> tuple[Array, Array, Array]:
+    """As `_distinct`, of the slices along the axis that is named, if one is."""
+    require(axis.ndim == 1 and axis.size <= 1, "axis must be a vector of at most 1 element")
+    if x.ndim == 1 and not axis.size:
+        return _distinct(attrs, x)
+    require(axis.size, "it needs a vector or an axis")
+    place = axis_of(axis[0], x.ndim)
+    rows = np.moveaxis(x, place, 0)
+    require(x.size or not len(rows), "slices without elements")
+    require(not has_nan(x), "NaN equals nothing")
+    numbers: dict[tuple[Any, ...], int] = {}
+    flat = rows.reshape(len(rows), math.prod(rows.shape[1:])).tolist()
+    found = np.array([numbers.setdefault(tuple(row), len(numbers)) for row in flat], np.int64)
+    first = np.unique(found, return_index=True)[1]
+    index = attrs.array_dtype("out_idx", INT32)
+    return np.moveaxis(rows[first], 0, place), found.astype(index), np.bincount(found).astype(index)
+
+
+@kernel("UniqueV2", takes="number|bool|string index")
+def _unique_v2(attrs: Attributes, x: Array, axis: Array) -> list[Array]:
+    return [*_distinct_slices(attrs, x, axis)[:2]]
+
+
+@kernel("UniqueWithCountsV2", takes="number|bool|string index")
+def _unique_with_counts_v2(attrs: Attributes, x: Array, axis: Array) -> list[Array]:
+    return [*_distinct_slices(attrs, x, axis)]
 
 
 @kernel("ListDiff", takes="T:number|bool|string T:number|bool|string")

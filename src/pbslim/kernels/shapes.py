@@ -17,6 +17,7 @@ from pbslim.kernels.checks import (
     require,
     vector,
 )
+from pbslim.kernels.gathering import flat_index
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -184,3 +185,23 @@ def _unravel_index(_attrs: Attributes, indices: Array, dims: Array) -> Array:
     require(indices.ndim <= 1, "indices must be a scalar or a vector")
     check_indices(indices, math.prod(shape))
     return np.array(np.unravel_index(indices, shape), indices.dtype)
+
+
+@kernel("SparseReshape", takes="int64 int64 int64")
+def _sparse_reshape(_attrs: Attributes, indices: Array, shape: Array, new_shape: Array) -> list[Array]:
+    """Where elements with these indices go when a tensor is given another shape."""
+    before, after = vector(shape, "input_shape"), vector(new_shape, "new_shape")
+    require(indices.ndim == 2 and indices.shape[1] == len(before), "indices do not fit the shape")
+    require(min(before, default=0) >= 0, f"{before} is not a shape")
+    size, known = math.prod(before), math.prod(d for d in after if d != -1)
+    require(0 < size < 2**63 and known > 0, "one of the shapes has no elements or too many")
+    require(min(after, default=0) >= -1 and after.count(-1) <= 1, f"{after} is not a shape")
+    after = [size // known if d == -1 else d for d in after]
+    require(math.prod(after) == size, f"{size} elements do not fit the shape {after}")
+    for axis, dim in enumerate(before):
+        check_indices(indices[:, axis], dim)
+    places = np.zeros((len(indices), len(after)), np.int64)
+    rest = flat_index(indices, tuple(before))
+    for axis in range(len(after) - 1, -1, -1):
+        places[:, axis], rest = rest % after[axis], rest // after[axis]
+    return [places, np.array(after, np.int64)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, axis_of, checked_shape, require, scalar, vector
+from pbslim.kernels.checks import Array, axis_of, check_indices, checked_shape, require, scalar, vector
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -91,6 +91,20 @@ def _reverse_v2(_attrs: Attributes, x: Array, axis: Array) -> Any:
     axes = [axis_of(a, x.ndim) for a in vector(axis, "axis")]
     require(len(set(axes)) == len(axes), "an axis is named twice")
     return np.flip(x, tuple(axes))
+
+
+@kernel("ReverseSequence", takes="any index")
+def _reverse_sequence(attrs: Attributes, x: Array, lengths: Array) -> Any:
+    """Along one dimension only so many elements from the start as another dimension's place says."""
+    along, batch = attrs.integer("seq_dim"), attrs.integer("batch_dim", 0)
+    require(0 <= along < x.ndim and 0 <= batch < x.ndim, f"dimensions {along} and {batch} are out of range")
+    require(along != batch, "seq_dim and batch_dim are the same")
+    require(lengths.shape == (x.shape[batch],), f"seq_lengths must be a vector of {x.shape[batch]} elements")
+    check_indices(lengths, x.shape[along] + 1, "length")
+    places, ends = np.arange(x.shape[along]), lengths[:, None]
+    index = np.where(places < ends, ends - 1 - places, places)
+    rows = np.moveaxis(x, (batch, along), (0, 1))[np.arange(lengths.size)[:, None], index]
+    return np.moveaxis(rows, (0, 1), (batch, along))
 
 
 @kernel("Roll", takes="any index index")

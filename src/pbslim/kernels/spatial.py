@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.kernels.checks import Array, checked_shape, require, vector
+from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -17,39 +18,24 @@ def _block(attrs: Attributes) -> int:
     return size
 
 
-def _is_nchw(attrs: Attributes) -> bool:
-    data_format = attrs.text("data_format", "NHWC")
-    require(data_format in ("NHWC", "NCHW"), f"data_format '{data_format}' is not supported")
-    return data_format == "NCHW"
-
-
-def _to_nhwc(x: Array, nchw: bool) -> Array:
-    require(x.ndim == 4, "it needs 4 dimensions")
-    return np.moveaxis(x, 1, -1) if nchw else x
-
-
-def _from_nhwc(x: Array, nchw: bool) -> Array:
-    return np.moveaxis(x, -1, 1) if nchw else x
-
-
 @kernel("DepthToSpace", takes="any")
 def _depth_to_space(attrs: Attributes, x: Array) -> Array:
-    size, nchw = _block(attrs), _is_nchw(attrs)
-    x = _to_nhwc(x, nchw)
+    size, data_format = _block(attrs), data_format_of(attrs)
+    x = channels_last(x, data_format)
     batch, height, width, depth = x.shape
     require(depth % size**2 == 0, f"{depth} channels are not blocks of {size} x {size}")
     blocks = x.reshape(batch, height, width, size, size, depth // size**2).transpose(0, 1, 3, 2, 4, 5)
-    return _from_nhwc(blocks.reshape(batch, height * size, width * size, depth // size**2), nchw)
+    return from_channels_last(blocks.reshape(batch, height * size, width * size, depth // size**2), data_format)
 
 
 @kernel("SpaceToDepth", takes="any")
 def _space_to_depth(attrs: Attributes, x: Array) -> Array:
-    size, nchw = _block(attrs), _is_nchw(attrs)
-    x = _to_nhwc(x, nchw)
+    size, data_format = _block(attrs), data_format_of(attrs)
+    x = channels_last(x, data_format)
     batch, height, width, depth = x.shape
     require(height % size == 0 and width % size == 0, f"{height} x {width} is not made of blocks of {size} x {size}")
     blocks = x.reshape(batch, height // size, size, width // size, size, depth).transpose(0, 1, 3, 2, 4, 5)
-    return _from_nhwc(blocks.reshape(batch, height // size, width // size, depth * size**2), nchw)
+    return from_channels_last(blocks.reshape(batch, height // size, width // size, depth * size**2), data_format)
 
 
 def _check_blocks(x: Array, blocks: list[int], pairs: Array) -> None:

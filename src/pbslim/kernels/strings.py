@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, finite, require
+from pbslim.kernels.checks import MAX_OUTPUTS, Array, broadcast_shape, checked_shape, finite, require
+from pbslim.kernels.reductions import reduction_axes
 from pbslim.kernels.registry import Attributes, kernel
 
-_MAX_BYTES = 2**28
+MAX_BYTES = 2**28
+"""Strings that would have more bytes together are refused."""
+
+
+def string_array(values: Sequence[bytes], shape: tuple[int, ...]) -> Array:
+    """Strings in row-major order as a tensor of this shape."""
+    result = np.empty(len(values), object)
+    result[:] = values
+    return result.reshape(shape)
+
+
+def each_string(function: Callable[[bytes], bytes], x: Array) -> Array:
+    """A function of one string, for each element."""
+    return string_array([*map(function, x.reshape(-1).tolist())], x.shape)
+
+
+def _bytes_in(texts: Sequence[bytes]) -> int:
+    return sum(map(len, texts))
+
+
+def _check_size(size: int) -> None:
+    require(size <= MAX_BYTES, f"the result would have {size} bytes")
 
 
 @kernel("StringJoin", takes="string*")
@@ -21,25 +45,87 @@ def _string_join(attrs: Attributes, *inputs: Array) -> Any:
     require(len(shapes) <= 1, "operands differ in shape")
     shape = min(shapes, default=())
     columns = [np.broadcast_to(x, shape).reshape(-1).tolist() for x in inputs]
-    size = sum(len(text) for column in columns for text in column) + len(separator) * len(columns) * len(columns[0])
-    require(size <= _MAX_BYTES, f"the result would have {size} bytes")
-    return _strings([separator.join(row) for row in zip(*columns, strict=True)], shape)
+    _check_size(sum(map(_bytes_in, columns)) + len(separator) * len(columns) * len(columns[0]))
+    return string_array([separator.join(row) for row in zip(*columns, strict=True)], shape)
 
 
-def _strings(values: list[bytes], shape: tuple[int, ...]) -> Array:
-    result = np.empty(len(values), object)
-    result[:] = values
-    return result.reshape(shape)
+@kernel("ReduceJoin", takes="string int32")
+def _reduce_join(attrs: Attributes, x: Array, axes: Array) -> Any:
+    """Along the first axis that is named first."""
+    separator = attrs.text("separator", "").encode("latin-1")
+    joined = reduction_axes(axes, x.ndim)
+    kept = [axis for axis in range(x.ndim) if axis not in joined]
+    count = math.prod(x.shape[axis] for axis in kept)
+    length = math.prod(x.shape[axis] for axis in joined)
+    require(x.size or count <= MAX_OUTPUTS, f"the result would have {count} empty strings")
+    rows = x.transpose(*kept, *joined[::-1]).reshape(count, length).tolist()
+    _check_size(sum(map(_bytes_in, rows)) + len(separator) * x.size)
+    shape = [1 if axis in joined else size for axis, size in enumerate(x.shape)]
+    if not attrs.flag("keep_dims"):
+        shape = [x.shape[axis] for axis in kept]
+    return string_array([separator.join(row) for row in rows], checked_shape(shape))
+
+
+def _in_characters(attrs: Attributes) -> bool:
+    unit = attrs.text("unit", "BYTE")
+    require(unit in ("BYTE", "UTF8_CHAR"), f"unit '{unit}' is not known")
+    return unit == "UTF8_CHAR"
+
+
+@kernel("StringLength", takes="string")
+def _string_length(attrs: Attributes, x: Array) -> Any:
+    texts = x.reshape(-1).tolist()
+    lengths = [len(t.decode()) for t in texts] if _in_characters(attrs) else [*map(len, texts)]
+    return np.array(lengths, np.int32).reshape(x.shape)
+
+
+@kernel("Substr", takes="string T:index T:index")
+def _substring(attrs: Attributes, x: Array, position: Array, length: Array) -> Any:
+    """Negative positions count from the end."""
+    require(position.shape == length.shape, "pos and len differ in shape")
+    shape = broadcast_shape(x.shape, position.shape)
+    columns = [np.broadcast_to(a, shape).reshape(-1).tolist() for a in (x, position, length)]
+    _check_size(_bytes_in(columns[0]))
+    characters = _in_characters(attrs)
+    parts = []
+    for text, start, count in zip(*columns, strict=True):
+        whole = text.decode() if characters else text
+        require(-len(whole) <= start <= len(whole), f"position {start} is out of range for {len(whole)} characters")
+        require(count >= 0, "len is negative")
+        first = start % len(whole) if start < 0 else start
+        part = whole[first : first + count]
+        parts.append(part.encode() if characters else part)
+    return string_array(parts, shape)
+
+
+def _by_case(function: Callable[[bytes], bytes]) -> Callable[..., Any]:
+    def run(attrs: Attributes, x: Array) -> Any:
+        """Of ASCII letters; what becomes of others depends on TensorFlow's edition of Unicode."""
+        encoding = attrs.text("encoding", "")
+        require(encoding in ("", "utf-8"), f"encoding '{encoding}' is not known")
+        require(not encoding or all(map(bytes.isascii, x.reshape(-1).tolist())), "there are other letters than ASCII")
+        return each_string(function, x)
+
+    return run
+
+
+kernel("StringLower", takes="string")(_by_case(bytes.lower))
+kernel("StringUpper", takes="string")(_by_case(bytes.upper))
+
+
+@kernel("StringStrip", takes="string")
+def _string_strip(_attrs: Attributes, x: Array) -> Any:
+    return each_string(bytes.strip, x)
 
 
 @kernel("AsString", takes="integer|float|double|bool")
 def _as_string(attrs: Attributes, x: Array) -> Array:
     """As printf writes them."""
     if x.dtype.kind == "b":
-        return _strings([b"true" if v else b"false" for v in x.reshape(-1)], x.shape)
+        return string_array([b"true" if v else b"false" for v in x.reshape(-1)], x.shape)
     form = _integer_form(attrs) if x.dtype.kind in "iu" else _float_form(attrs)
     require(finite(x), "there are infinities or NaN")
-    return _strings([(form % v).encode() for v in x.reshape(-1).tolist()], x.shape)
+    return string_array([(form % v).encode() for v in x.reshape(-1).tolist()], x.shape)
 
 
 def _prefix(attrs: Attributes) -> str:

@@ -64,6 +64,12 @@ def parse(text: str) -> tuple[list[Step], list[str]]:
     return _Parser(plain).steps(), ["typographic quotes, dashes or blanks in --transforms were read as plain ones"]
 
 
+def written(value: object) -> str:
+    """An argument's value as the language has it."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if _VALUE.fullmatch(text) else f'"{text}"'
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0

@@ -11,7 +11,7 @@ from pbslim.errors import PbslimError, TransformSyntaxError, UsageError
 from pbslim.ir import Graph
 from pbslim.ir.order import check, drop_lost_colocations
 from pbslim.passes import registry
-from pbslim.passes.language import parse
+from pbslim.passes.language import parse, written
 from pbslim.passes.parameters import bind, ignores_errors
 from pbslim.passes.registry import Context, Transform
 from pbslim.rewrite import Skipped
@@ -31,8 +31,12 @@ class PlannedStep:
     problem: str = ""
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{key}={value}" for key, value in self.arguments.items())
-        return f"{self.transform.name}({shown})" if shown else self.transform.name
+        pairs = [
+            f"{key}={written(value)}"
+            for key, values in self.arguments.items()
+            for value in (values if isinstance(values, tuple) else (values,))
+        ]
+        return f"{self.transform.name}({', '.join(pairs)})" if pairs else self.transform.name
 
 
 @dataclass(frozen=True)

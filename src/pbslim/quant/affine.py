@@ -13,14 +13,30 @@ Codes = npt.NDArray[np.uint8]
 
 _LEVELS = 256
 _LEAST_SPAN = np.float32(1e-30)  # below, the number of levels per unit is no longer a float
+_NEARLY_HALF = np.nextafter(0.5, 0)  # with all of it, the number right below a half would become 1
+_BLOCK = 1 << 14  # of more elements, the arrays between two steps are memory that the system hands out anew each time
 
 
 def round_half_away(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """The nearest whole number, halves away from zero (numpy's own rounding goes to even)."""
     exact = np.asarray(values, np.float64)
-    whole: npt.NDArray[np.float64] = np.trunc(exact)
-    whole += np.copysign(np.abs(exact - whole) >= 0.5, exact)
-    return whole
+    further: npt.NDArray[np.float64] = np.asarray(np.copysign(_NEARLY_HALF, exact))
+    further += exact
+    np.trunc(further, out=further)
+    return further
+
+
+def _in_blocks(function: Callable[[Floats], npt.NDArray[np.float64]]) -> Callable[[Floats], Codes]:
+    """`function`, called with a block of elements at a time."""
+
+    def to_codes(values: Floats) -> Codes:
+        codes = np.empty(values.shape, np.uint8)
+        source, target = values.reshape(-1), codes.reshape(-1)
+        for at in range(0, source.size, _BLOCK):
+            target[at : at + _BLOCK] = function(source[at : at + _BLOCK])
+        return codes
+
+    return to_codes
 
 
 def weights_range(low: np.float32, high: np.float32) -> tuple[np.float32, np.float32]:
@@ -40,12 +56,12 @@ def quantizer(low: np.float32, high: np.float32) -> Callable[[Floats], Codes]:
     scale = _LEVELS / span
     offset = round_half_away(np.float64(low) * scale)
 
-    def to_codes(values: Floats) -> Codes:
-        codes = round_half_away(values.astype(np.float64) * scale)
+    def to_codes(values: Floats) -> npt.NDArray[np.float64]:
+        codes = round_half_away(np.multiply(values, scale, dtype=np.float64))
         codes -= offset
-        return np.clip(codes, 0, _LEVELS - 1, out=codes).astype(np.uint8)
+        return np.clip(codes, 0, _LEVELS - 1, out=codes)
 
-    return to_codes
+    return _in_blocks(to_codes)
 
 
 def zero_range(low: np.float32, high: np.float32) -> tuple[np.float32, np.float32]:
@@ -64,10 +80,10 @@ def op_quantizer(low: np.float32, high: np.float32, *, min_first: bool) -> Calla
     scale = np.float32(np.float64(_LEVELS - 1) / np.float64(high - low))
     offset = round_half_away(low * scale)
 
-    def combined(values: Floats) -> Codes:
-        return round_half_away((np.clip(values, low, high) - low) * scale).astype(np.uint8)
+    def combined(values: Floats) -> npt.NDArray[np.float64]:
+        return round_half_away((np.clip(values, low, high) - low) * scale)
 
-    def first(values: Floats) -> Codes:
-        return np.clip(round_half_away(values * scale) - offset, 0, _LEVELS - 1).astype(np.uint8)
+    def first(values: Floats) -> npt.NDArray[np.float64]:
+        return np.clip(round_half_away(values * scale) - offset, 0, _LEVELS - 1)
 
-    return first if min_first else combined
+    return _in_blocks(first if min_first else combined)

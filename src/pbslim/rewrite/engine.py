@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import execution_order
-from pbslim.rewrite.pattern import Match, Pattern, match
+from pbslim.rewrite.pattern import Match, Pattern, match, mismatch
 
 
 class Skip(Exception):  # noqa: N818 - a rule's answer, not an error
@@ -98,6 +98,12 @@ def rewrite(graph: Graph, pattern: Pattern, rule: Rule, but: Collection[str] = (
     return report
 
 
+def near_misses(graph: Graph, pattern: Pattern) -> list[Skipped]:
+    """Where `pattern` begins to fit, and what keeps it from fitting."""
+    found = ((node.name, mismatch(pattern, node)) for node in graph)
+    return [Skipped(name, reason) for name, reason in found if reason]
+
+
 def rewrite_all(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
     """Walk until nothing is left; a place that was skipped is not tried again and stands in nobody's way."""
     total = Report()
@@ -109,12 +115,18 @@ def rewrite_all(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
         total.skipped += report.skipped
 
 
-def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str]) -> None:
-    """Raise `Skip` when something outside of `match` reads one of `nodes`, or it is an output of the graph."""
-    inside = set(match.nodes)
+def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str], *, controls: bool = True) -> None:
+    """Raise `Skip` when something outside of `match` reads one of `nodes`, or it is an output of the graph.
+
+    What stays as it is, such as the producer of what a convolution reads, is outside.
+
+    Args:
+        controls: whether control edges count as well, as they must where the node goes.
+    """
+    inside = match.own.union(nodes)
     for node in nodes:
         if node.name in outputs:
             raise Skip(f"'{node.name}' is an output of the graph")
-        for reader in node.readers:
+        for reader in node.readers if controls else node.data_readers:
             if reader not in inside:
                 raise Skip(f"'{node.name}' is read by '{reader.name}' as well")

@@ -48,18 +48,49 @@ class Match:
     Attributes:
         root: the node at the root of the pattern.
         nodes: all nodes of the tree, breadth first from the root, each once.
+        own: those of them that the pattern says something about; not what `anything` alone stands for.
     """
 
     def __init__(self, root: Node, found: list[tuple[Pattern, Node]]) -> None:
         self.root = root
         self._named = {pattern.name: node for pattern, node in found if pattern.name}
         self.nodes = list(dict.fromkeys(node for _, node in found))
+        self.own = {node for pattern, node in found if pattern.ops is not None or pattern.inputs is not None}
 
     def __getitem__(self, name: str) -> Node:
         return self._named[name]
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
+
+
+def mismatch(pattern: Pattern, node: Node) -> str | None:
+    """What keeps `pattern` from fitting at `node`, where it begins to fit.
+
+    Returns:
+        None when it fits, or when nothing but the op of `node` itself does.
+    """
+    if pattern.ops is None or node.op not in pattern.ops or pattern.inputs is None:
+        return None
+    steps = [wanted for wanted in pattern.inputs if wanted.inputs is not None]
+    if not any(wanted.ops and value.node.op in wanted.ops for wanted in steps for value in node.inputs):
+        return None
+    level = [(pattern, node)]
+    while level:
+        below: list[tuple[Pattern, Node]] = []
+        for wanted, reader in level:
+            if wanted.inputs is None:
+                continue
+            if len(reader.inputs) != len(wanted.inputs):
+                return f"'{reader.name}' has {len(reader.inputs)} inputs, not {len(wanted.inputs)}"
+            for k, (each, value) in enumerate(zip(wanted.inputs, reader.inputs, strict=True)):
+                if each.ops is not None and value.node.op not in each.ops:
+                    expected = " or ".join(sorted(each.ops))
+                    which = f"its input {k}" if reader is node else f"input {k} of '{reader.name}'"
+                    return f"{which} is '{value.node.name}' ({value.node.op}), not {expected}"
+                below.append((each, value.node))
+        level = below
+    return None
 
 
 def match(pattern: Pattern, node: Node, taken: set[Node]) -> Match | None:

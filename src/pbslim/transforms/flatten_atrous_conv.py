@@ -17,9 +17,10 @@ from pbslim.dtypes import Shape
 from pbslim.ir import AttrValue, DeferredTensor, Graph, Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
-from pbslim.rewrite import Match, Skip, anything, op, rewrite, rewrite_all
+from pbslim.rewrite import Match, Skip, anything, near_misses, op, rewrite, rewrite_all
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
+from pbslim.transforms.shared.inner import beyond
 from pbslim.transforms.shared.static_shapes import StaticShapes
 from pbslim.transforms.shared.weights import anchors, const_value, set_const
 
@@ -47,6 +48,7 @@ def flatten_atrous_conv(graph: Graph, context: Context, *, dilations: bool = Fal
     flattener = _Flattener(graph, context, dilations=dilations, shared=shared)
     walk = rewrite_all if shared else rewrite  # those on one image are found one at a time
     context.merge(walk(graph, _PATTERN, flattener.flatten))
+    context.skipped += near_misses(graph, _PATTERN)
 
 
 class _Flattener:
@@ -71,7 +73,7 @@ class _Flattener:
             upsampled = self._upsampled(weights, block)
         read = conv.inputs[1]
         made: list[Node] = []
-        if upsampled and (set(weights.readers) == {conv} and weights.name not in self._context.protected):
+        if upsampled and (weights.data_readers == [conv] and weights.name not in self._context.protected):
             set_const(weights, upsampled, anchors(weights))
         elif upsampled:
             constant: dict[str, AttrValue] = {"dtype": upsampled.dtype, "value": upsampled}
@@ -79,7 +81,8 @@ class _Flattener:
             made.append(self._graph.add(name, "Const", attrs=constant, controls=anchors(weights)))
             read = made[0].output()
         controls = [control for node in (batch, conv, space) for control in node.controls if control not in inner]
-        batch.become(conv.op, [space.inputs[0], read], attrs, controls=controls, device=conv.device)
+        inputs = [space.inputs[0], read]
+        batch.become(conv.op, inputs, attrs, controls=beyond(controls, inputs), device=conv.device)
         gone: list[Node] = []
         for node in inner:
             if node.name not in self._context.protected and all(reader in gone for reader in node.readers):

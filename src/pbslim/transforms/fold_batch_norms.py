@@ -12,7 +12,7 @@ from pbslim.dtypes import FLOAT
 from pbslim.ir import Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
-from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
+from pbslim.rewrite import Match, Skip, anything, const, near_misses, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.shared.affine_channels import fold_affine_channels
 from pbslim.transforms.shared.linear_ops import channel_axes, channel_count, scaled
@@ -55,6 +55,7 @@ def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False)
         return [weights, match["x"], mul]
 
     context.merge(rewrite(graph, _PATTERN, fold))
+    context.skipped += near_misses(graph, _PATTERN)
 
 
 def _factors(conv: Node, weights: Tensor, scale: Tensor) -> Array:

@@ -47,7 +47,7 @@ def fold_constants(
     Args:
         clear_output_shapes: drop the ``_output_shapes`` notes first; otherwise they must agree with the graph.
         exclude_op, exclude_node: ops and nodes that are never folded.
-        max_constant_size_in_bytes: a larger result stays unfolded.
+        max_constant_size_in_bytes: a larger result stays unfolded; a negative number is no limit.
         max_growth_in_bytes: a result that is this much larger than the constants it is made of stays unfolded.
         drop_idle_controls: drop control edges from constants that wait for nothing themselves. They have no effect,
             but keep constants in the file that nothing else needs (TensorFlow 2 exports have one for each weight).
@@ -57,8 +57,10 @@ def fold_constants(
     input with a default becomes a plain Placeholder.
 
     Raises:
-        TransformError: an input or output is not in the graph, or an input is no placeholder.
+        TransformError: an input or output is not in the graph, or an input is no placeholder or named twice.
     """
+    if twice := next((name for k, name in enumerate(context.inputs) if name in context.inputs[:k]), None):
+        raise TransformError(f"input '{twice}' is named twice")
     fed = [_endpoint(graph, name, "input") for name in context.inputs]
     fetched = [_endpoint(graph, name, "output") for name in context.outputs]
     kept = [graph[name] for name in context.kept]
@@ -88,6 +90,10 @@ def _endpoint(graph: Graph, text: str, what: str) -> Value:
     node = graph.get(name)
     if node is None:
         raise TransformError(f"{what} '{text}' is not in the graph")
+    ports = ops.output_ports(node.op, node.attrs)
+    count = None if ports is None else sum(count for _, count in ports.values())
+    if count is not None and int(port) >= count:
+        raise TransformError(f"{what} '{text}': {node.op} has {count} {'output' if count == 1 else 'outputs'}")
     return node.output(int(port))
 
 
@@ -101,9 +107,6 @@ def _check_endpoints(fed: list[Value], fetched: list[Value], kept: list[Node]) -
             raise TransformError(
                 f"input '{value.name}' is a {value.node.op}, not a Placeholder; run strip_unused_nodes before"
             )
-    for value in fetched:
-        if value.node.op == "NoOp":
-            raise TransformError(f"output '{value.name}' is a NoOp and has no value")
 
 
 def _needed(roots: Iterable[Node], fed: set[Value]) -> set[Node]:
@@ -206,7 +209,7 @@ class _Folder:
                     self.refused[problem.node] = str(problem)
                     failed = True
                     continue
-                if tensor.nbytes > max_bytes:
+                if 0 <= max_bytes < tensor.nbytes:
                     reason = f"the result has {tensor.nbytes} bytes, over the limit of {max_bytes}"
                     self.context.skip(value.node.name, reason)
                     continue

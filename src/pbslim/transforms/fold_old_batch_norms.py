@@ -14,7 +14,7 @@ from pbslim.dtypes import FLOAT
 from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
-from pbslim.rewrite import Skip, rewrite
+from pbslim.rewrite import Skip, near_misses, rewrite_all
 from pbslim.transforms.shared.batch_norms import BatchNorm
 from pbslim.transforms.shared.old_batch_norms import BATCH_TO_SPACE, CONCAT, DIRECT, Folder, Scale
 
@@ -35,9 +35,8 @@ def fold_old_batch_norms(graph: Graph, context: Context) -> None:
         (BATCH_TO_SPACE, folder.behind_batch_to_space),
         (CONCAT, folder.behind_concat),
     ):
-        while (report := rewrite(graph, pattern, rule)).applied:
-            pass
-        context.merge(report)
+        context.merge(rewrite_all(graph, pattern, rule))
+        context.skipped += near_misses(graph, pattern)
 
 
 def _scale(name: str, norm: BatchNorm) -> Scale:

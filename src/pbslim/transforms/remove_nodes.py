@@ -46,8 +46,9 @@ def remove_nodes(graph: Graph, context: Context, *, op: tuple[str, ...], max_inp
         ]
         return [source.node, *(n for n in others if n is not node)]
 
+    most = max((len(node.inputs) for node in graph), default=0)
     for text in op:
-        for count in range(1, max_inputs + 1):
+        for count in range(1, min(max_inputs, most) + 1):
             pattern = op_pattern(text, *(anything(f"input{i}") for i in range(count)), name="node")
             while (report := rewrite(graph, pattern, bypass)).applied:
                 pass

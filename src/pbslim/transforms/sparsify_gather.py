@@ -158,7 +158,7 @@ def _data_readers(node: Node, but: Callable[[Node], bool] = lambda _: False) -> 
     """`node` and what reads it through data edges, `but` what is said and what comes after."""
 
     def readers(node: Node) -> list[Node]:
-        return [use.node for value in node.outputs for use in value.uses if not but(use.node)]
+        return [reader for reader in node.data_readers if not but(reader)]
 
     return reachable([node], readers)
 

@@ -360,7 +360,9 @@ def kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encoded
         listed = value.count
     else:
         listed = 1 if isinstance(value, SplatTensor) else None
-    return kept if listed is None else kept | {LISTED: listed}
+    if listed is None:
+        return kept
+    return kept | {LISTED: listed} if listed <= tensor.size else None
 
 
 def become_immutable(node: Node, region: str, tensor: Tensor, kept: Mapping[str, AttrValue | Encoded]) -> None:

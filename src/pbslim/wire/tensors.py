@@ -153,9 +153,7 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
             values = _string_content(message.tensor_content, size, start)
         else:
             values = tuple(message.string_val)
-        if len(values) > max(size, 1):
-            raise DecodeError(f"a tensor at byte {start} has {len(values)} strings for {size} elements")
-        return StringTensor(values, dims)
+        return StringTensor(values[:size], dims)  # as TensorFlow, which does not look at what is too much
     if dtype.name.startswith("float8"):
         stored: Array = np.frombuffer(message.float8_val, dtype.numpy)
     elif dtype.name not in _LISTS:
@@ -164,8 +162,7 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
         name, number_type = _LISTS[dtype.name]
         numbers = np.fromiter(getattr(message, name), number_type)
         stored = _from_numbers(numbers, dtype)
-    if stored.size > max(size, 1):
-        raise DecodeError(f"a tensor at byte {start} has {stored.size} values for {size} elements")
+    stored = stored[:size]
     if size and stored.size <= 1:
         return SplatTensor(stored[0] if stored.size else dtype.numpy.type(0), dtype, dims)
     if 1 < stored.size < size:
@@ -173,7 +170,7 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
             raise DecodeError(f"a tensor at byte {start} repeats a value {size - stored.size} times")
         tail = np.broadcast_to(stored[-1], size - stored.size)
         return DeferredTensor(lambda: np.concatenate([stored, tail]), dtype, dims)
-    return ArrayTensor(stored[:size].reshape(dims), dtype)
+    return ArrayTensor(stored.reshape(dims), dtype)
 
 
 def _from_numbers(numbers: Array, dtype: DType) -> Array:

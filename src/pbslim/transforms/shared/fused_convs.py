@@ -10,8 +10,8 @@ from pbslim.dtypes import INT32
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Match, Skip, anything, op, rewrite, rewrite_all
-from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.shared.constants import constant
+from pbslim.transforms.shared.inner import beyond, must_be_inner
 from pbslim.transforms.shared.static_shapes import StaticShapes
 
 _TYPES = ("half", "float", "double")
@@ -33,10 +33,7 @@ def fuse_convs(graph: Graph, context: Context, *, resize: bool, pad: bool, repea
 
     def fuse(match: Match) -> Sequence[Node]:
         inner = [match["pad"] if pad else None, match["resize"] if resize else None]
-        for node in inner:
-            if node and node.name in context.input_nodes:
-                raise Skip(f"'{node.name}' is an input of the graph")
-        read_elsewhere(match, [node for node in inner if node], context.output_nodes)
+        must_be_inner(match, [node for node in inner if node], context)
         made = fuser.fuse(match["conv"], inner[1], inner[0])
         return [*dict.fromkeys(match[name] for name in leaves), *made, match["conv"]]
 
@@ -77,10 +74,11 @@ class ConvFuser:
         if resize and "align_corners" in resize.attrs:
             attrs["resize_align_corners"] = resize.attrs["align_corners"]
         attrs |= {key: conv.attrs[key] for key in ("T", "padding", "strides") if key in conv.attrs}
-        controls = [control for node in (conv, pad, resize) if node for control in node.controls]
-        source = first.inputs if resize else first.inputs[:1]
+        inputs = [*(first.inputs if resize else first.inputs[:1]), paddings, conv.inputs[1]]
+        fused = [node for node in (conv, pad, resize) if node]
+        controls = [control for node in fused for control in node.controls if control not in fused]
         op = "FusedResizeAndPadConv2D" if resize else "FusedPadConv2D"
-        conv.become(op, [*source, paddings, conv.inputs[1]], attrs, controls=controls)
+        conv.become(op, inputs, attrs, controls=beyond(controls, inputs))
         return made
 
     def _check_shapes(self, conv: Node) -> None:

@@ -1,10 +1,10 @@
-"""Nodes of a match that a rule takes away."""
+"""Nodes of a match that a rule takes away, and what the node that stays then waits for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pbslim.ir import Node
+from pbslim.ir import Node, Value
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Match, Skip
 from pbslim.rewrite.engine import read_elsewhere
@@ -17,3 +17,9 @@ def must_be_inner(match: Match, nodes: Iterable[Node], context: Context) -> None
         if node.name in context.input_nodes:
             raise Skip(f"'{node.name}' is an input of the graph")
     read_elsewhere(match, nodes, context.output_nodes)
+
+
+def beyond(controls: Iterable[Node], inputs: Iterable[Value]) -> list[Node]:
+    """Those of `controls` that a reader of `inputs` does not wait for anyway."""
+    read = {value.node for value in inputs}
+    return [control for control in controls if control not in read]

@@ -96,7 +96,8 @@ class Folder:
         nodes = [match[name] for name in convs]
         if len(set(nodes)) < len(nodes) or len(set(weights)) < len(weights):
             raise Skip("both branches share a convolution or its weights")
-        read_elsewhere(match, [*nodes, *weights, *(match[name] for name in between)], self.outputs)
+        read_elsewhere(match, [*nodes, *weights], self.outputs, controls=False)
+        read_elsewhere(match, [match[name] for name in between], self.outputs)
         for conv in nodes:
             formats = [n.attrs.get("data_format", b"NHWC") for n in (conv, norm)]
             if formats[0] != formats[1]:

@@ -21,7 +21,7 @@ _FRAMES = frozenset({"Enter", "RefEnter", "Switch", "RefSwitch"})
 def float_weights(graph: Graph, context: Context, minimum_size: int) -> Iterator[tuple[Node, np.float32, np.float32]]:
     """Every float Const of at least `minimum_size` elements, with its lowest and highest value.
 
-    One with NaN or infinity in it is skipped.
+    One that `finite_range` refuses is skipped.
 
     Raises:
         TransformError: a Const has no value, or one that cannot be read.
@@ -42,7 +42,8 @@ def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
     """The lowest and highest value of a float tensor.
 
     Raises:
-        Skip: it holds NaN or infinity, or is of another type.
+        Skip: it is of another type, holds NaN or infinity, or the two are so far apart that their difference is no
+            float.
     """
     if tensor.dtype is not FLOAT:
         raise Skip(f"it is of type {tensor.dtype}, not float")
@@ -50,6 +51,8 @@ def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
         low, high = value_range(_pieces(tensor))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise Skip("it holds NaN or infinity")
+    if float(high) - float(low) > float(np.finfo(np.float32).max):
+        raise Skip("its range is wider than a float can tell")
     return low, high
 
 
@@ -57,16 +60,13 @@ def usable_range(node: Node) -> tuple[np.float32, np.float32]:
     """The lowest and highest value of a float Const.
 
     Raises:
-        Skip: it is empty, not finite, of another type, or so wide that the difference of the two is no float.
+        Skip: it is empty, or `finite_range` refuses it.
         TransformError: it cannot be read.
     """
     tensor = const_value(node)
     if not tensor.size:
         raise Skip("it is empty")
-    low, high = finite_range(tensor)
-    if float(high) - float(low) > float(np.finfo(np.float32).max):
-        raise Skip("its range is wider than a float can tell")
-    return low, high
+    return finite_range(tensor)
 
 
 def _pieces(tensor: Tensor) -> Iterable[Array]:

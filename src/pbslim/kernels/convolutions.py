@@ -1,0 +1,58 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pbslim.kernels.checks import Array, checked_shape, require, widened
+from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
+from pbslim.kernels.registry import Attributes, kernel
+from pbslim.kernels.windows import Windows, spatial_pair
+
+_ONES = (1, 1, 1, 1)
+
+
+def _convolution(attrs: Attributes, x: Array, filters: Array, dilations: list[int]) -> Array:
+    """Groups of channels apart, with `filters` of the shape [height, width, groups, channels in, channels out]."""
+    data_format = data_format_of(attrs)
+    x = channels_last(x, data_format)
+    strides = spatial_pair(attrs.integers("strides"), data_format, "strides")
+    places = Windows.of(
+        attrs, x.shape, filters.shape[:2], strides=strides, dilations=dilations, data_format=data_format
+    )
+    _, _, groups, inner, outer = filters.shape
+    shape = checked_shape([x.shape[0], places.height.count, places.width.count, groups * outer])
+    wide = widened(filters)
+    total = np.zeros([groups, shape[0] * shape[1] * shape[2], outer], wide.dtype)
+    for i, j, elements in places.contents(widened(x), 0):
+        rows = elements.reshape(total.shape[1], groups, inner).swapaxes(0, 1)
+        total += rows @ wide[i, j]
+    return from_channels_last(total.swapaxes(0, 1).reshape(shape).astype(x.dtype, copy=False), data_format)
+
+
+@kernel("Conv2D", takes="T:half|bfloat16|float|double|int32 T:half|bfloat16|float|double|int32")
+def _conv_2d(attrs: Attributes, x: Array, filters: Array) -> Array:
+    require(filters.ndim == 4, "filters must have 4 dimensions")
+    require(x.ndim == 4, "images must have 4 dimensions")
+    data_format = data_format_of(attrs)
+    channels = x.shape[data_format.index("C")]
+    height, width, inner, outer = filters.shape
+    require(inner and channels % inner == 0, f"filters for {inner} channels do not fit {channels} channels")
+    groups = channels // inner
+    require(groups and outer % groups == 0, f"{outer} filters cannot be shared by {groups} groups of channels")
+    grouped = filters.reshape(height, width, inner, groups, outer // groups).swapaxes(2, 3)
+    dilations = spatial_pair(attrs.integers("dilations", _ONES), data_format, "dilations")
+    return _convolution(attrs, x, grouped, dilations)
+
+
+@kernel("DepthwiseConv2dNative", takes="T:half|bfloat16|float|double T:half|bfloat16|float|double")
+def _depthwise(attrs: Attributes, x: Array, filters: Array) -> Array:
+    require(filters.ndim == 4, "filters must have 4 dimensions")
+    require(x.ndim == 4, "images must have 4 dimensions")
+    data_format = data_format_of(attrs)
+    channels = x.shape[data_format.index("C")]
+    require(filters.shape[2] == channels, f"filters for {filters.shape[2]} channels do not fit {channels} channels")
+    require(attrs.integers("dilations", _ONES) == [*_ONES], "releases of TensorFlow differ in what its dilations do")
+    down, across = spatial_pair(attrs.integers("strides"), data_format, "strides")
+    require(down == across, "strides down and across differ")
+    return _convolution(attrs, x, filters[:, :, :, None], [1, 1])
