@@ -54,7 +54,7 @@ _TAIL = 4096
 _SHOWN = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Region:
     """A part of a package: `length` bytes from `offset` on."""
 
@@ -68,7 +68,7 @@ class Region:
         return self.offset + self.length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MappedConstant:
     """A constant of the graph that lies in a region."""
 

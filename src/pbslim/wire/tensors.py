@@ -160,8 +160,8 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
         return OpaqueTensor(bytes(view[start:end]), f"values of type {dtype} cannot be read", dtype, dims)
     else:
         name, number_type = _LISTS[dtype.name]
-        numbers = np.fromiter(getattr(message, name), number_type)
-        stored = _from_numbers(numbers, dtype)
+        values = getattr(message, name)
+        stored = _from_numbers(np.fromiter(values, number_type, len(values)), dtype)
     stored = stored[:size]
     if size and stored.size <= 1:
         return SplatTensor(stored[0] if stored.size else dtype.numpy.type(0), dtype, dims)
@@ -179,7 +179,7 @@ def _from_numbers(numbers: Array, dtype: DType) -> Array:
         return np.ascontiguousarray(whole).view(dtype.numpy)
     if dtype.name in ("half", "bfloat16"):
         return np.ascontiguousarray(numbers.astype(np.uint16)).view(dtype.numpy)
-    return numbers.astype(dtype.numpy)
+    return numbers.astype(dtype.numpy, copy=False)
 
 
 def _string_content(content: bytes, size: int, start: int) -> tuple[bytes, ...]:
