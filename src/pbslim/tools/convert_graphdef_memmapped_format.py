@@ -98,6 +98,9 @@ def convert_graphdef_memmapped_format(
 
     Elements are streamed from one file to the other. A `Graph` is left as it was.
 
+    A constant stays in the graph if an op may write into its memory, which is read-only when it is mapped: that kills
+    the process that runs the graph. `pbslim.ops.buffers` knows which ops do not.
+
     Args:
         min_conversion_tensor_size: constants of fewer bytes stay in the graph.
         reference: convert exactly what TensorFlow's tool converts, also where a consumer would write into the

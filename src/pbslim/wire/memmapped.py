@@ -22,8 +22,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import DecodeError
 from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, SplatTensor, Tensor
@@ -31,7 +29,7 @@ from pbslim.wire.attributes import EncodedAttr
 from pbslim.wire.mapping import File, MappedFile, Source, Window
 from pbslim.wire.nodes import Part, span
 from pbslim.wire.read import GraphOrigin, read_graph
-from pbslim.wire.tensors import ListedTensor, Piece, is_possible
+from pbslim.wire.tensors import ListedTensor, is_possible, raw_content
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
 from pbslim.wire.write import graph_parts, replacing, write_parts
 
@@ -407,14 +405,9 @@ def _write_tensors(
     at = 0
     for name, tensor in tensors:
         padding = -at % ALIGNMENT
-        parts: list[Part] = [bytes(padding), content(tensor)]
+        parts: list[Part] = [bytes(padding), raw_content(tensor)]
         yield Region(name, at + padding, tensor.nbytes)
         at += write_parts(iter(parts), out, progress)
-
-
-def content(tensor: Tensor) -> Piece:
-    """The elements of `tensor` as raw bytes, piece by piece."""
-    return Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
 
 
 def _element(region: Region) -> bytes:

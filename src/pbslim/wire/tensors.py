@@ -302,8 +302,12 @@ def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:
         return [head + _strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
     if isinstance(tensor, ListedTensor) and tensor.can_be_listed:
         return [head, *_typed_values(tensor)]
-    content = Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
-    return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), content]
+    return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), raw_content(tensor)]
+
+
+def raw_content(tensor: Tensor) -> Piece:
+    """The elements of `tensor` as raw bytes."""
+    return Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
 
 
 def _strings(tensor: StringTensor) -> bytes:
