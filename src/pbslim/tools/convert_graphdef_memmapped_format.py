@@ -15,7 +15,7 @@ from pbslim.ir import ArrayTensor, DeferredTensor, Encoded, Graph, Node, Tensor,
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
 from pbslim.wire import load
-from pbslim.wire.memmapped import RegionNames, become_immutable, kept_attributes, save_package
+from pbslim.wire.memmapped import MappedConstant, RegionNames, become_immutable, kept_attributes, save_package
 from pbslim.wire.write import require_room
 
 DEFAULT_SIZE = 10000
@@ -165,7 +165,8 @@ def _convert(graph: Graph, threshold: int, reference: bool) -> tuple[Conversion,
             region_of[id(first)] = names.new(name)
             regions[region_of[id(first)]] = first
         kept = {} if reference else kept_attributes(node, tensor)
-        become_immutable(node, region_of[id(first)], tensor, kept or {})
+        constant = MappedConstant(name, region_of[id(first)], tensor.dtype, tensor.shape)
+        become_immutable(node, constant, kept or {})
         result.converted.append(name)
     return result, regions
 

@@ -363,15 +363,22 @@ def kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encoded
     return kept | {LISTED: listed} if listed <= tensor.size else None
 
 
-def become_immutable(node: Node, region: str, tensor: Tensor, kept: Mapping[str, AttrValue | Encoded]) -> None:
-    """Let the Const `node` read its value from `region`; `kept` are attributes to carry along."""
-    attrs: dict[str, AttrValue | Encoded] = {
-        **kept,
-        "dtype": tensor.dtype,
-        "shape": Shape(tensor.shape),
-        "memory_region_name": region.encode(),
-    }
-    node.become("ImmutableConst", node.inputs, Attributes(attrs), controls=node.controls, device=node.device)
+def immutable_attributes(constant: MappedConstant, kept: Mapping[str, AttrValue | Encoded] | None = None) -> Attributes:
+    """The attributes of the ImmutableConst that is `constant` for a runtime; `kept` are others to carry along."""
+    return Attributes(
+        {
+            **(kept or {}),
+            "dtype": constant.dtype,
+            "shape": Shape(constant.shape),
+            "memory_region_name": constant.region.encode(),
+        }
+    )
+
+
+def become_immutable(node: Node, constant: MappedConstant, kept: Mapping[str, AttrValue | Encoded]) -> None:
+    """Let the Const `node` read its value from a region; `kept` are attributes to carry along."""
+    attrs = immutable_attributes(constant, kept)
+    node.become("ImmutableConst", node.inputs, attrs, controls=node.controls, device=node.device)
 
 
 def save_package(
