@@ -11,10 +11,8 @@ from pbslim import api
 from pbslim.ir import Graph
 from pbslim.wire import schema
 from pbslim.wire.mapping import HeldBytes
-from pbslim.wire.memmapped import GRAPH_REGION, PREFIX, read_directory
+from pbslim.wire.memmapped import PREFIX, read_directory
 from pbslim.wire.varint import VARINT, length_delimited, tag, varint
-
-__all__ = ["GRAPH_REGION", "PREFIX", "Entry", "Pieces", "convert", "edit_graph", "take_apart"]
 
 
 @dataclass

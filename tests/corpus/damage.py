@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+from pbslim.wire.memmapped import GRAPH_REGION, PREFIX
 from pbslim.wire.varint import length_delimited, tag, varint
-from tests.packages import GRAPH_REGION, PREFIX, Entry, Pieces, take_apart
+from tests.packages import Entry, Pieces, take_apart
 
 NUMBERS = [0, 1, 2, 7, 8, 9, 31, 63, 64, 65, 127, 128, 255, 256, 4095, 4096, 65535]
 NUMBERS += [power + off for power in (1 << 31, 1 << 32, 1 << 48, 1 << 62, 1 << 63, 1 << 64) for off in (-64, -1, 0, 64)]

@@ -16,10 +16,10 @@ from pbslim.report.inspection import inspect_file
 from pbslim.tools.unmap import unmap
 from pbslim.wire import schema
 from pbslim.wire.mapping import HeldBytes
-from pbslim.wire.memmapped import lay_out, package_of, read_directory
+from pbslim.wire.memmapped import GRAPH_REGION, PREFIX, lay_out, package_of, read_directory
 from pbslim.wire.varint import VARINT, length_delimited, tag, varint
 from tests import functions, graphs, packages
-from tests.packages import GRAPH_REGION, PREFIX, Entry, Pieces, edit_graph, take_apart
+from tests.packages import Entry, Pieces, edit_graph, take_apart
 
 GRAPH = """
     x = Placeholder()
