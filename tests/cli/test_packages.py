@@ -12,11 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pbslim import api
+from pbslim.ir import ArrayTensor
 from tests import commands, functions, packages
 from tests.cli.test_commands import DIGITS, run, write
+from tests.graphs import parse
 from tests.shared import ROOT
 
 PROGRAM = "convert_graphdef_memmapped_format"
@@ -244,14 +247,29 @@ def verify(*args: object, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_tensorflow
-def test_verify_runs_packages_and_prints_their_memory(package: Path, tmp_path: Path) -> None:
-    done = verify(DIGITS, package, "--atol=0", "--rtol=0", folder=tmp_path / "scratch")
+def test_verify_keeps_packages_mapped_and_prints_the_memory(tmp_path: Path) -> None:
+    graph, rows = parse("x = Placeholder(shape=[1, 4000])")[0], np.random.default_rng(0)
+    weights = ArrayTensor(rows.standard_normal((4000, 4000), np.float32))  # 64 MB
+    w = graph.add("w", "Const", attrs={"dtype": weights.dtype, "value": weights})
+    graph.add("y", "MatMul", [graph["x"].output(), w.output()], {"T": weights.dtype})
+    plain, mapped = tmp_path / "g.pb", tmp_path / "g.pbmm"
+    api.save(graph, plain)
+    api.convert_graphdef_memmapped_format(plain, mapped)
+    done = verify(plain, mapped, "--atol=0", "--rtol=0", folder=tmp_path / "scratch")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("agrees") == 1
-    notes = done.stderr.splitlines()
-    assert len(notes) == 2 if sys.platform == "linux" else not notes
-    for note, path in zip(notes, (DIGITS, package), strict=False):
-        assert re.fullmatch(rf"note: {path} took [\d.]+ MB of resident memory, [\d.]+ MB of it private", note)
+    took = [rf"note: {each} took (.*) of resident memory, (.*) of it private\n" for each in (plain, mapped)]
+    notes = re.fullmatch("".join(took), done.stderr)
+    if sys.platform == "linux":
+        assert notes
+        resident, private, mapped_resident, mapped_private = map(megabytes, notes.groups())
+        assert private > mapped_private + 64
+        assert resident > mapped_resident + 64
+
+
+def megabytes(text: str) -> float:
+    number, unit = text.split()
+    return float(number) * {"B": 1e-6, "kB": 1e-3, "MB": 1}[unit]
 
 
 @needs_tensorflow

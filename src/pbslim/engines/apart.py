@@ -86,7 +86,8 @@ def _run(path: Path, feeds: Feeds, outputs: Sequence[str]) -> Outcome:
         after = _measured()
     if before is None or after is None:
         return Outcome(found, None)
-    return Outcome(found, Memory(after.resident - before.resident, after.private - before.private))
+    more = Memory(max(after.resident - before.resident, 0), max(after.private - before.private, 0))
+    return Outcome(found, more)
 
 
 def answer_one() -> None:
