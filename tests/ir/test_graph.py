@@ -111,6 +111,12 @@ def test_names_are_unique() -> None:
     assert graph.unique_name("a") == "a_1"
 
 
+@pytest.mark.parametrize("name", ["x:0", ":", "^x"])
+def test_names_are_names_in_inputs_too(name: str) -> None:
+    with pytest.raises(GraphError, match="no input can name a node"):
+        Graph().add(name, "NoOp")
+
+
 def test_a_loop_is_no_cycle() -> None:
     graph, _ = parse("e = Enter(i)\ni = Placeholder()\nm = Merge(e, n)\nn = NextIteration(m)\nx = Exit(m)\n-> x")
     check(graph)
