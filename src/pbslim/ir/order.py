@@ -55,7 +55,7 @@ def file_order(graph: Graph) -> list[Node]:
     A Merge that closes a loop comes before what flows back into it.
 
     Raises:
-        GraphError: the graph has a cycle that is not a loop.
+        GraphError: the graph has a cycle that is not a loop, or an input is missing.
     """
     nodes = list(graph)
     index = {node: i for i, node in enumerate(nodes)}
@@ -76,6 +76,7 @@ def file_order(graph: Graph) -> list[Node]:
             if pending[reader] == 0:
                 heapq.heappush(ready, index[reader])
     if len(order) < len(nodes):
+        _check_inputs(graph)
         raise _cycle(set(nodes).difference(order))
     return order
 
@@ -118,12 +119,16 @@ def check(graph: Graph) -> None:
     Raises:
         GraphError: a rule is broken; the message names the nodes.
     """
-    for stand_in in graph.missing():
-        reader = stand_in.readers[0].name
-        raise GraphError(f"node '{reader}' reads '{stand_in.name}', which is not in the graph")
+    _check_inputs(graph)
     order = execution_order(graph)
     if len(order) < len(graph):
         raise _cycle(set(graph).difference(order))
+
+
+def _check_inputs(graph: Graph) -> None:
+    for stand_in in graph.missing():
+        reader = stand_in.readers[0].name
+        raise GraphError(f"node '{reader}' reads '{stand_in.name}', which is not in the graph")
 
 
 def reachable(nodes: Iterable[Node], neighbours: Callable[[Node], Iterable[Node]]) -> set[Node]:
