@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared models
 def models() -> list[Path]:
     """The folders of the runnable models."""
     return [f for f in sorted((SHARED / "models").glob("*")) if (f / "meta.json").exists() and meta(f)["runnable"]]
+
+
+def documented(group: str = "") -> set[str]:
+    """The golden cases of which ``docs/differences.md`` says that something else comes out here."""
+    text = (ROOT / "docs" / "differences.md").read_text()
+    return {name for name in re.findall(r"`golden:([\w/-]+)`", text) if name.startswith(group)}
 
 
 def meta(folder: Path) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from pbslim.errors import DecodeError, GraphError, UsageError
-from pbslim.ir import ArrayTensor, AttrValue, DeferredTensor, Encoded, Graph, Node, SplatTensor, Tensor, Value
+from pbslim.ir import ArrayTensor, DeferredTensor, Encoded, Graph, Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
 from pbslim.wire import load
-from pbslim.wire.memmapped import LISTED, RegionNames, become_immutable, listed_elements, save_package
+from pbslim.wire.memmapped import RegionNames, become_immutable, kept_attributes, save_package
 from pbslim.wire.write import require_room
 
 DEFAULT_SIZE = 10000
@@ -43,8 +43,8 @@ Not qint32: with oneDNN, TensorFlow 2.21 has no kernel to Dequantize a mapped on
 """
 
 BELOW = "below the threshold"
-SPLAT = "stored as one value: mapped it would take more room"
 LOST = "an attribute or field would be lost"
+UNREADABLE = "nobody can tell who reads the constants of this function"
 WRITER = "its consumer may write into the mapping"
 _WHOLE = "give the package or the graph that has it as a Const"
 
@@ -142,7 +142,7 @@ def _convert(graph: Graph, threshold: int, reference: bool) -> tuple[Conversion,
     """Let the constants of `graph` read regions; the second thing is what belongs into these, by name."""
     result = Conversion()
     chosen: list[tuple[str, Node, Tensor]] = []
-    for name, node, returned in _constants(graph, reference):
+    for name, node, returned in _constants(graph, reference, result):
         tensor = _value(name, node)
         if reason := _unsuitable(node, tensor, threshold, reference):
             result.kept.append(Remark(name, reason))
@@ -161,13 +161,13 @@ def _convert(graph: Graph, threshold: int, reference: bool) -> tuple[Conversion,
         if id(first) not in region_of:
             region_of[id(first)] = names.new(name)
             regions[region_of[id(first)]] = first
-        kept = {} if reference else _kept_attributes(node, tensor)
+        kept = {} if reference else kept_attributes(node, tensor)
         become_immutable(node, region_of[id(first)], tensor, kept or {})
         result.converted.append(name)
     return result, regions
 
 
-def _constants(graph: Graph, reference: bool) -> Iterator[tuple[str, Node, frozenset[Value]]]:
+def _constants(graph: Graph, reference: bool, result: Conversion) -> Iterator[tuple[str, Node, frozenset[Value]]]:
     """Each Const: its full name, the node, and the values that the function around it returns."""
     for node in graph:
         if node.op == "Const":
@@ -179,7 +179,8 @@ def _constants(graph: Graph, reference: bool) -> Iterator[tuple[str, Node, froze
             continue
         try:
             body = function.body()
-        except GraphError:  # nobody can tell here what reads its constants
+        except GraphError as error:
+            result.kept.append(Remark(function.name, f"{UNREADABLE}: '{error}'"))
             continue
         returned = frozenset(map(body.value, body.returns.values()))
         for node in body.graph:
@@ -215,24 +216,7 @@ def _unsuitable(node: Node, tensor: Tensor, threshold: int, reference: bool) -> 
         return f"its type is {tensor.dtype}"
     if tensor.nbytes < threshold:
         return BELOW
-    if reference:
-        return ""
-    if isinstance(tensor, SplatTensor):
-        return SPLAT
-    return LOST if _kept_attributes(node, tensor) is None else ""
-
-
-def _kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encoded] | None:
-    """The attributes that the mapped node has besides its own, None if not all that the graph says can be kept.
-
-    Runtimes take attributes that start with an underscore on any node.
-    """
-    stored = node.attrs.stored()
-    kept = {key: value for key, value in stored.items() if key.startswith("_")}
-    listed = listed_elements(node, tensor)
-    if LISTED in kept or listed is None or len(stored) != len(kept) + 2 or node.dtype_attr("dtype") != tensor.dtype:
-        return None
-    return kept | ({LISTED: listed} if listed else {})
+    return LOST if not reference and kept_attributes(node, tensor) is None else ""
 
 
 def _risk(node: Node, returned: frozenset[Value]) -> str:

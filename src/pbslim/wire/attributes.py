@@ -23,7 +23,7 @@ from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue, Encoded, FunctionRef, Tensor, TypeVariable
 from pbslim.wire import schema
 from pbslim.wire.mapping import HeldBytes, Source
-from pbslim.wire.tensors import Piece, count_listed, decode_tensor, encode_shape, encode_tensor
+from pbslim.wire.tensors import Piece, count_listed, decode_tensor, encode_shape, encode_tensor, is_plain
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
 
 _BYTES, _BOOL, _TYPE, _TENSOR = 2, 5, 6, 8
@@ -64,17 +64,15 @@ class EncodedAttr(Encoded):
                 return _from_message(bytes(view[self.start : self.end]))
         return found
 
-    def count_listed(self, tensor: Tensor) -> int | None:
-        """How many elements of `tensor`, which is the value, stand in a typed list, 0 where they are raw content.
+    def is_plain(self, tensor: Tensor) -> bool:
+        """Whether the message holds nothing but type, shape and elements of `tensor`, which is the value."""
+        found = list(fields(self.source.view, self.start, self.end, "an attribute"))
+        return len(found) == 1 and found[0][:2] == (_TENSOR, LEN) and is_plain(self.source.view, *found[0][2:], tensor)
 
-        Returns:
-            None if the message holds anything but type, shape and elements.
-        """
-        view = self.source.view
-        found = list(fields(view, self.start, self.end, "an attribute"))
-        if len(found) != 1 or found[0][:2] != (_TENSOR, LEN):
-            return None
-        return count_listed(view, *found[0][2:], tensor)
+    def count_listed(self, tensor: Tensor) -> int | None:
+        """How many elements of `tensor`, which is the plain value, stand in a typed list; None if they are raw."""
+        *_, start, end = next(fields(self.source.view, self.start, self.end, "an attribute"))
+        return count_listed(self.source.view, start, end, tensor)
 
 
 def _dtype(number: int) -> DType:

@@ -26,7 +26,7 @@ import numpy as np
 
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import DecodeError
-from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, Tensor
+from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, SplatTensor, Tensor
 from pbslim.wire.attributes import EncodedAttr
 from pbslim.wire.mapping import File, MappedFile, Source, Window
 from pbslim.wire.nodes import Part, span
@@ -316,7 +316,7 @@ _IMMUTABLE_ATTRS = ("dtype", "shape", "memory_region_name")
 def _become_const(node: Node, source: Source, region: Region, constant: MappedConstant) -> None:
     tensor: Tensor = MappedTensor(source, region.offset, constant.dtype, constant.shape)
     listed = node.attrs.get(LISTED)
-    if isinstance(listed, int) and 0 < listed <= tensor.size:
+    if type(listed) is int and 0 <= listed <= tensor.size:
         tensor = ListedTensor(source, region.offset, constant.dtype, constant.shape, listed)
     kept = {key: value for key, value in node.attrs.stored().items() if key.startswith("_") and key != LISTED}
     attrs = Attributes({**kept, "dtype": constant.dtype, "value": tensor})
@@ -341,16 +341,28 @@ class RegionNames:
         return name
 
 
-def listed_elements(node: Node, tensor: Tensor) -> int | None:
-    """How many elements of `tensor`, the value of `node`, will stand in a typed list in a file; 0 if none.
+def kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encoded] | None:
+    """What else the Const `node` says than the type, shape and elements of `tensor`, as an ImmutableConst can say it.
 
     Returns:
-        None if the value holds more than type, shape and elements.
+        None if it says something for which there is no place.
     """
-    stored = node.attrs.stored().get("value")
-    if isinstance(stored, ListedTensor):
-        return stored.count
-    return stored.count_listed(tensor) if isinstance(stored, EncodedAttr) else 0
+    stored = node.attrs.stored()
+    kept = {key: value for key, value in stored.items() if key.startswith("_")}
+    value = stored["value"]
+    if LISTED in kept or len(stored) != len(kept) + 2 or node.dtype_attr("dtype") != tensor.dtype:
+        return None
+    if isinstance(value, EncodedAttr):
+        if not value.is_plain(tensor):
+            return None
+        listed = value.count_listed(tensor)
+    elif isinstance(value, ListedTensor):
+        listed = value.count
+    else:
+        listed = 1 if isinstance(value, SplatTensor) else None
+    if listed is None:
+        return kept
+    return kept | {LISTED: listed} if listed <= tensor.size else None
 
 
 def become_immutable(node: Node, region: str, tensor: Tensor, kept: Mapping[str, AttrValue | Encoded]) -> None:

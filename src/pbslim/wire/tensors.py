@@ -224,7 +224,7 @@ def decode_dims(view: memoryview, start: int, end: int) -> tuple[int, ...] | Non
 class ListedTensor(MappedTensor):
     """A tensor whose raw bytes lie in a buffer, to be written as a typed list of its first `count` elements.
 
-    The last of these stands for all that follow.
+    The last of these stands for all that follow; without any, all are zero.
     """
 
     listed = True
@@ -235,43 +235,44 @@ class ListedTensor(MappedTensor):
 
     @property
     def can_be_listed(self) -> bool:
-        """Whether such a list exists: there is one for the type, and what follows the last element is the same."""
+        """Whether such a list exists: there is one for the type, and its last element does stand for what follows."""
         size = self.dtype.itemsize
-        start = self._start + (self.count - 1) * size
-        rest = MappedTensor(self._buffer, start, dtypes.UINT8, (self.size - self.count + 1, size))
-        last = None
-        for chunk in rest.chunks(size):
-            elements = chunk.reshape(-1, size)
-            last = elements[0] if last is None else last
-            if np.any(elements != last):
-                return False
-        return self.dtype.name in _LISTS
+        end = self._start + self.count * size
+        rest = MappedTensor(self._buffer, end, dtypes.UINT8, (self.size - self.count, size))
+        last = np.frombuffer(self._buffer.read(end - size, end) if self.count else bytes(size), np.uint8)
+        return self.dtype.name in _LISTS and all(np.all(part.reshape(-1, size) == last) for part in rest.chunks(size))
+
+
+def is_plain(view: memoryview, start: int, end: int, tensor: Tensor) -> bool:
+    """Whether the TensorProto of `tensor` says its type, shape and elements as usual, and nothing else."""
+    found = list(fields(view, start, end, "a tensor"))
+    shapes = [bytes(view[at:stop]) for number, _, at, stop in found if number == _SHAPE]
+    elements = {number for number, *_ in found} - {_DTYPE, _SHAPE}
+    known = {_CONTENT, _LIST_FIELDS.get(_LISTS.get(tensor.dtype.name, ("",))[0])}
+    return (
+        any(number == _DTYPE for number, *_ in found)
+        and shapes == [encode_shape(tensor.shape)]  # else it names dimensions, for instance
+        and elements <= known
+        and len(elements) <= 1
+    )
 
 
 def count_listed(view: memoryview, start: int, end: int, tensor: Tensor) -> int | None:
-    """How many elements the typed list of the TensorProto of `tensor` holds, 0 where they are raw content.
-
-    Returns:
-        None if the message holds anything but type, shape and elements.
-    """
+    """How many elements the typed list of the TensorProto of `tensor` holds, None where they are raw content."""
     name, _ = _LISTS.get(tensor.dtype.name, ("", None))
-    fixed = tensor.dtype.name in _FIXED_LISTS
-    seen, listed = set(), 0
+    size = tensor.dtype.itemsize if tensor.dtype.name in _FIXED_LISTS else 0
+    listed = 0
     for number, kind, at, stop in fields(view, start, end, "a tensor"):
-        seen.add(number)
-        if number == _SHAPE and bytes(view[at:stop]) != encode_shape(tensor.shape):
-            return None  # names of dimensions, for instance
+        if number == _CONTENT:
+            return None
         if number == _LIST_FIELDS.get(name):
-            if fixed:
+            if size:
                 listed += stop - at
             elif kind == LEN:
                 listed += int(np.count_nonzero(np.frombuffer(view[at:stop], np.uint8) < 0x80))
             else:
                 listed += 1
-    values = seen - {_DTYPE, _SHAPE}
-    if seen - values != {_DTYPE, _SHAPE} or not values <= {_CONTENT, _LIST_FIELDS.get(name)} or len(values) > 1:
-        return None
-    return listed // tensor.dtype.itemsize if fixed else listed
+    return listed // size if size else listed
 
 
 class Piece:
@@ -325,6 +326,8 @@ def _one_value(tensor: SplatTensor) -> bytes:
 
 
 def _typed_values(tensor: ListedTensor) -> list[bytes | Piece]:
+    if not tensor.count:
+        return []
     name, _ = _LISTS[tensor.dtype.name]
     fixed = tensor.dtype.name in _FIXED_LISTS
 
