@@ -26,6 +26,7 @@ WIDE = ["qint32", "float", "float", "float", "float"]
 
 PACKED = zlib.compress(b"text")
 PIXELS, FILTERS = numbers(F4, 1, 3, 3, 2), numbers(F4, 2, 2, 2, 1)
+BOXES = np.array([[0, 0, 1, 1]], F4)
 ONE_BY_ONE: dict[str, Any] = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
 
 REFUSALS = [
@@ -197,6 +198,12 @@ REFUSALS = [
         "do not go together",
     ),
     (case("ResizeNearestNeighbor", PIXELS, i4([2])), "size must have 2 elements"),
+    (case("CropAndResize", PIXELS, BOXES, i4([1]), i4([2, 2])), "image 1 is out of range for size 1"),
+    (case("CropAndResize", PIXELS, BOXES, i4([0]), i4([2, 0])), "crop_size must be 2 positive numbers"),
+    (case("CropAndResize", PIXELS, BOXES, i4([0]), i4([HUGE, HUGE])), "the result would have"),
+    (case("CropAndResize", PIXELS, np.full_like(BOXES, np.inf), i4([0]), i4([2, 2])), "a box is not finite"),
+    (case("CropAndResize", PIXELS, BOXES[0], i4([0]), i4([2, 2])), "boxes must be rows of 4"),
+    (case("CropAndResize", PIXELS, BOXES, i4([0]), i4([2, 2]), method=b"cubic"), "method 'cubic' is not known"),
     (case("DataFormatDimMap", i4([4])), "is out of range for size 8"),
     (case("DataFormatDimMap", i4([1]), src_format=b"NHWC", dst_format=b"NHW"), "are not two orders of the same"),
     (case("DataFormatVecPermute", i4([1, 2, 3])), "3 elements for 4 dimensions"),
@@ -293,6 +300,7 @@ REFUSALS = [
     (case("Substr", strings([b"abc"]), i4(4), i4(1)), "position 4 is out of range for 3 characters"),
     (case("Substr", strings([b"abc"]), i4(-4), i4(1)), "position -4 is out of range for 3 characters"),
     (case("Substr", strings([b"abc"]), i4(0), i4(-1)), "len is negative"),
+    (case("StringToHashBucketFast", strings([b"a"]), num_buckets=0), "0 is no number of buckets"),
     (case("StringToNumber", strings([b"0x10"])), "b'0x10' is no plain number of float32"),
     (case("StringToNumber", strings([b"nan"])), "is no plain number of float32"),
     (case("StringToNumber", strings([b"1.5"]), out_type=INT32), "is no plain number of int32"),

@@ -1,4 +1,4 @@
-"""Images made larger or smaller."""
+"""Images, and parts of them, made larger or smaller."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, checked_shape, require, vector
+from pbslim.kernels.checks import Array, check_indices, checked_shape, finite, require, vector
 from pbslim.kernels.quantization import round_half_away
 from pbslim.kernels.registry import Attributes, kernel
 
@@ -59,3 +59,42 @@ def _bilinear(attrs: Attributes, images: Array, size: Array) -> Any:
         weight = (place - floor).reshape(-1, *[1] * (2 - axis))
         images = lower + (upper - lower) * weight
     return images
+
+
+def _in_image(first: Array, last: Array, size: int, count: int) -> Array:
+    """Where `count` places between two that are fractions of an image lie in it, for each box."""
+    if count == 1:
+        return (0.5 * (first + last) * (size - 1)).astype(_F)[:, None]
+    step = (last - first) * _F(size - 1) / _F(count - 1)
+    return np.asarray(first[:, None] * _F(size - 1) + np.arange(count).astype(_F) * step[:, None])
+
+
+@kernel("CropAndResize", takes="real float int32 int32")
+def _crop_and_resize(attrs: Attributes, images: Array, boxes: Array, numbers: Array, crop_size: Array) -> Any:
+    """Each box in an image of its own; what is outside of the image gets one value."""
+    method = attrs.text("method", "bilinear")
+    require(method in ("bilinear", "nearest"), f"method '{method}' is not known")
+    require(images.ndim == 4 and min(images.shape[1:3]) > 0, "images must have 4 dimensions, a height and a width")
+    require(boxes.shape == (*numbers.shape, 4) and numbers.ndim == 1, "boxes must be rows of 4, each with an image")
+    require(finite(boxes), "a box is not finite")
+    check_indices(numbers, images.shape[0], "image")
+    size = vector(crop_size, "crop_size")
+    require(len(size) == 2 and min(size) > 0, "crop_size must be 2 positive numbers")
+    checked_shape([numbers.size, *size, images.shape[3]])
+    ends = [_in_image(boxes[:, axis], boxes[:, axis + 2], images.shape[axis + 1], size[axis]) for axis in (0, 1)]
+    inside = [(place >= 0) & (place <= images.shape[axis + 1] - 1) for axis, place in enumerate(ends)]
+    down, across = (np.where(known, place, _F(0)) for known, place in zip(inside, ends, strict=True))
+
+    def pixels(rows: Array, columns: Array) -> Array:
+        place = numbers[:, None, None], rows.astype(np.int64)[:, :, None], columns.astype(np.int64)[:, None]
+        return np.asarray(images[place]).astype(_F)
+
+    if method == "nearest":
+        crops = pixels(round_half_away(down), round_half_away(across))
+    else:
+        (top, bottom), (left, right) = ((np.floor(place), np.ceil(place)) for place in (down, across))
+        along = (across - left)[:, None, :, None]
+        upper, lower = (pixels(row, left) + (pixels(row, right) - pixels(row, left)) * along for row in (top, bottom))
+        crops = upper + (lower - upper) * (down - top)[:, :, None, None]
+    known = (inside[0][:, :, None] & inside[1][:, None])[..., None]
+    return np.where(known, crops, attrs.number("extrapolation_value", 0.0))
