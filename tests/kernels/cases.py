@@ -750,6 +750,14 @@ def images() -> Iterator[Case]:
                 yield case(op, numbers(F4, 2, 4, 5, 3), i4(size), **{name: True})
             yield case(op, numbers(F4, 2, 4, 5, 3), i4(size))
             yield case(op, numbers(F4, 1, 4, 5, 1), i4(size), align_corners=True)
+    for size in sizes:
+        yield case("ResizeBicubic", numbers(F4, 2, 4, 5, 3), i4(size), half_pixel_centers=True)
+        for op in ("ResizeBicubic", "ResizeArea"):
+            yield case(op, numbers(F4, 2, 4, 5, 3), i4(size))
+            yield case(op, numbers(F4, 2, 4, 5, 3), i4(size), align_corners=True)
+    for dtype in (F8, F2, I4, U1):
+        yield case("ResizeBicubic", numbers(dtype, 1, 4, 5, 2), i4([7, 3]))
+        yield case("ResizeArea", numbers(dtype, 1, 4, 5, 2), i4([7, 3]))
     boxes = np.array([[0, 0, 1, 1], [0.2, 0.6, 1.1, 0.1], [-0.5, 0.25, 0.5, 0.75], [0.3, 0.3, 0.3, 0.3]], F4)
     for method in (b"bilinear", b"nearest"):
         for size in ([3, 4], [1, 1], [6, 2]):
