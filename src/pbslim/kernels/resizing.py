@@ -119,6 +119,7 @@ def _coverage(resize: _Resize, axis: int) -> Array:
     before, after = resize.before[axis], resize.after[axis]
     checked_shape([after, 2 * before], "a table of weights")
     scale = resize.scale(axis)
+    require(scale > 0, "the corners of a single row or column cannot be aligned")
     ends = np.arange(after + 1).astype(_F) * scale
     first, last = ends[:-1, None], ends[1:, None]
     pixels = np.arange(max(before, int(np.ceil(ends[-1])))).astype(_F)
