@@ -25,8 +25,8 @@ class _Resize:
         self.before, self.after = images.shape[1:3], vector(size, "size")
         require(min(*self.before, *self.after) > 0, "an image of no height or width")
         checked_shape([images.shape[0], *self.after, images.shape[3]])
-        between = [images.shape[0], self.before[0], self.after[1], images.shape[3]]
-        checked_shape(between, "an image between the two steps")
+        for between in ((self.before[0], self.after[1]), (self.after[0], self.before[1])):
+            checked_shape([images.shape[0], *between, images.shape[3]], "an image between the two steps")
 
     def scale(self, axis: int) -> np.float32:
         """What lies between two places of the result, measured in the image."""
@@ -77,10 +77,10 @@ _CUBIC_STEPS = 1024  # TensorFlow knows the cubic at so many places between two 
 
 def _cubic(a: float, steps: Array) -> tuple[Array, Array]:
     """Weights of the pixels less than one and less than two away, `steps` behind the nearer of the two places."""
-    near = (steps / _CUBIC_STEPS).astype(_F)
-    far = near + _F(1)
-    one, two, three, four, five, eight = map(_F, (a, a + 2, a + 3, 4 * a, 5 * a, 8 * a))
-    return (two * near - three) * near * near + _F(1), ((one * far - five) * far + eight) * far - four
+    near = steps.astype(np.float64) / _CUBIC_STEPS
+    far = near + 1
+    first = ((a + 2) * near - (a + 3)) * near * near + 1
+    return first.astype(_F), (((a * far - 5 * a) * far + 8 * a) * far - 4 * a).astype(_F)
 
 
 @kernel("ResizeBicubic", takes="real int32")
@@ -88,7 +88,7 @@ def _bicubic(attrs: Attributes, images: Array, size: Array) -> Any:
     """Between rows first, then between columns; with half-pixel centers, what is outside has no weight."""
     resize = _Resize(attrs, images, size)
     images = images.astype(_F)
-    for axis in (1, 0):
+    for axis in (0, 1):
         place = resize.centered(axis)
         floor = np.floor(place)
         steps = np.rint((place - floor) * _F(_CUBIC_STEPS))
@@ -100,7 +100,7 @@ def _bicubic(attrs: Attributes, images: Array, size: Array) -> Any:
         weights = np.stack([first, second, third, fourth])
         if resize.half_pixel:
             weights = np.where(wanted == found, weights, _F(0))
-            weights = weights / weights.sum(axis=0)
+            weights = weights * (_F(1) / weights.sum(axis=0))
         images = sum(images.take(f, axis + 1) * _along(w, axis) for f, w in zip(found, weights, strict=True))
     return images
 
