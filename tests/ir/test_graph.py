@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbslim.errors import GraphError
+from pbslim.ir import Graph
 from pbslim.ir.order import check, execution_order, file_order
 from tests.graphs import parse, show
 
