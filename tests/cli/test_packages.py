@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pbslim import api
-from tests import commands, packages
+from tests import commands, functions, packages
 from tests.cli.test_commands import DIGITS, run, write
 from tests.shared import ROOT
 
@@ -195,8 +195,7 @@ def test_a_package_is_changed_as_its_graph_is(package: Path, command: str) -> No
 @pytest.mark.parametrize(
     "command",
     [
-        *(["summarize_graph", "--print_structure", "--in_graph"], ["ops", "--since", "1.4"]),
-        ["print_selective_registration_header", "--graphs"],
+        ["summarize_graph", "--print_structure", "--in_graph"],
         *(["diff", DIGITS], ["compare_graphs", "--all", "--library", DIGITS]),
     ],
     ids=lambda command: command[0],
@@ -207,6 +206,27 @@ def test_a_package_is_told_about_as_its_graph_is(package: Path, command: list[st
     ]
     assert said[0] == said[1]
     assert said[0][1]
+
+
+def test_what_a_runtime_must_have_for_a_package(package: Path) -> None:
+    counts = {each["op"]: each["nodes"] for each in json.loads(commands.run("ops", package, "--json").out)["ops"]}
+    plain = {each["op"]: each["nodes"] for each in json.loads(commands.run("ops", DIGITS, "--json").out)["ops"]}
+    assert counts == plain | {"Const": 14, "ImmutableConst": 15}
+    assert plain["Const"] == 14 + 15
+    header = commands.run("print_selective_registration_header", f"--graphs={package}").out
+    assert '"ImmutableConstantOp",\n' in header
+    assert 'isequal(op, "ImmutableConst")' in header
+    said = [commands.run("ops", path, "--since=1.4").out.replace(str(path), "FILE") for path in (DIGITS, package)]
+    assert said[0] == said[1]
+
+
+def test_the_functions_of_a_package_too(tmp_path: Path) -> None:
+    body = "w = Const([[1, 2], [3, 4]])\ny = MatMul(a, w:output:0)\n-> r = y:product:0"
+    graph = functions.load("x = Placeholder()\ny = F(x)\n-> y", {"F(a: float)": body})
+    path = tmp_path / "f.pbmm"
+    path.write_bytes(packages.convert(graph, tmp_path))
+    found = json.loads(commands.run("ops", path, "--json").out)["ops"]
+    assert [(each["op"], each["types"]) for each in found if "Const" in each["op"]] == [("ImmutableConst", ["float"])]
 
 
 # Proof

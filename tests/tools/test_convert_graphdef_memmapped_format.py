@@ -23,6 +23,7 @@ from pbslim.tools.convert_graphdef_memmapped_format import (
     BELOW,
     LOST,
     TYPES,
+    UNREADABLE,
     WRITER,
     Conversion,
     convert_graphdef_memmapped_format,
@@ -372,6 +373,15 @@ def test_constants_in_functions(tmp_path: Path) -> None:
     }
     assert parsed(after) == parsed(data)
     assert convert(api.load(data), tmp_path / "g.pbmm", reference=True).converted == []
+
+
+def test_a_function_of_which_the_ops_are_not_known_stays(tmp_path: Path) -> None:
+    body = "w = Const([1, 2])\ny = MyOp(w:output:0)\nz = Neg(y:mine:0)\n-> result = z:y:0"
+    data = functions.message("x = Placeholder()\ny = F(x)\n-> y", {"F(a: float)": body}).SerializeToString()
+    result, after = there_and_back(data, tmp_path)
+    assert reasons(result)["F"].startswith(f"{UNREADABLE}: 'function 'F': ")
+    assert result.reasons == {UNREADABLE: 1}
+    assert parsed(after) == parsed(data)
 
 
 @needs_shared

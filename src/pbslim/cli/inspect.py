@@ -10,6 +10,8 @@ from pbslim.errors import one_line
 from pbslim.report.inspection import inspect_file
 from pbslim.wire.memmapped import GRAPH_REGION
 
+_MOST_REGIONS = 1000
+
 
 def run(source: Path, as_json: bool) -> int:
     """Tell what a graph file holds."""
@@ -52,10 +54,12 @@ def run(source: Path, as_json: bool) -> int:
                 r.shape,
                 ", ".join(r.nodes) or ("the graph" if r.name == GRAPH_REGION else "none"),
             )
-            for r in found.regions
+            for r in found.regions[:_MOST_REGIONS]
         ]
         columns = ["region", "offset", "aligned to", "bytes", "dtype", "shape", "nodes"]
         console.print(terminal.table(columns, regions, right=(1, 2, 3)))
+        if len(found.regions) > len(regions):
+            terminal.note(f"the file has {len(found.regions)} regions; --json lists them all")
     for text in found.advice:
         terminal.note(text)
     return 0

@@ -13,4 +13,5 @@ def run(package: Path, out: Path) -> int:
     with terminal.progress("reading") as show:
         size = unmap(package, out, progress=terminal.bytes_written(show))
     terminal.stdout().print(f"{out} written, {terminal.size_text(size)}", markup=False)
+    terminal.tell_size(size)
     return 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pbslim import ops
 from pbslim.dtypes import DType
 from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue, Graph
 from pbslim.wire.listing import ListedNode, listed_functions, listed_nodes
+from pbslim.wire.memmapped import immutable_attributes, package_of
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,21 @@ class OpUse:
 def all_nodes(graph: Graph) -> Iterator[tuple[str, ListedNode]]:
     """The nodes of `graph` and of its functions with the name of the function; calls of functions are no ops.
 
+    Of a memory-mapped package these are the nodes that a runtime finds in it.
+
     Raises:
         DecodeError: a function is broken.
     """
-    functions = graph.library.functions
+    functions, package = graph.library.functions, package_of(graph)
+    mapped = {constant.node: constant for constant in package.constants} if package else {}
     bodies = [("", listed_nodes(graph)), *((each.name, iter(each.nodes)) for each in listed_functions(graph))]
     for function, nodes in bodies:
-        yield from ((function, node) for node in nodes if node.op not in functions)
+        for node in nodes:
+            constant = mapped.get(f"{function}/{node.name}" if function else node.name)
+            if constant:
+                yield function, replace(node, op="ImmutableConst", attrs=immutable_attributes(constant))
+            elif node.op not in functions:
+                yield function, node
 
 
 def inventory(graphs: Iterable[Graph]) -> list[OpUse]:

@@ -15,7 +15,7 @@ from pbslim.ir import ArrayTensor, DeferredTensor, Encoded, Graph, Node, Tensor,
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
 from pbslim.wire import load
-from pbslim.wire.memmapped import RegionNames, become_immutable, kept_attributes, save_package
+from pbslim.wire.memmapped import MappedConstant, RegionNames, become_immutable, kept_attributes, save_package
 from pbslim.wire.write import require_room
 
 DEFAULT_SIZE = 10000
@@ -98,6 +98,9 @@ def convert_graphdef_memmapped_format(
 
     Elements are streamed from one file to the other. A `Graph` is left as it was.
 
+    A constant stays in the graph if an op may write into its memory, which is read-only when it is mapped: that kills
+    the process that runs the graph. `pbslim.ops.buffers` knows which ops do not.
+
     Args:
         min_conversion_tensor_size: constants of fewer bytes stay in the graph.
         reference: convert exactly what TensorFlow's tool converts, also where a consumer would write into the
@@ -162,7 +165,8 @@ def _convert(graph: Graph, threshold: int, reference: bool) -> tuple[Conversion,
             region_of[id(first)] = names.new(name)
             regions[region_of[id(first)]] = first
         kept = {} if reference else kept_attributes(node, tensor)
-        become_immutable(node, region_of[id(first)], tensor, kept or {})
+        constant = MappedConstant(name, region_of[id(first)], tensor.dtype, tensor.shape)
+        become_immutable(node, constant, kept or {})
         result.converted.append(name)
     return result, regions
 

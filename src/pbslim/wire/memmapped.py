@@ -22,8 +22,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import DecodeError
 from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, SplatTensor, Tensor
@@ -31,7 +29,7 @@ from pbslim.wire.attributes import EncodedAttr
 from pbslim.wire.mapping import File, MappedFile, Source, Window
 from pbslim.wire.nodes import Part, span
 from pbslim.wire.read import GraphOrigin, read_graph
-from pbslim.wire.tensors import ListedTensor, Piece, is_possible
+from pbslim.wire.tensors import ListedTensor, is_possible, raw_content
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
 from pbslim.wire.write import graph_parts, replacing, write_parts
 
@@ -54,7 +52,7 @@ _TAIL = 4096
 _SHOWN = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Region:
     """A part of a package: `length` bytes from `offset` on."""
 
@@ -68,7 +66,7 @@ class Region:
         return self.offset + self.length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MappedConstant:
     """A constant of the graph that lies in a region."""
 
@@ -365,15 +363,22 @@ def kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encoded
     return kept | {LISTED: listed} if listed <= tensor.size else None
 
 
-def become_immutable(node: Node, region: str, tensor: Tensor, kept: Mapping[str, AttrValue | Encoded]) -> None:
-    """Let the Const `node` read its value from `region`; `kept` are attributes to carry along."""
-    attrs: dict[str, AttrValue | Encoded] = {
-        **kept,
-        "dtype": tensor.dtype,
-        "shape": Shape(tensor.shape),
-        "memory_region_name": region.encode(),
-    }
-    node.become("ImmutableConst", node.inputs, Attributes(attrs), controls=node.controls, device=node.device)
+def immutable_attributes(constant: MappedConstant, kept: Mapping[str, AttrValue | Encoded] | None = None) -> Attributes:
+    """The attributes of the ImmutableConst that is `constant` for a runtime; `kept` are others to carry along."""
+    return Attributes(
+        {
+            **(kept or {}),
+            "dtype": constant.dtype,
+            "shape": Shape(constant.shape),
+            "memory_region_name": constant.region.encode(),
+        }
+    )
+
+
+def become_immutable(node: Node, constant: MappedConstant, kept: Mapping[str, AttrValue | Encoded]) -> None:
+    """Let the Const `node` read its value from a region; `kept` are attributes to carry along."""
+    attrs = immutable_attributes(constant, kept)
+    node.become("ImmutableConst", node.inputs, attrs, controls=node.controls, device=node.device)
 
 
 def save_package(
@@ -407,14 +412,9 @@ def _write_tensors(
     at = 0
     for name, tensor in tensors:
         padding = -at % ALIGNMENT
-        parts: list[Part] = [bytes(padding), content(tensor)]
+        parts: list[Part] = [bytes(padding), raw_content(tensor)]
         yield Region(name, at + padding, tensor.nbytes)
         at += write_parts(iter(parts), out, progress)
-
-
-def content(tensor: Tensor) -> Piece:
-    """The elements of `tensor` as raw bytes, piece by piece."""
-    return Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
 
 
 def _element(region: Region) -> bytes:

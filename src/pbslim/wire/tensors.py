@@ -160,8 +160,8 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
         return OpaqueTensor(bytes(view[start:end]), f"values of type {dtype} cannot be read", dtype, dims)
     else:
         name, number_type = _LISTS[dtype.name]
-        numbers = np.fromiter(getattr(message, name), number_type)
-        stored = _from_numbers(numbers, dtype)
+        values = getattr(message, name)
+        stored = _from_numbers(np.fromiter(values, number_type, len(values)), dtype)
     stored = stored[:size]
     if size and stored.size <= 1:
         return SplatTensor(stored[0] if stored.size else dtype.numpy.type(0), dtype, dims)
@@ -179,7 +179,7 @@ def _from_numbers(numbers: Array, dtype: DType) -> Array:
         return np.ascontiguousarray(whole).view(dtype.numpy)
     if dtype.name in ("half", "bfloat16"):
         return np.ascontiguousarray(numbers.astype(np.uint16)).view(dtype.numpy)
-    return numbers.astype(dtype.numpy)
+    return numbers.astype(dtype.numpy, copy=False)
 
 
 def _string_content(content: bytes, size: int, start: int) -> tuple[bytes, ...]:
@@ -302,8 +302,12 @@ def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:
         return [head + _strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
     if isinstance(tensor, ListedTensor) and tensor.can_be_listed:
         return [head, *_typed_values(tensor)]
-    content = Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
-    return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), content]
+    return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), raw_content(tensor)]
+
+
+def raw_content(tensor: Tensor) -> Piece:
+    """The elements of `tensor` as raw bytes."""
+    return Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
 
 
 def _strings(tensor: StringTensor) -> bytes:
