@@ -118,12 +118,21 @@ def check(graph: Graph) -> None:
     Raises:
         GraphError: a rule is broken; the message names the nodes.
     """
-    for stand_in in graph.missing():
-        reader = stand_in.readers[0].name
-        raise GraphError(f"node '{reader}' reads '{stand_in.name}', which is not in the graph")
+    check_inputs(graph)
     order = execution_order(graph)
     if len(order) < len(graph):
         raise _cycle(set(graph).difference(order))
+
+
+def check_inputs(graph: Graph) -> None:
+    """Make sure that whatever is read exists.
+
+    Raises:
+        GraphError: a node is missing; the message names its reader.
+    """
+    for stand_in in graph.missing():
+        reader = stand_in.readers[0].name
+        raise GraphError(f"node '{reader}' reads '{stand_in.name}', which is not in the graph")
 
 
 def reachable(nodes: Iterable[Node], neighbours: Callable[[Node], Iterable[Node]]) -> set[Node]:

@@ -109,12 +109,16 @@ def rewrite_all(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
         total.skipped += report.skipped
 
 
-def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str]) -> None:
-    """Raise `Skip` when something outside of `match` reads one of `nodes`, or it is an output of the graph."""
+def read_elsewhere(match: Match, nodes: Sequence[Node], outputs: frozenset[str], *, stay: bool = False) -> None:
+    """Raise `Skip` when something outside of `match` reads one of `nodes`, or it is an output of the graph.
+
+    Args:
+        stay: the nodes will still be there, with other values: whoever only waits for one does not count.
+    """
     inside = set(match.nodes)
     for node in nodes:
         if node.name in outputs:
             raise Skip(f"'{node.name}' is an output of the graph")
-        for reader in node.readers:
+        for reader in [use.node for value in node.outputs for use in value.uses] if stay else node.readers:
             if reader not in inside:
                 raise Skip(f"'{node.name}' is read by '{reader.name}' as well")
