@@ -11,7 +11,6 @@ import numpy as np
 
 import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.compat import TransformGraph
-from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
@@ -25,6 +24,7 @@ from pbslim.tools.strip_unused import strip_unused
 from pbslim.tools.unmap import unmap
 from pbslim.verify import Comparison, compare_files
 from pbslim.wire import load, save
+from pbslim.wire.write import require_apart
 
 __all__ = [
     "RECIPES",
@@ -107,8 +107,7 @@ def shrink(
     """
     steps = pipeline.plan(transforms_of(recipe)).steps
     source, out = Path(source).expanduser(), Path(out).expanduser()
-    if out.exists() and source.exists() and out.samefile(source):
-        raise UsageError(f"'{out}' is the input; name another file with -o")
+    require_apart(out, source)
     started = time.perf_counter()
     graph = load(source)
     found_inputs, found_outputs = find_endpoints(graph, inputs, outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,9 +10,16 @@ import click
 
 from pbslim._version import __version__
 
-_FILE = click.Path(path_type=Path)
 _TOLERANCE = click.FloatRange(min=0)
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class FilePath(click.Path):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """The path of a file; an empty text would be the current folder, which nobody means."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        return super().convert(value, param, ctx) if str(value) else self.fail("no file is named", param, ctx)
 
 
 class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
@@ -61,6 +68,32 @@ class SwitchList(NameList):
         return {name.strip(): text.strip().lower() == "true" for name, _, text in pairs}
 
 
+class OldCommand(click.Command):
+    """A command whose flags can be spelled as argparse and absl took them: ``--out`` for ``--output``, ``--noflag``.
+
+    Neither is tried where it could mean several flags.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        flags = {name: param for param in self.params for name in param.opts}
+        return super().parse_args(ctx, [_spelled_out(argument, flags) for argument in args])
+
+
+def _spelled_out(argument: str, flags: Mapping[str, click.Parameter]) -> str:
+    name, equals, value = argument.partition("=")
+    if not name.startswith("--") or name in flags:
+        return argument
+    meant = [flag for flag in flags if flag.startswith(name)]
+    if len(meant) == 1:
+        return f"{meant[0]}{equals}{value}"
+    denied = flags.get(f"--{name.removeprefix('--no')}")
+    if denied and not equals and isinstance(denied.type, click.types.BoolParamType):
+        return f"{denied.opts[0]}=false"
+    return argument
+
+
+_FILE = FilePath(path_type=Path)
 _NAMES = NameList()
 _NUMBERS = NumberList()
 _SWITCHES = SwitchList()
@@ -71,13 +104,16 @@ def _bool(*names: str, default: bool, help: str) -> Callable[[_F], _F]:  # noqa:
     return click.option(*names, type=bool, is_flag=False, flag_value="true", default=str(default).lower(), help=help)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(context_settings=_HELP)
 @click.version_option(__version__, message="pbslim %(version)s")
 def pbslim() -> None:
     """Make frozen TensorFlow graphs (.pb) small, without TensorFlow."""
 
 
-@pbslim.command("transform_graph", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("transform_graph", context_settings=_HELP)
 @click.option("--in_graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--out_graph", type=_FILE, required=True, help="File to write.")
 @click.option("--inputs", type=_NAMES, default="", help="Names of the inputs, separated by commas.")
@@ -94,7 +130,7 @@ def transform_graph(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("optimize_for_inference", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("optimize_for_inference", cls=OldCommand, context_settings=_HELP)
 @click.option("--input", "source", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--output", "target", type=_FILE, required=True, help="File to write.")
 @click.option("--input_names", type=_NAMES, required=True, help="Names of the inputs, separated by commas.")
@@ -112,7 +148,7 @@ def optimize_for_inference(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("quantize_graph", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("quantize_graph", cls=OldCommand, context_settings=_HELP)
 @click.option("--input", "source", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--output", "target", type=_FILE, required=True, help="File to write.")
 @click.option("--output_node_names", type=_NAMES, required=True, help="Names of the outputs, separated by commas.")
@@ -134,7 +170,7 @@ def quantize_graph(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("strip_unused", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("strip_unused", cls=OldCommand, context_settings=_HELP)
 @click.option("--input_graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @_bool("--input_binary", default=False, help="No effect: the form is found out.")
 @click.option("--output_graph", type=_FILE, required=True, help="File to write.")
@@ -149,7 +185,7 @@ def strip_unused(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("convert_graphdef_memmapped_format", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("convert_graphdef_memmapped_format", context_settings=_HELP)
 @click.option("--in_graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--out_graph", type=_FILE, required=True, help="Package to write.")
 @click.option(
@@ -252,16 +288,9 @@ def transforms(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("summarize_graph")
-@click.option("--in_graph", type=_FILE, help="GraphDef file, binary or text.")
-@click.option(
-    "--print_structure",
-    type=bool,
-    is_flag=False,
-    flag_value="true",
-    default="false",
-    help="List the nodes with their inputs, in execution order.",
-)
+@pbslim.command("summarize_graph", context_settings=_HELP)
+@click.option("--in_graph", help="GraphDef file, binary or text.")
+@_bool("--print_structure", default=False, help="List the nodes with their inputs, in execution order.")
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
 def summarize_graph(**options: Any) -> int:
     """Tell what a graph holds, in the words of TensorFlow's summarize_graph."""
@@ -270,7 +299,7 @@ def summarize_graph(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("compare_graphs")
+@pbslim.command("compare_graphs", context_settings=_HELP)
 @click.argument("files", metavar="ACTUAL.pb EXPECTED.pb", nargs=-1, type=_FILE)
 @click.option("--all", "show_all", is_flag=True, help="List every difference, not the first only.")
 @click.option("--atol", type=_TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")
@@ -283,9 +312,9 @@ def compare_graphs(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("graph_to_dot")
+@pbslim.command("graph_to_dot", cls=OldCommand, context_settings=_HELP)
 @click.option("--graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
-@click.option("--input_binary", expose_value=False, help="As in the original; the form of the file is seen from it.")
+@_bool("--input_binary", default=True, help="No effect: the form is found out.")
 @click.option("--dot_output", type=_FILE, help="DOT file to write.")
 @click.option("--svg_output", type=_FILE, help="Picture to write; needs Graphviz and pip install 'pbslim[graphviz]'.")
 def graph_to_dot(**options: Any) -> int:
@@ -331,9 +360,9 @@ def ops(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("print_selective_registration_header")
+@pbslim.command("print_selective_registration_header", cls=OldCommand, context_settings=_HELP)
 @click.option("--graphs", type=_NAMES, required=True, help="GraphDef files, separated by commas.")
-@click.option("--proto_fileformat", expose_value=False, help="As in the original; the form is seen from the file.")
+@click.option("--proto_fileformat", expose_value=False, help="No effect: the form is found out.")
 @_DEFAULT_OPS
 @_KERNELS
 def print_selective_registration_header(**options: Any) -> int:

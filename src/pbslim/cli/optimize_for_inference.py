@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pbslim import api
 from pbslim.cli import terminal
+from pbslim.wire.write import make_folder, require_apart
 
 
 def run(
@@ -22,6 +23,7 @@ def run(
 ) -> int:
     """Load, optimize, write."""
     types = placeholder_type_enum
+    require_apart(target, source)
     with terminal.progress("reading") as show:
         graph = api.load(source)
         show("optimizing")
@@ -35,6 +37,8 @@ def run(
             all_batch_norms=all_batch_norms,
         )
         show("writing")
+        if not frozen_graph:
+            make_folder(target)  # as the original does, for text only
         size = api.save(graph, target, as_text=not frozen_graph)
     terminal.tell_steps(results, explain=explain)
     terminal.tell_size(size)

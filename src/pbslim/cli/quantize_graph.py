@@ -8,6 +8,7 @@ from typing import Any
 from pbslim import api
 from pbslim.cli import terminal
 from pbslim.errors import UsageError
+from pbslim.wire.write import require_apart
 
 
 def run(
@@ -31,6 +32,7 @@ def run(
         fallback = quantized_fallback_min, quantized_fallback_max
     elif quantized_fallback_min is not quantized_fallback_max:
         raise UsageError("give both --quantized_fallback_min and --quantized_fallback_max, or neither")
+    require_apart(target, source)
     with terminal.progress("reading") as show:
         graph = api.load(source)
         show("quantizing")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pbslim import api
 from pbslim.cli import terminal
+from pbslim.wire.write import require_apart
 
 
 def run(
@@ -18,6 +19,7 @@ def run(
     placeholder_type_enum: int | None,
 ) -> int:
     """Load, strip, write, and say how many nodes are left."""
+    require_apart(output_graph, input_graph)
     with terminal.progress("reading"):
         graph = api.load(input_graph)
         result = api.strip_unused(graph, input_node_names, output_node_names, placeholder_type_enum)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from pbslim.errors import PbslimError
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.wire.attributes import total
 from pbslim.wire.functions import library_parts
@@ -84,6 +84,30 @@ class _EagerFile(io.FileIO):
             os.posix_fadvise(self.fileno(), self._sent, self._written - self._sent, os.POSIX_FADV_DONTNEED)
             self._sent = self._written
         return count
+
+
+def require_apart(target: Path, *sources: Path) -> None:
+    """Make sure that writing `target` replaces none of `sources`.
+
+    Raises:
+        UsageError: it would.
+    """
+    for source in sources:
+        with suppress(OSError):  # one of them is not there
+            if target.expanduser().samefile(source.expanduser()):
+                raise UsageError(f"'{target}' is the input, which stays as it is; name another file")
+
+
+def make_folder(target: Path) -> None:
+    """Make the folder of `target` if it is not there.
+
+    Raises:
+        PbslimError: it cannot be made.
+    """
+    try:
+        target.expanduser().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PbslimError(f"cannot write '{target}': {error.strerror or error}") from None
 
 
 @contextmanager
