@@ -40,7 +40,7 @@ def all_nodes(graph: Graph) -> Iterator[tuple[str, ListedNode]]:
         yield from ((function, node) for node in nodes if node.op not in functions)
 
 
-def inventory(graphs: Iterable[Graph]) -> list[OpUse]:
+def op_inventory(graphs: Iterable[Graph]) -> list[OpUse]:
     """The ops that all `graphs` together need, by name.
 
     Raises:
