@@ -80,7 +80,8 @@ pytestmark = pytest.mark.skipif(not PYTHONS, reason="PBSLIM_OLD_TENSORFLOW names
 def load_there(python: str, *models: tuple[Path, Path | None]) -> dict[str, Any]:
     """Path of each model → why it does not load or computes something else, empty when all is well."""
     args = [str(each or "") for model in models for each in model]
-    done = subprocess.run([python, "-c", RUN, *args], capture_output=True, text=True, check=True, cwd="/")
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}  # that is for another Python
+    done = subprocess.run([python, "-c", RUN, *args], capture_output=True, text=True, check=True, cwd="/", env=env)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
