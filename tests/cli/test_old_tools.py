@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -119,6 +120,15 @@ def test_strip_unused(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert done.err == "note: input 'x' is a placeholder of type float and stays one\n"
     done = ended(capsys, "strip_unused", *args, "--placeholder_type_enum=1,2")
     assert (done.code, "not a valid integer" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("program", ["optimize_for_inference", "quantize_graph", "strip_unused"])
+def test_json(program: str, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = model.with_name("out.pb")
+    given, written, *names = WRITERS[program]
+    content = json.loads(ended(capsys, program, given.format(model), written.format(out), *names, "--json").out)
+    assert content["bytes"] == out.stat().st_size
+    assert content["steps"][-1]["nodes_after"] == len(api.load(out))
 
 
 def test_the_folder_of_a_text_is_made(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

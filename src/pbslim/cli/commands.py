@@ -105,6 +105,7 @@ def _bool(*names: str, default: bool, help: str) -> Callable[[_F], _F]:  # noqa:
 
 
 _HELP = {"help_option_names": ["-h", "--help"]}
+_JSON = click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
 
 
 @click.group(context_settings=_HELP)
@@ -122,7 +123,7 @@ def pbslim() -> None:
 @_bool("--output_as_text", default=False, help="Write the text form.")
 @click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
 @click.option("--dry_run", "--dry-run", is_flag=True, help="Say what would be done, write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def transform_graph(**options: Any) -> int:
     """Run transforms on a frozen graph, by the command line of TensorFlow's Graph Transform Tool."""
     from pbslim.cli.transform_graph import run
@@ -141,6 +142,7 @@ def transform_graph(**options: Any) -> int:
 @click.option("--placeholder_to_const_names", type=_SWITCHES, help="Bool placeholders to fix, as is_training=False.")
 @_bool("--all_batch_norms", default=False, help="Fold all batch norms, however they are written.")
 @click.option("--explain", is_flag=True, help="Say what could have been folded or fused and why it was not.")
+@_JSON
 def optimize_for_inference(**options: Any) -> int:
     """Take out what only training needs and merge ops, by the command line of TensorFlow's optimize_for_inference."""
     from pbslim.cli.optimize_for_inference import run
@@ -163,6 +165,7 @@ def optimize_for_inference(**options: Any) -> int:
 @_bool("--print_nodes", default=False, help="No effect, as in the original.")
 @click.option("--test_input_dims", default="1,224,224,3", help="No effect, as in the original.")
 @click.option("--explain", is_flag=True, help="Say what could have been quantized and why it was not.")
+@_JSON
 def quantize_graph(**options: Any) -> int:
     """Round or quantize a frozen graph, by the command line of TensorFlow's quantize_graph."""
     from pbslim.cli.quantize_graph import run
@@ -178,6 +181,7 @@ def quantize_graph(**options: Any) -> int:
 @click.option("--input_node_names", type=_NAMES, required=True, help="Names of the inputs, separated by commas.")
 @click.option("--output_node_names", type=_NAMES, required=True, help="Names of the outputs, separated by commas.")
 @click.option("--placeholder_type_enum", type=int, help="Number of the inputs' type (1: float); kept if not given.")
+@_JSON
 def strip_unused(**options: Any) -> int:
     """Cut a graph at its inputs and keep what the outputs need, by the command line of TensorFlow's strip_unused."""
     from pbslim.cli.strip_unused import run
@@ -199,7 +203,7 @@ def strip_unused(**options: Any) -> int:
 )
 @click.option("--reference", is_flag=True, help="Convert exactly what TensorFlow's tool did, unsafe places too.")
 @click.option("--explain", is_flag=True, help="Say for each constant that stays why it does.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def convert_graphdef_memmapped_format(**options: Any) -> int:
     """Write a package in which a runtime maps the weights from the file instead of loading them."""
     from pbslim.cli.convert_graphdef_memmapped_format import run
@@ -231,7 +235,7 @@ def unmap(**options: Any) -> int:
 @click.option("--outputs", type=_NAMES, help="Names of the outputs; found from the graph if not given.")
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to tell their zipped size.")
 @click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def shrink(**options: Any) -> int:
     """Make a frozen graph smaller by a well-known recipe."""
     from pbslim.cli.shrink import run
@@ -241,7 +245,7 @@ def shrink(**options: Any) -> int:
 
 @pbslim.command()
 @click.argument("source", metavar="IN.pb", type=_FILE)
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def inspect(**options: Any) -> int:
     """Tell what a graph file holds."""
     from pbslim.cli.inspect import run
@@ -257,7 +261,7 @@ def inspect(**options: Any) -> int:
 @click.option("--outputs", type=_NAMES, help="Outputs to compare; all if not given.")
 @click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute difference that is allowed.")
 @click.option("--rtol", type=float, default=1e-4, show_default=True, help="The same relative to the largest value.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def verify(**options: Any) -> int:
     """Run two graphs with TensorFlow on the same inputs and compare the outputs; exit code 1 if they differ."""
     from pbslim.cli.verify import run
@@ -271,7 +275,7 @@ def verify(**options: Any) -> int:
 @click.option("--by-op", is_flag=True, help="Sum up by op instead of listing the nodes.")
 @click.option("--atol", type=_TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")
 @click.option("--ignore-defaults", is_flag=True, help="An attribute at its default value is the same as none.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def diff(**options: Any) -> int:
     """Tell what was added, removed and changed from A to B; exit code 1 if anything was."""
     from pbslim.cli.diff import run
@@ -291,7 +295,7 @@ def transforms(**options: Any) -> int:
 @pbslim.command("summarize_graph", context_settings=_HELP)
 @click.option("--in_graph", help="GraphDef file, binary or text.")
 @_bool("--print_structure", default=False, help="List the nodes with their inputs, in execution order.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def summarize_graph(**options: Any) -> int:
     """Tell what a graph holds, in the words of TensorFlow's summarize_graph."""
     from pbslim.cli.summarize_graph import run
@@ -304,7 +308,7 @@ def summarize_graph(**options: Any) -> int:
 @click.option("--all", "show_all", is_flag=True, help="List every difference, not the first only.")
 @click.option("--atol", type=_TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")
 @click.option("--library", is_flag=True, help="Compare the function libraries too.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def compare_graphs(**options: Any) -> int:
     """Compare two graphs node by node, as TensorFlow's compare_graphs; exit code 1 if they differ."""
     from pbslim.cli.compare_graphs import run
@@ -352,7 +356,7 @@ _DEFAULT_OPS = click.option(
 @_KERNELS
 @click.option("--since", metavar="RELEASE", help="Hold the graphs against what this TensorFlow accepts, such as 1.4.")
 @click.option("--nodes", is_flag=True, help="With --since: name every node.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def ops(**options: Any) -> int:
     """List the ops that graphs need; exit code 1 if --since names a TensorFlow that does not accept them."""
     from pbslim.cli.ops import run

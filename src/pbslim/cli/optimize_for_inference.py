@@ -20,6 +20,7 @@ def run(
     placeholder_to_const_names: dict[str, bool] | None,
     all_batch_norms: bool,
     explain: bool,
+    as_json: bool,
 ) -> int:
     """Load, optimize, write."""
     types = placeholder_type_enum
@@ -42,4 +43,6 @@ def run(
         size = api.save(graph, target, as_text=not frozen_graph)
     terminal.tell_steps(results, explain=explain)
     terminal.tell_size(size)
+    if as_json:
+        terminal.print_steps(results, size)
     return 0

@@ -24,6 +24,7 @@ def run(
     quantized_fallback_min: float | None,
     quantized_fallback_max: float | None,
     explain: bool,
+    as_json: bool,
     **_without_effect: Any,
 ) -> int:
     """Load, quantize, write."""
@@ -49,4 +50,6 @@ def run(
         size = api.save(graph, target)
     terminal.tell_steps([result], explain=explain)
     terminal.tell_size(size)
+    if as_json:
+        terminal.print_steps([result], size)
     return 0
