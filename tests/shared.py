@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -29,3 +31,11 @@ def meta(folder: Path) -> dict[str, Any]:
     """What is known about a model."""
     content: dict[str, Any] = json.loads((folder / "meta.json").read_text())
     return content
+
+
+def examples(folder: Path) -> tuple[dict[str, npt.NDArray[np.float32]], str]:
+    """Feeds of 100 examples for a model with an accuracy, and the name of its prediction."""
+    facts = meta(folder)["eval"]
+    with np.load(folder / "eval.npz") as file:
+        images = file[facts["input"] if facts["input"] in file else "x"][:100].astype(np.float32)
+    return {facts["input"]: images / np.float32(255 if facts["transform"] else 1)}, facts["prediction"]

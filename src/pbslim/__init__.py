@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pbslim._version import __version__
@@ -27,28 +28,55 @@ if TYPE_CHECKING:
         unmap,
         verify,
     )
+    from pbslim.report.compatibility import offenders
+    from pbslim.report.diff import diff
+    from pbslim.report.inventory import op_inventory
+    from pbslim.tools.compare_graphs import compare_graphs
+    from pbslim.tools.graph_to_dot import graph_to_dot
+    from pbslim.tools.print_selective_registration_header import selective_registration_header
+    from pbslim.tools.summarize_graph import summarize_graph
 
 __all__ = [
     "Graph",
     "TransformGraph",
     "__version__",
+    "compare_graphs",
     "convert_graphdef_memmapped_format",
+    "diff",
+    "graph_to_dot",
     "load",
+    "offenders",
+    "op_inventory",
     "optimize_for_inference",
     "quantize_graph",
     "save",
+    "selective_registration_header",
     "shrink",
     "strip_unused",
+    "summarize_graph",
     "transform",
     "unmap",
     "verify",
 ]
 
+_ONLY_LOOK = {
+    "compare_graphs": "tools.compare_graphs",
+    "diff": "report.diff",
+    "graph_to_dot": "tools.graph_to_dot",
+    "offenders": "report.compatibility",
+    "op_inventory": "report.inventory",
+    "selective_registration_header": "tools.print_selective_registration_header",
+    "summarize_graph": "tools.summarize_graph",
+}
+
 
 def __getattr__(name: str) -> Any:
     # The command line must start at once, so numpy and protobuf are loaded by the first use.
-    if name in __all__:
-        from pbslim import api
+    if name not in __all__:
+        raise AttributeError(f"module 'pbslim' has no attribute '{name}'")
+    if name in _ONLY_LOOK:
+        return getattr(import_module(f"pbslim.{_ONLY_LOOK[name]}"), name)
+    from pbslim import api
 
-        return getattr(api, name)
-    raise AttributeError(f"module 'pbslim' has no attribute '{name}'")
+    globals()["verify"] = api.verify  # to import it makes the package of this name an attribute
+    return getattr(api, name)

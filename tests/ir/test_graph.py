@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbslim.errors import GraphError
+from pbslim.ir import Graph
 from pbslim.ir.order import check, execution_order, file_order
 from tests.graphs import parse, show
 
@@ -109,6 +110,12 @@ def test_names_are_unique() -> None:
     with pytest.raises(GraphError, match="two nodes named 'a'"):
         graph.add("a", "Neg")
     assert graph.unique_name("a") == "a_1"
+
+
+@pytest.mark.parametrize("name", ["x:0", ":", "^x"])
+def test_names_are_names_in_inputs_too(name: str) -> None:
+    with pytest.raises(GraphError, match="no input can name a node"):
+        Graph().add(name, "NoOp")
 
 
 def test_a_loop_is_no_cycle() -> None:

@@ -150,6 +150,9 @@ def binary() -> Iterator[Case]:
     for dtype in (F4, F8, F2, BF):
         yield case("Atan2", numbers(dtype, 6), numbers(dtype, 6, seed=2))
     yield case("Atan2", *edge_pairs(F4))
+    for dtype in (F4, F8):
+        yield case("NextAfter", *edge_pairs(dtype))
+        yield case("NextAfter", numbers(dtype, 2, 3), numbers(dtype, 3, seed=1))
     for dtype in (*FLOATS, I4, I8, *COMPLEX):
         yield case("SquaredDifference", numbers(dtype, 3, 4), numbers(dtype, 4, seed=1))
     for op in ("AddN", "AccumulateNV2"):
@@ -747,6 +750,26 @@ def images() -> Iterator[Case]:
                 yield case(op, numbers(F4, 2, 4, 5, 3), i4(size), **{name: True})
             yield case(op, numbers(F4, 2, 4, 5, 3), i4(size))
             yield case(op, numbers(F4, 1, 4, 5, 1), i4(size), align_corners=True)
+    for size in sizes:
+        yield case("ResizeBicubic", numbers(F4, 2, 4, 5, 3), i4(size), half_pixel_centers=True)
+        for op in ("ResizeBicubic", "ResizeArea"):
+            yield case(op, numbers(F4, 2, 4, 5, 3), i4(size))
+            yield case(op, numbers(F4, 2, 4, 5, 3), i4(size), align_corners=True)
+    for dtype in (F8, F2, I4, U1):
+        yield case("ResizeBicubic", numbers(dtype, 1, 4, 5, 2), i4([7, 3]))
+        yield case("ResizeArea", numbers(dtype, 1, 4, 5, 2), i4([7, 3]))
+    boxes = np.array([[0, 0, 1, 1], [0.2, 0.6, 1.1, 0.1], [-0.5, 0.25, 0.5, 0.75], [0.3, 0.3, 0.3, 0.3]], F4)
+    for method in (b"bilinear", b"nearest"):
+        for size in ([3, 4], [1, 1], [6, 2]):
+            yield case(
+                "CropAndResize",
+                *(numbers(F4, 2, 5, 4, 3), boxes, i4([0, 1, 1, 0]), i4(size)),
+                method=method,
+                extrapolation_value=7.5,
+            )
+        for dtype in (F8, F2, U1, I4, np.int16):
+            yield case("CropAndResize", numbers(dtype, 2, 5, 4, 3), boxes, i4([0, 1, 1, 0]), i4([2, 3]), method=method)
+    yield case("CropAndResize", numbers(F4, 2, 5, 4, 3), boxes[:0], i4([]), i4([2, 3]))
     every: tuple[tuple[str, str], ...] = (("NHWC", "NCHW"), ("NCHW", "NHWC"), ("NHWC", "HWNC"))
     for source, target in every:
         attrs = {"src_format": source.encode(), "dst_format": target.encode()}
@@ -875,6 +898,7 @@ def linear_algebra() -> Iterator[Case]:
         yield case("MatrixDeterminant", x)
         yield case("Cholesky", np.matmul(x, x.conj().swapaxes(-1, -2)))
         yield case("MatrixDeterminant", x[0, :1, :1])
+        yield case("LogMatrixDeterminant", np.negative(x))
         for adjoint in (False, True):
             yield case("MatrixInverse", x, adjoint=adjoint)
             yield case("MatrixSolve", x, right, adjoint=adjoint)
@@ -1052,6 +1076,10 @@ def characters() -> Iterator[Case]:
     yield case("ReduceJoin", parts, i4(-2))
     yield case("ReduceJoin", parts[:, :0], i4(1))
     yield case("ReduceJoin", parts[:, :0], i4(0))
+
+    octets = np.random.default_rng(5).bytes(300)
+    yield case("StringToHashBucketFast", strings([octets[:n] for n in range(300)]), num_buckets=2**63 - 1)
+    yield case("StringToHashBucketFast", x, num_buckets=10)
 
 
 def decoding() -> Iterator[Case]:

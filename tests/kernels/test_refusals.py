@@ -26,6 +26,7 @@ WIDE = ["qint32", "float", "float", "float", "float"]
 
 PACKED = zlib.compress(b"text")
 PIXELS, FILTERS = numbers(F4, 1, 3, 3, 2), numbers(F4, 2, 2, 2, 1)
+BOXES = np.array([[0, 0, 1, 1]], F4)
 ONE_BY_ONE: dict[str, Any] = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
 
 REFUSALS = [
@@ -152,7 +153,7 @@ REFUSALS = [
     (case("SpaceToBatchND", numbers(F4, 1, 3), i4([2]), i4([[HUGE, HUGE]])), "the result would have"),
     (case("SpaceToBatchND", numbers(F4, 1, 3), i4([0]), i4([[0, 0]])), "are no block sizes"),
     (case("BatchToSpaceND", numbers(F4, 2, 3), i4([2]), i4([[4, 4]])), "the crops are larger"),
-    (case("Conv2D", X, FILTERS, **ONE_BY_ONE), "images must have 4 dimensions"),
+    (case("Conv2D", X, FILTERS, **ONE_BY_ONE), "it needs 4 dimensions"),
     (case("Conv2D", PIXELS, FILTERS, strides=(1, 1), padding=b"SAME"), "strides must have 4 elements"),
     (case("Conv2D", PIXELS, FILTERS, strides=(1, 1, 1, 2), padding=b"SAME"), "strides go along height and width only"),
     (case("Conv2D", PIXELS, FILTERS, strides=(1, 0, 1, 1), padding=b"SAME"), "strides must be positive"),
@@ -184,7 +185,7 @@ REFUSALS = [
         case("MaxPool", PIXELS, ksize=(1, HUGE, HUGE, 1), strides=(1, 1, 1, 1), padding=b"SAME"),
         "the windows together would have",
     ),
-    (case("AvgPool", PIXELS, ksize=(1, 5, 1, 1), **ONE_BY_ONE), "a window of 5 does not fit into 3"),
+    (case("AvgPool", PIXELS, ksize=(1, 4, 1, 1), **ONE_BY_ONE), "a window of 4 does not fit into 3"),
     (case("AvgPool", PIXELS, ksize=(1, 2, 1, 1), strides=(1, 1, 1, 1), padding=b"EXPLICIT"), "no explicit padding"),
     (case("ExtractImagePatches", PIXELS, ksizes=(1, 0, 1, 1), rates=(1, 1, 1, 1), **ONE_BY_ONE), "must be positive"),
     (case("LRN", PIXELS, depth_radius=-1), "depth_radius is negative"),
@@ -197,6 +198,17 @@ REFUSALS = [
         "do not go together",
     ),
     (case("ResizeNearestNeighbor", PIXELS, i4([2])), "size must have 2 elements"),
+    (case("ResizeBicubic", PIXELS, i4([1, 2**26])), "an image between the two steps would have"),
+    (case("ResizeArea", PIXELS, i4([2**15, 2**15])), "the result would have"),
+    (case("ResizeArea", PIXELS[:, :1], i4([2, 2]), align_corners=True), "cannot be aligned"),
+    (case("AvgPool", PIXELS, ksize=(1, 4, 1, 1), strides=(1, 2, 2, 1), padding=b"VALID"), "does not fit into 3"),
+    (case("Conv2D", PIXELS, FILTERS[:0], **ONE_BY_ONE), "a window is empty"),
+    (case("CropAndResize", PIXELS, BOXES, i4([1]), i4([2, 2])), "image 1 is out of range for size 1"),
+    (case("CropAndResize", PIXELS, BOXES, i4([0]), i4([2, 0])), "crop_size must be 2 positive numbers"),
+    (case("CropAndResize", PIXELS, BOXES, i4([0]), i4([HUGE, HUGE])), "the result would have"),
+    (case("CropAndResize", PIXELS, np.full_like(BOXES, np.inf), i4([0]), i4([2, 2])), "a box is not finite"),
+    (case("CropAndResize", PIXELS, BOXES[0], i4([0]), i4([2, 2])), "boxes must be rows of 4"),
+    (case("CropAndResize", PIXELS, BOXES, i4([0]), i4([2, 2]), method=b"cubic"), "method 'cubic' is not known"),
     (case("DataFormatDimMap", i4([4])), "is out of range for size 8"),
     (case("DataFormatDimMap", i4([1]), src_format=b"NHWC", dst_format=b"NHW"), "are not two orders of the same"),
     (case("DataFormatVecPermute", i4([1, 2, 3])), "3 elements for 4 dimensions"),
@@ -293,6 +305,7 @@ REFUSALS = [
     (case("Substr", strings([b"abc"]), i4(4), i4(1)), "position 4 is out of range for 3 characters"),
     (case("Substr", strings([b"abc"]), i4(-4), i4(1)), "position -4 is out of range for 3 characters"),
     (case("Substr", strings([b"abc"]), i4(0), i4(-1)), "len is negative"),
+    (case("StringToHashBucketFast", strings([b"a"]), num_buckets=0), "0 is no number of buckets"),
     (case("StringToNumber", strings([b"0x10"])), "b'0x10' is no plain number of float32"),
     (case("StringToNumber", strings([b"nan"])), "is no plain number of float32"),
     (case("StringToNumber", strings([b"1.5"]), out_type=INT32), "is no plain number of int32"),

@@ -11,7 +11,7 @@ import pytest
 
 from pbslim import load, quantize_graph, save
 from pbslim.dtypes import FLOAT
-from tests.shared import SHARED, meta, models, needs_shared
+from tests.shared import SHARED, examples, meta, models, needs_shared
 
 pytestmark = needs_shared
 
@@ -90,12 +90,9 @@ def test_accuracy_holds(name: str, mode: str, tmp_path: Path) -> None:
     from pbslim.engines import tensorflow
 
     folder = SHARED / "models" / name
-    facts = meta(folder)["eval"]
+    feeds, prediction = examples(folder)
     graph, out = load(folder / "model.pb"), tmp_path / "out.pb"
-    quantize_graph(graph, [facts["prediction"]], mode)
+    quantize_graph(graph, [prediction], mode)
     save(graph, out)
-    with np.load(folder / "eval.npz") as file:
-        images = file[facts["input"] if facts["input"] in file else "x"][:100].astype(np.float32)
-    fed = {facts["input"]: images / (255 if facts["transform"] else 1)}
-    want, got = (tensorflow.run(path, fed, [facts["prediction"]])[0] for path in (folder / "model.pb", out))
+    want, got = (tensorflow.run(path, feeds, [prediction])[0] for path in (folder / "model.pb", out))
     assert np.mean(want == got) >= 0.97

@@ -10,7 +10,7 @@ import pytest
 from pbslim import shrink
 from pbslim.recipes import RECIPES
 from pbslim.wire import load
-from tests.shared import SHARED, meta, models, needs_shared
+from tests.shared import SHARED, examples, meta, models, needs_shared
 
 pytestmark = needs_shared
 
@@ -60,15 +60,9 @@ def test_accuracy_holds(name: str, recipe: str, tmp_path: Path) -> None:
     from pbslim.engines import tensorflow
 
     folder = SHARED / "models" / name
-    facts = meta(folder)["eval"]
-    shrink(folder / "model.pb", tmp_path / "out.pb", recipe, outputs=[facts["prediction"]])
-    with np.load(folder / "eval.npz") as file:
-        images = file[facts["input"]][:100].astype(np.float32)
-    scale = 255 if facts["transform"] else 1
-    answers = [
-        tensorflow.run(model, {facts["input"]: images / scale}, [facts["prediction"]])[0]
-        for model in (folder / "model.pb", tmp_path / "out.pb")
-    ]
+    feeds, prediction = examples(folder)
+    shrink(folder / "model.pb", tmp_path / "out.pb", recipe, outputs=[prediction])
+    answers = [tensorflow.run(model, feeds, [prediction])[0] for model in (folder / "model.pb", tmp_path / "out.pb")]
     assert np.mean(answers[0] == answers[1]) >= (1 if recipe == "optimize" else LEAST_AGREEMENT)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+import pbslim
 from pbslim import api
-from pbslim.report.diff import Change, Difference, Named, diff_graphs
+from pbslim.report.diff import Change, Difference, Named
 from tests import functions
 from tests.cli.test_commands import DIGITS, run, write
 from tests.graphs import parse
@@ -23,7 +24,7 @@ BASE = """
 
 
 def diff(first: str, second: str, **options: Any) -> Difference:
-    return diff_graphs(parse(first)[0], parse(second)[0], **options)
+    return pbslim.diff(parse(first)[0], parse(second)[0], **options)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +133,9 @@ def test_functions() -> None:
         return functions.load("x = Placeholder()\ny = F(x)\n-> y", {head: f"{body}\n-> r = m:y:0"})
 
     one = graph("m = Neg(a)")
-    assert diff_graphs(one, graph("m = Neg(a)")).equal
-    assert diff_graphs(one, graph("m = Neg(a)", "G")).functions == ["'F' was removed", "'G' was added"]
-    changes = diff_graphs(one, graph("m = Exp(a)\nn = Neg(a)")).functions
+    assert pbslim.diff(one, graph("m = Neg(a)")).equal
+    assert pbslim.diff(one, graph("m = Neg(a)", "G")).functions == ["'F' was removed", "'G' was added"]
+    changes = pbslim.diff(one, graph("m = Exp(a)\nn = Neg(a)")).functions
     assert changes == ["'F': 'n' (Neg) was added", "'F': 'm' (Neg): op: Neg → Exp"]
 
 
@@ -171,7 +172,7 @@ def test_an_infinite_difference_is_valid_json(tmp_path: Path) -> None:
 def test_rounding_moves_only_weights() -> None:
     rounded = api.load(DIGITS)
     api.transform(rounded, "round_weights", ["input"], ["class"])
-    found = diff_graphs(api.load(DIGITS), rounded)
+    found = pbslim.diff(api.load(DIGITS), rounded)
     assert not found.added
     assert not found.removed
     assert {each.op for each in found.changed} == {"Const"}
@@ -184,6 +185,6 @@ def test_rounding_moves_only_weights() -> None:
 def test_attributes_that_cannot_be_decoded_are_told() -> None:
     node = "node { name: 'n' op: 'Neg' attr { key: 'T' value { type: DT_FLOAT } } }"
     broken = node.replace("DT_FLOAT", "99")
-    (change,) = diff_graphs(api.load(node.encode()), api.load(broken.encode())).changed
+    (change,) = pbslim.diff(api.load(node.encode()), api.load(broken.encode())).changed
     assert change.changes == ("T: DT_FLOAT → <Invalid: an attribute names data type number 99, which is not known>",)
-    assert diff_graphs(api.load(broken.encode()), api.load(broken.encode()), ignore_defaults=True).equal
+    assert pbslim.diff(api.load(broken.encode()), api.load(broken.encode()), ignore_defaults=True).equal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from pbslim import load, optimize_for_inference, save
-from pbslim.errors import UsageError
+from pbslim.errors import GraphError, UsageError
 from pbslim.ir import Graph
 from pbslim.passes.pipeline import StepResult
 from tests.cli.test_commands import run, write
@@ -43,6 +44,10 @@ CONV = """
     beta = Const([2, 3])
     gamma = Const([2, 2])
 """
+GLOBAL = (
+    "BatchNormWithGlobalNormalization(conv, mean, var, beta, gamma, "
+    "variance_epsilon=0.25, scale_after_normalization=True)"
+)
 NORM = CONV + "y = FusedBatchNorm(conv, gamma, beta, mean, var, epsilon=0.25, is_training=False)\n"
 
 
@@ -74,6 +79,38 @@ def test_batch_norms_are_folded() -> None:
         -> r
         """,
     )
+
+
+@pytest.mark.parametrize("dtype", ["half", "double"])
+def test_global_normalization_of_other_floats(dtype: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    from pbslim.engines import tensorflow
+
+    text = NORM.replace("FusedBatchNorm(conv, gamma, beta, mean, var, epsilon=0.25, is_training=False)", GLOBAL)
+    text = re.sub(r"((?:Const|Placeholder)\(.*)\)", rf"\1, dtype='{dtype}')", text)
+    text = re.sub(r"((?:Conv2D|Normalization)\(.*)\)", rf"\1, T='{dtype}')", text)
+    before, _ = parse(text)
+    before.producer = 8  # later versions of graphs have no such op
+    after, _ = optimize(text + "-> y")
+    assert after["y"].op == "BiasAdd"
+    answers = []
+    for graph in (before, after):
+        save(graph, tmp_path / "graph.pb")
+        x = np.arange(12).reshape(1, 2, 3, 2).astype(before["w"].tensor().numpy().dtype)
+        answers += tensorflow.run(tmp_path / "graph.pb", {"x": x}, ["y"])
+    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-3 if dtype == "half" else 1e-12)
+
+
+def test_what_only_waits_for_a_convolution_is_no_hindrance() -> None:
+    graph, _ = optimize(NORM + "n = NoOp(^conv, ^w)\nz = Neg(y, ^n)\n-> z")
+    assert graph["y"].op == "BiasAdd"
+    assert [node.name for node in graph["n"].controls] == ["conv", "w"]
+
+
+def test_what_only_a_check_needed_stays_but_for_the_last_node() -> None:
+    text = "x = Placeholder()\na = Abs(x)\nr = Relu(a)\nc = CheckNumerics(r)\ny = Neg(x, ^c)\n-> y"
+    check(text, "x = Placeholder()\na = Abs(x)\ny = Neg(x)\n-> y")
+    check(text, "x = Placeholder()\na = Abs(x)\nr = Relu(a)\ny = Neg(x)\n-> y", toco_compatible=True)
 
 
 def test_what_is_made_goes_to_the_end() -> None:
@@ -109,7 +146,7 @@ def test_all_batch_norms_are_folded_when_asked_for(op: str) -> None:
         (NORM + "z = Neg(w)\n-> y, z", "'w' is read by 'z' as well"),
         (NORM + "z = Neg(y:1)\n-> y, z", "batch statistics"),
         (NORM.replace("Const([2, 3])", "Const([2, 3, 4])") + "-> y", "differ in shape"),
-        (NORM.replace("[2, 3])\n", "[2, 3], dtype='half')\n") + "-> y", "not float"),
+        (NORM.replace("[2, 3])\n", "[2, 3], dtype='half')\n") + "-> y", "of several types"),
         (NORM.replace("Norm(conv", "Norm(r") + "r = Relu(conv)\n-> y", "but 'r' (Relu)"),
         (NORM.replace("Norm(conv", "NormV3(conv") + "-> y", "unless all_batch_norms is set"),
     ],
@@ -238,10 +275,14 @@ def test_wrong_names() -> None:
         (["nope"], ["y"], "nope"),
         (["x:0"], ["y"], "tensor; name the node 'x'"),
         (["x"], ["nope"], "nope"),
+        (["x"], ["y:0"], "tensor; name the node 'y'"),
         ([], ["y"], "at least one input"),
     ):
         with pytest.raises(UsageError, match=message):
             optimize_for_inference(graph, inputs, outputs)
+    graph, _ = parse(NORM + "unused = Neg(gone)\n-> y")
+    with pytest.raises(GraphError, match="'unused' reads 'gone'"):
+        optimize_for_inference(graph, ["x"], ["y"])
 
 
 # The command line
@@ -289,7 +330,6 @@ def test_flags(tmp_path: Path) -> None:
     ("flag", "message"),
     [
         ("--placeholder_type_enum=1.5", "'1.5' is not a whole number"),
-        ("--placeholder_type_enum=1,2", "2 types for 1 inputs"),
         ("--placeholder_type_enum=77", "no data type has the number 77"),
         ("--placeholder_to_const_names=p", "'p' needs =True or =False behind it"),
         ("--input_names=", "at least one input"),

@@ -347,6 +347,22 @@ def test_a_quantized_input(tmp_path: Path) -> None:
     assert np.abs(z - [[1, -1]]).max() < 0.01
 
 
+def test_helpers_of_a_quantized_input_have_its_name() -> None:
+    text = "x = Placeholder()\nb = Const([1, 2])\ny = BiasAdd(x, b)\n-> y"
+    graph, _ = quantize(text, "eightbit", quantized_input_range=(-1, 1), strip_redundant_quantization=False)
+    assert [value.name for value in graph["y_eightbit_quantize_x"].inputs] == [
+        "x_dequantize",
+        "y_eightbit_min_x",
+        "y_eightbit_max_x",
+    ]
+
+
+def test_a_quantized_input_that_is_an_output_is_given_as_codes() -> None:
+    graph, _ = quantize("x = Placeholder()\n-> x", "eightbit", quantized_input_range=(-1, 1))
+    assert str(graph["x"].attrs["dtype"]) == "quint8"
+    assert graph["x_dequantize"].inputs[0].name == "x"
+
+
 def test_a_fallback_range(tmp_path: Path) -> None:
     text = "x = Placeholder()\nb = Const([1, 2])\ny = BiasAdd(x, b)\n-> y"
     graph, _ = quantize(text, "eightbit", fallback_quantization_range=(-1, 4))
@@ -452,7 +468,11 @@ def test_mistakes(options: dict[str, Any], says: str) -> None:
 
 def test_outputs_and_inputs_that_are_not_there() -> None:
     graph, _ = parse("x = Placeholder()\ny = Neg(gone)")
-    for outputs, says in ((["nope"], "no node 'nope'"), ([], "at least one output")):
+    for outputs, says in (
+        (["nope"], "no node 'nope'"),
+        (["x:0"], "output 'x:0' is a tensor; name the node 'x'"),
+        ([], "at least one output"),
+    ):
         with pytest.raises(UsageError, match=says):
             api.quantize_graph(graph, outputs, "weights")
     with pytest.raises(GraphError, match="'y' reads 'gone'"):

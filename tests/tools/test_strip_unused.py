@@ -38,8 +38,9 @@ def test_the_type_is_that_of_the_node_unless_another_is_asked_for() -> None:
     api.strip_unused(graph, ["image"], ["y"], 3)
     assert graph["image"].attrs["dtype"] is DTYPES[3]
     graph, _ = parse("a = Mystery()\nb = Mystery()\ny = Add(a, b)")
-    api.strip_unused(graph, ["a", "b"], ["y:0"], [9, 3])
+    result = api.strip_unused(graph, ["a", "b"], ["y"], [9, 3, 1])
     assert [str(graph[name].attrs["dtype"]) for name in "ab"] == ["int64", "int32"]
+    assert result.notes == ["there are 3 types for 2 inputs; the first of them count"]
 
 
 def test_a_placeholder_keeps_its_type_and_shape() -> None:
@@ -66,8 +67,9 @@ def test_of_an_input_named_twice_the_first_type_counts() -> None:
         (["pr"], ["y"], None, "did you mean 'pre'"),
         (["pre"], ["z"], None, "no node 'z'"),
         (["pre:0"], ["y"], None, "'pre:0' is a tensor; name the node 'pre'"),
+        (["pre"], ["y:0"], None, "'y:0' is a tensor; name the node 'y'"),
         ([], ["y"], None, "at least one input"),
-        (["pre"], [], None, "and one output"),
+        (["pre"], [], None, "at least one output"),
         (["pre"], ["y"], 77, "no data type has the number 77"),
         (["pre", "w"], ["y"], [1], "1 types for 2 inputs"),
     ],
@@ -77,6 +79,12 @@ def test_refusals(inputs: list[str], outputs: list[str], kind: int | list[int] |
     with pytest.raises(UsageError, match=says):
         api.strip_unused(graph, inputs, outputs, kind)
     assert show(graph) == show(parse(PIPELINE)[0])
+
+
+def test_what_is_stripped_may_be_broken() -> None:
+    graph, _ = parse("m = Neg(gone)\ny = Neg(m)\nz = Neg(away)\na = Neg(b)\nb = Neg(a)")
+    api.strip_unused(graph, ["m"], ["y"])
+    assert show(graph) == ["m = Placeholder()", "y = Neg(m)"]
 
 
 def test_an_input_with_two_outputs_and_a_broken_graph() -> None:

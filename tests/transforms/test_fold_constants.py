@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pbslim import api
-from pbslim.errors import TransformError
+from pbslim.errors import GraphError, TransformError
 from pbslim.ir import Graph
 from pbslim.wire import to_bytes
 from tests.functions import load, run
@@ -32,6 +32,13 @@ def test_operands_may_stand_on_either_side() -> None:
             f"x = Placeholder()\n{SUM}\ny = Sub({operands})\n-> y",
             f"x = Placeholder()\nc/_0__cf__0 = Const(3)\ny = Sub({wanted})\n-> y",
         )
+
+
+@pytest.mark.parametrize("transform", ["fold_constants", "fold_constants(ignore_errors=true)", "quantize_nodes"])
+def test_an_input_that_is_not_there_is_an_error(transform: str) -> None:
+    graph, _ = parse("x = Placeholder()\ny = Add(x, gone)\n-> y")
+    with pytest.raises(GraphError, match="'y' reads 'gone', which is not in the graph"):
+        api.transform(graph, transform, ["x"], ["y"])
 
 
 def test_a_negative_limit_is_none() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,6 +68,31 @@ class SwitchList(NameList):
         return {name.strip(): text.strip().lower() == "true" for name, _, text in pairs}
 
 
+class OldCommand(click.Command):
+    """A command whose flags can be spelled as argparse and absl took them: ``--out`` for ``--output``, ``--noflag``.
+
+    Neither is tried where it could mean several flags.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        flags = {name: param for param in self.params for name in param.opts}
+        return super().parse_args(ctx, [_spelled_out(argument, flags) for argument in args])
+
+
+def _spelled_out(argument: str, flags: Mapping[str, click.Parameter]) -> str:
+    name, equals, value = argument.partition("=")
+    if not name.startswith("--") or name in flags:
+        return argument
+    meant = [flag for flag in flags if flag.startswith(name)]
+    if len(meant) == 1:
+        return f"{meant[0]}{equals}{value}"
+    denied = flags.get(f"--{name.removeprefix('--no')}")
+    if denied and not equals and isinstance(denied.type, click.types.BoolParamType):
+        return f"{denied.opts[0]}=false"
+    return argument
+
+
 _FILE = FileName(path_type=Path)
 _NAMES = NameList()
 _NUMBERS = NumberList()
@@ -79,13 +104,17 @@ def _bool(*names: str, default: bool, help: str) -> Callable[[_F], _F]:  # noqa:
     return click.option(*names, type=bool, is_flag=False, flag_value="true", default=str(default).lower(), help=help)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = {"help_option_names": ["-h", "--help"]}
+_JSON = click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+
+
+@click.group(context_settings=_HELP)
 @click.version_option(__version__, message="pbslim %(version)s")
 def pbslim() -> None:
     """Make frozen TensorFlow graphs (.pb) small, without TensorFlow."""
 
 
-@pbslim.command("transform_graph", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("transform_graph", context_settings=_HELP)
 @click.option("--in_graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--out_graph", type=_FILE, required=True, help="File to write.")
 @click.option("--inputs", type=_NAMES, default="", help="Names of the inputs, separated by commas.")
@@ -94,7 +123,7 @@ def pbslim() -> None:
 @_bool("--output_as_text", default=False, help="Write the text form.")
 @click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
 @click.option("--dry_run", "--dry-run", is_flag=True, help="Say what would be done, write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def transform_graph(**options: Any) -> int:
     """Run transforms on a frozen graph, by the command line of TensorFlow's Graph Transform Tool."""
     from pbslim.cli.transform_graph import run
@@ -102,7 +131,7 @@ def transform_graph(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("optimize_for_inference", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("optimize_for_inference", cls=OldCommand, context_settings=_HELP)
 @click.option("--input", "source", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--output", "target", type=_FILE, required=True, help="File to write.")
 @click.option("--input_names", type=_NAMES, required=True, help="Names of the inputs, separated by commas.")
@@ -113,6 +142,7 @@ def transform_graph(**options: Any) -> int:
 @click.option("--placeholder_to_const_names", type=_SWITCHES, help="Bool placeholders to fix, as is_training=False.")
 @_bool("--all_batch_norms", default=False, help="Fold all batch norms, however they are written.")
 @click.option("--explain", is_flag=True, help="Say what could have been folded or fused and why it was not.")
+@_JSON
 def optimize_for_inference(**options: Any) -> int:
     """Take out what only training needs and merge ops, by the command line of TensorFlow's optimize_for_inference."""
     from pbslim.cli.optimize_for_inference import run
@@ -120,7 +150,7 @@ def optimize_for_inference(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("quantize_graph", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("quantize_graph", cls=OldCommand, context_settings=_HELP)
 @click.option("--input", "source", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--output", "target", type=_FILE, required=True, help="File to write.")
 @click.option("--output_node_names", type=_NAMES, required=True, help="Names of the outputs, separated by commas.")
@@ -135,6 +165,7 @@ def optimize_for_inference(**options: Any) -> int:
 @_bool("--print_nodes", default=False, help="No effect, as in the original.")
 @click.option("--test_input_dims", default="1,224,224,3", help="No effect, as in the original.")
 @click.option("--explain", is_flag=True, help="Say what could have been quantized and why it was not.")
+@_JSON
 def quantize_graph(**options: Any) -> int:
     """Round or quantize a frozen graph, by the command line of TensorFlow's quantize_graph."""
     from pbslim.cli.quantize_graph import run
@@ -142,7 +173,7 @@ def quantize_graph(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("strip_unused", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("strip_unused", cls=OldCommand, context_settings=_HELP)
 @click.option("--input_graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @_bool("--input_binary", default=False, help="No effect: the form is found out.")
 @click.option("--output_graph", type=_FILE, required=True, help="File to write.")
@@ -150,6 +181,7 @@ def quantize_graph(**options: Any) -> int:
 @click.option("--input_node_names", type=_NAMES, required=True, help="Names of the inputs, separated by commas.")
 @click.option("--output_node_names", type=_NAMES, required=True, help="Names of the outputs, separated by commas.")
 @click.option("--placeholder_type_enum", type=int, help="Number of the inputs' type (1: float); kept if not given.")
+@_JSON
 def strip_unused(**options: Any) -> int:
     """Cut a graph at its inputs and keep what the outputs need, by the command line of TensorFlow's strip_unused."""
     from pbslim.cli.strip_unused import run
@@ -157,7 +189,7 @@ def strip_unused(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("convert_graphdef_memmapped_format", context_settings={"help_option_names": ["-h", "--help"]})
+@pbslim.command("convert_graphdef_memmapped_format", context_settings=_HELP)
 @click.option("--in_graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--out_graph", type=_FILE, required=True, help="Package to write.")
 @click.option(
@@ -171,7 +203,7 @@ def strip_unused(**options: Any) -> int:
 )
 @click.option("--reference", is_flag=True, help="Convert exactly what TensorFlow's tool did, unsafe places too.")
 @click.option("--explain", is_flag=True, help="Say for each constant that stays why it does.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def convert_graphdef_memmapped_format(**options: Any) -> int:
     """Write a package in which a runtime maps the weights from the file instead of loading them."""
     from pbslim.cli.convert_graphdef_memmapped_format import run
@@ -203,7 +235,7 @@ def unmap(**options: Any) -> int:
 @click.option("--outputs", type=_NAMES, help="Names of the outputs; found from the graph if not given.")
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to tell their zipped size.")
 @click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def shrink(**options: Any) -> int:
     """Make a frozen graph smaller by a well-known recipe."""
     from pbslim.cli.shrink import run
@@ -213,7 +245,7 @@ def shrink(**options: Any) -> int:
 
 @pbslim.command()
 @click.argument("source", metavar="IN.pb", type=_FILE)
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def inspect(**options: Any) -> int:
     """Tell what a graph file holds."""
     from pbslim.cli.inspect import run
@@ -229,7 +261,7 @@ def inspect(**options: Any) -> int:
 @click.option("--outputs", type=_NAMES, help="Outputs to compare; all if not given.")
 @click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute difference that is allowed.")
 @click.option("--rtol", type=float, default=1e-4, show_default=True, help="The same relative to the largest value.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def verify(**options: Any) -> int:
     """Run two graphs with TensorFlow on the same inputs and compare the outputs; exit code 1 if they differ."""
     from pbslim.cli.verify import run
@@ -243,7 +275,7 @@ def verify(**options: Any) -> int:
 @click.option("--by-op", is_flag=True, help="Sum up by op instead of listing the nodes.")
 @click.option("--atol", type=_TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")
 @click.option("--ignore-defaults", is_flag=True, help="An attribute at its default value is the same as none.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def diff(**options: Any) -> int:
     """Tell what was added, removed and changed from A to B; exit code 1 if anything was."""
     from pbslim.cli.diff import run
@@ -260,17 +292,10 @@ def transforms(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("summarize_graph")
-@click.option("--in_graph", type=_FILE, help="GraphDef file, binary or text.")
-@click.option(
-    "--print_structure",
-    type=bool,
-    is_flag=False,
-    flag_value="true",
-    default="false",
-    help="List the nodes with their inputs, in execution order.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@pbslim.command("summarize_graph", context_settings=_HELP)
+@click.option("--in_graph", help="GraphDef file, binary or text.")
+@_bool("--print_structure", default=False, help="List the nodes with their inputs, in execution order.")
+@_JSON
 def summarize_graph(**options: Any) -> int:
     """Tell what a graph holds, in the words of TensorFlow's summarize_graph."""
     from pbslim.cli.summarize_graph import run
@@ -278,12 +303,12 @@ def summarize_graph(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("compare_graphs")
+@pbslim.command("compare_graphs", context_settings=_HELP)
 @click.argument("files", metavar="ACTUAL.pb EXPECTED.pb", nargs=-1, type=_FILE)
 @click.option("--all", "show_all", is_flag=True, help="List every difference, not the first only.")
 @click.option("--atol", type=_TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")
 @click.option("--library", is_flag=True, help="Compare the function libraries too.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def compare_graphs(**options: Any) -> int:
     """Compare two graphs node by node, as TensorFlow's compare_graphs; exit code 1 if they differ."""
     from pbslim.cli.compare_graphs import run
@@ -291,9 +316,9 @@ def compare_graphs(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("graph_to_dot")
+@pbslim.command("graph_to_dot", cls=OldCommand, context_settings=_HELP)
 @click.option("--graph", type=_FILE, required=True, help="GraphDef file, binary or text.")
-@click.option("--input_binary", expose_value=False, help="As in the original; the form of the file is seen from it.")
+@_bool("--input_binary", default=True, help="No effect: the form is found out.")
 @click.option("--dot_output", type=_FILE, help="DOT file to write.")
 @click.option("--svg_output", type=_FILE, help="Picture to write; needs Graphviz and pip install 'pbslim[graphviz]'.")
 def graph_to_dot(**options: Any) -> int:
@@ -331,7 +356,7 @@ _DEFAULT_OPS = click.option(
 @_KERNELS
 @click.option("--since", metavar="RELEASE", help="Hold the graphs against what this TensorFlow accepts, such as 1.4.")
 @click.option("--nodes", is_flag=True, help="With --since: name every node.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")
+@_JSON
 def ops(**options: Any) -> int:
     """List the ops that graphs need; exit code 1 if --since names a TensorFlow that does not accept them."""
     from pbslim.cli.ops import run
@@ -339,9 +364,9 @@ def ops(**options: Any) -> int:
     return run(**options)
 
 
-@pbslim.command("print_selective_registration_header")
+@pbslim.command("print_selective_registration_header", cls=OldCommand, context_settings=_HELP)
 @click.option("--graphs", type=_NAMES, required=True, help="GraphDef files, separated by commas.")
-@click.option("--proto_fileformat", expose_value=False, help="As in the original; the form is seen from the file.")
+@click.option("--proto_fileformat", expose_value=False, help="No effect: the form is found out.")
 @_DEFAULT_OPS
 @_KERNELS
 def print_selective_registration_header(**options: Any) -> int:

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pbslim.cli import terminal
-from pbslim.report.diff import Change, diff_graphs
+from pbslim.report.diff import Change, diff
 from pbslim.wire import load
 
 
 def run(first: Path, second: Path, by_op: bool, atol: float, ignore_defaults: bool, as_json: bool) -> int:
     """Tell what became of the first graph; 1 when it is another one."""
-    found = diff_graphs(load(first), load(second), atol=atol, ignore_defaults=ignore_defaults)
+    found = diff(load(first), load(second), atol=atol, ignore_defaults=ignore_defaults)
     if as_json:
         content = asdict(found)
         for change in content["changed"]:

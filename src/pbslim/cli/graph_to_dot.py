@@ -7,15 +7,22 @@ from pathlib import Path
 from pbslim.errors import PbslimError, UsageError
 from pbslim.tools.graph_to_dot import graph_to_dot
 from pbslim.wire import load
-from pbslim.wire.write import replacing
+from pbslim.wire.write import replacing, require_apart
 
 
-def run(graph: Path, dot_output: Path | None, svg_output: Path | None) -> int:
+def run(
+    graph: Path,
+    input_binary: bool,  # noqa: ARG001 - the form is found out
+    dot_output: Path | None,
+    svg_output: Path | None,
+) -> int:
     """Draw the graph into the files that are named."""
     if dot_output is None and svg_output is None:
         raise UsageError("name the file to write with --dot_output")
     if not graph.exists():
         raise UsageError(f"Input graph file '{graph}' does not exist!")
+    for target in filter(None, (dot_output, svg_output)):
+        require_apart(target, graph)
     text = graph_to_dot(load(graph))
     if dot_output:
         _write(dot_output, text.encode())

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pbslim.cli import terminal
-from pbslim.errors import UsageError
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
-from pbslim.ops.history import release
+from pbslim.ops.history import Release, release
 from pbslim.report.compatibility import Offender, offenders
-from pbslim.report.inventory import OpUse, inventory
+from pbslim.report.inventory import OpUse, op_inventory
 from pbslim.tools.print_selective_registration_header import selective_registration_header
 from pbslim.wire import load
-from pbslim.wire.write import replacing
+from pbslim.wire.write import replacing, require_apart
 
 _SHOWN = 3
 
@@ -32,14 +32,16 @@ def run(
     """List the ops, write the header, hold the graphs against a release; 1 when that does not accept one."""
     if not models:
         raise UsageError("name the graphs to look at")
+    if header:
+        require_apart(header, *models)
     graphs = {str(path): load(path) for path in models}
-    wanted = release(since) if since else None
-    found = {path: list(offenders(graph, wanted)) for path, graph in graphs.items()} if wanted else {}
+    wanted = release(since) if since is not None else None
+    found = {path: _held_against(wanted, path, graph) for path, graph in graphs.items()} if wanted else {}
     if header:
         write_header(list(graphs.values()), header, default_ops, kernels)
     if wanted and since and since.split(".")[:2] != wanted.name.split("."):
         terminal.note(f"the ops of TensorFlow {since} are not known here, so those of {wanted.name} are taken")
-    used = inventory(graphs.values())
+    used = op_inventory(graphs.values())
     if as_json:
         content: dict[str, Any] = {"ops": [asdict(each) for each in used]}
         if wanted:
@@ -59,6 +61,13 @@ def run(
     elif not header:
         _list(used)
     return 1 if any(found.values()) else 0
+
+
+def _held_against(wanted: Release, path: str, graph: Graph) -> list[Offender]:
+    try:
+        return offenders(graph, wanted)
+    except PbslimError as error:
+        raise type(error)(f"'{path}': {error}") from None
 
 
 def write_header(graphs: Sequence[Graph], header: Path, default_ops: str, kernels: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pbslim import api
 from pbslim.cli import terminal
+from pbslim.wire.write import make_folder, require_apart
 
 
 def run(
@@ -19,9 +20,11 @@ def run(
     placeholder_to_const_names: dict[str, bool] | None,
     all_batch_norms: bool,
     explain: bool,
+    as_json: bool,
 ) -> int:
     """Load, optimize, write."""
     types = placeholder_type_enum
+    require_apart(target, source)
     with terminal.progress("reading") as show:
         graph = api.load(source)
         show("optimizing")
@@ -35,7 +38,11 @@ def run(
             all_batch_norms=all_batch_norms,
         )
         show("writing")
+        if not frozen_graph:
+            make_folder(target)  # as the original does, for text only
         size = api.save(graph, target, as_text=not frozen_graph)
     terminal.tell_steps(results, explain=explain)
     terminal.tell_size(size)
+    if as_json:
+        terminal.print_steps(results, size)
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 from pbslim import api
 from pbslim.cli import terminal
 from pbslim.errors import UsageError
+from pbslim.wire.write import require_apart
 
 
 def run(
@@ -23,6 +24,7 @@ def run(
     quantized_fallback_min: float | None,
     quantized_fallback_max: float | None,
     explain: bool,
+    as_json: bool,
     **_without_effect: Any,
 ) -> int:
     """Load, quantize, write."""
@@ -31,6 +33,7 @@ def run(
         fallback = quantized_fallback_min, quantized_fallback_max
     elif quantized_fallback_min is not quantized_fallback_max:
         raise UsageError("give both --quantized_fallback_min and --quantized_fallback_max, or neither")
+    require_apart(target, source)
     with terminal.progress("reading") as show:
         graph = api.load(source)
         show("quantizing")
@@ -47,4 +50,6 @@ def run(
         size = api.save(graph, target)
     terminal.tell_steps([result], explain=explain)
     terminal.tell_size(size)
+    if as_json:
+        terminal.print_steps([result], size)
     return 0

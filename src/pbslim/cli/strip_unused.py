@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pbslim import api
 from pbslim.cli import terminal
+from pbslim.wire.write import require_apart
 
 
 def run(
@@ -16,13 +17,18 @@ def run(
     input_node_names: tuple[str, ...],
     output_node_names: tuple[str, ...],
     placeholder_type_enum: int | None,
+    as_json: bool,
 ) -> int:
     """Load, strip, write, and say how many nodes are left."""
+    require_apart(output_graph, input_graph)
     with terminal.progress("reading"):
         graph = api.load(input_graph)
         result = api.strip_unused(graph, input_node_names, output_node_names, placeholder_type_enum)
         size = api.save(graph, output_graph, as_text=not output_binary)
     terminal.tell_steps([result], explain=False)
     terminal.tell_size(size)
-    print(f"{len(graph)} ops in the final graph.")  # noqa: T201
+    if as_json:
+        terminal.print_steps([result], size)
+    else:
+        print(f"{len(graph)} ops in the final graph.")  # noqa: T201
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pbslim.cli import terminal
@@ -16,17 +15,17 @@ from pbslim.wire import load
 _TOOL = "tensorflow/tools/benchmark:benchmark_model"
 
 
-def run(in_graph: Path | None, print_structure: bool, as_json: bool) -> int:
+def run(in_graph: str | None, print_structure: bool, as_json: bool) -> int:
     """Load, look, tell."""
-    if in_graph is None:
+    if not in_graph:
         raise UsageError("in_graph graph can't be empty; name the file with --in_graph")
     found = summarize_graph(load(in_graph), structure=print_structure)
     for name, reason in found.unreadable.items():
         terminal.note(f"Decoding Tensor failed for node {name}: {reason}")
     if as_json:
-        terminal.print_json(_content(found, str(in_graph)))
+        terminal.print_json(_content(found, in_graph))
     else:
-        print("\n".join(lines(found, str(in_graph))))  # noqa: T201
+        print("\n".join(lines(found, in_graph)))  # noqa: T201
     return 0
 
 

@@ -105,6 +105,11 @@ def tell_size(size: int) -> None:
         note(f"the result has {size} bytes, TensorFlow reads at most {PROTOBUF_LIMIT}")
 
 
+def print_steps(results: Iterable[StepResult], size: int) -> None:
+    """The results of a run and the bytes that were written (0 for none), as JSON on stdout."""
+    print_json({"steps": step_rows(results), "bytes": size or None})
+
+
 def step_rows(results: Iterable[StepResult]) -> list[dict[str, Any]]:
     """The results of a run for JSON."""
     return [

@@ -43,7 +43,7 @@ def run(
         if node_name(name) not in graph:
             terminal.note(f"'{name}' is not in the result")
     if as_json:
-        terminal.print_json({"steps": terminal.step_rows(results), "bytes": size or None})
+        terminal.print_steps(results, size)
     elif dry_run:
         rows = [(r.step, str(r.nodes_before), str(r.nodes_after), str(len(r.changed))) for r in results]
         columns = ["transform", "nodes before", "after", "nodes touched"]

@@ -42,11 +42,12 @@ class Outcome:
     memory: Memory | None
 
 
-def run_apart(path: Path, feeds: Feeds, outputs: Sequence[str], label: str) -> Outcome:
+def run_apart(path: Path, feeds: Feeds, outputs: Sequence[str], label: str, hint: str = "") -> Outcome:
     """The values of `outputs` for `feeds`, with nothing folded, so that mapped constants stay mapped.
 
     Args:
         label: the file that messages name.
+        hint: what to add where TensorFlow dies of the graph.
 
     Raises:
         UsageError: TensorFlow is not installed.
@@ -60,7 +61,7 @@ def run_apart(path: Path, feeds: Feeds, outputs: Sequence[str], label: str) -> O
     )
     if done.returncode:
         how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit code {done.returncode}"
-        raise PbslimError(f"TensorFlow died of '{label}' ({how}); perhaps an op wrote into a constant that is mapped")
+        raise PbslimError(f"TensorFlow died of '{label}' ({how}){hint}")
     outcome = pickle.loads(done.stdout)  # noqa: S301 - what the process below has written
     if isinstance(outcome, PbslimError):
         raise type(outcome)(str(outcome).replace(str(path), label))

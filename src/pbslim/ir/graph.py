@@ -310,10 +310,12 @@ class Graph:
         """Append a node.
 
         Raises:
-            GraphError: the name is taken.
+            GraphError: the name is taken, or means something else where inputs are written.
         """
         if name in self._nodes:
             raise GraphError(f"the graph has two nodes named '{name}'")
+        if ":" in name or name.startswith("^"):
+            raise GraphError(f"no input can name a node that is called '{name}'")
         held = attrs if isinstance(attrs, Attributes) else Attributes(dict(attrs or {}))
         node = Node(self, name, op, device, held, origin)
         self._do_insert(node)

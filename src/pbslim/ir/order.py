@@ -57,7 +57,7 @@ def file_order(graph: Graph) -> list[Node]:
     Raises:
         GraphError: the graph has a cycle that is not a loop, or a node reads one that is missing.
     """
-    _require_inputs(graph)
+    check_inputs(graph)
     nodes = list(graph)
     index = {node: i for i, node in enumerate(nodes)}
     readers = _readers(nodes)
@@ -119,13 +119,18 @@ def check(graph: Graph) -> None:
     Raises:
         GraphError: a rule is broken; the message names the nodes.
     """
-    _require_inputs(graph)
+    check_inputs(graph)
     order = execution_order(graph)
     if len(order) < len(graph):
         raise _cycle(set(graph).difference(order))
 
 
-def _require_inputs(graph: Graph) -> None:
+def check_inputs(graph: Graph) -> None:
+    """Make sure that whatever is read exists.
+
+    Raises:
+        GraphError: a node is missing; the message names its reader.
+    """
     for stand_in in graph.missing():
         reader = stand_in.readers[0].name
         raise GraphError(f"node '{reader}' reads '{stand_in.name}', which is not in the graph")

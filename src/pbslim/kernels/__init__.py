@@ -16,6 +16,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     diagonals,
     elementwise,
     fake_quantization,
+    fingerprints,
     fourier,
     gathering,
     generators,

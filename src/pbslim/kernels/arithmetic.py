@@ -46,6 +46,8 @@ kernel("Mul", takes="T:number T:number")(broadcasting(np.multiply))
 kernel("Maximum", takes="T:real T:real")(broadcasting(np.maximum))
 kernel("Minimum", takes="T:real T:real")(broadcasting(np.minimum))
 
+kernel("NextAfter", takes="T:float|double T:float|double")(broadcasting(np.nextafter))
+
 
 @kernel("Div", takes="T:number T:number")
 @broadcasting

@@ -46,6 +46,14 @@ def _determinant(_attrs: Attributes, x: Array) -> Any:
     return np.asarray(np.linalg.det(wide)).astype(x.dtype)
 
 
+@kernel("LogMatrixDeterminant", takes=_TYPES)
+def _log_determinant(_attrs: Attributes, x: Array) -> list[Any]:
+    """The sign, and the logarithm of the absolute value."""
+    wide = _square(x)
+    _check_condition(wide, x.dtype)
+    return [np.asarray(result).astype(x.dtype) for result in np.linalg.slogdet(wide)]
+
+
 @kernel("MatrixInverse", takes=_TYPES)
 def _inverse(attrs: Attributes, x: Array) -> Any:
     wide = _square(x)

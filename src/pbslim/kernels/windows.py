@@ -85,12 +85,13 @@ class Windows:
 
 
 def _axis(image: int, size: int, stride: int, dilation: int, *, padding: str, pads: tuple[int, int]) -> _Axis:
+    require(size >= 1, "a window is empty")
     reach = (size - 1) * dilation + 1
     if padding == "SAME":
         count = -(-image // stride)
         total = max((count - 1) * stride + reach - image, 0)
         pads = total // 2, total - total // 2
     else:
-        count = (image + sum(pads) - reach + stride) // stride
-    require(size >= 1 and count >= 0, f"a window of {reach} does not fit into {image + sum(pads)}")
+        require(reach <= image + sum(pads), f"a window of {reach} does not fit into {image + sum(pads)}")
+        count = (image + sum(pads) - reach) // stride + 1
     return _Axis(size, stride, dilation, *pads, count)

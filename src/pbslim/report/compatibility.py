@@ -10,7 +10,8 @@ from pbslim import ops
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue, FunctionRef, Graph, Tensor, TypeVariable
-from pbslim.ops.history import Accepted, Release, accepted, releases_with
+from pbslim.ir.order import check
+from pbslim.ops.history import Accepted, Release, accepted, release, releases_with
 from pbslim.report.debug_text import value_text
 from pbslim.report.inventory import all_nodes
 from pbslim.wire.listing import ListedNode, min_consumer
@@ -72,12 +73,22 @@ class Offender:
     refused: bool = True
 
 
-def offenders(graph: Graph, release: Release) -> Iterator[Offender]:
-    """What `release` does not accept in `graph`, in file order.
+def offenders(graph: Graph, since: Release | str) -> list[Offender]:
+    """What a release of TensorFlow does not accept in `graph`, in file order.
+
+    Args:
+        since: the release or its name, ``1.4`` and up; for one that is not known the last known before it is taken.
 
     Raises:
+        UsageError: no such release is known.
+        GraphError: no release accepts it: it reads what is not there, or has a cycle.
         DecodeError: a function is broken.
     """
+    check(graph)
+    return list(_offenders(graph, release(since) if isinstance(since, str) else since))
+
+
+def _offenders(graph: Graph, release: Release) -> Iterator[Offender]:
     needed = min_consumer(graph)
     if needed > release.graph_version:
         problem = (

@@ -72,7 +72,7 @@ class Difference:
         return dict(sorted(found.items(), key=lambda item: (-sum(item[1]), item[0])))
 
 
-def diff_graphs(first: Graph, second: Graph, *, atol: float = 0.0, ignore_defaults: bool = False) -> Difference:
+def diff(first: Graph, second: Graph, *, atol: float = 0.0, ignore_defaults: bool = False) -> Difference:
     """Compare two graphs by the names of their nodes; the order of nodes and ``versions`` do not count.
 
     A constant that folding made is the same node under another number, or what became of the node that it is named

@@ -101,6 +101,21 @@ def require(graph: Graph, tensor: str) -> Node:
     return node
 
 
+def require_nodes(graph: Graph, names: Sequence[str], what: str) -> list[str]:
+    """`names` themselves, if each is that of a node; `what` they are for messages: ``input`` or ``output``.
+
+    Raises:
+        UsageError: there are none, one names a tensor, or a node is not in the graph.
+    """
+    if not names:
+        raise UsageError(f"name at least one {what}")
+    for name in names:
+        if ":" in name:
+            raise UsageError(f"{what} '{name}' is a tensor; name the node '{name.partition(':')[0]}'")
+        require(graph, name)
+    return list(names)
+
+
 def require_frozen(graph: Graph, outputs: Sequence[Endpoint]) -> None:
     """Make sure that no output needs a variable.
 

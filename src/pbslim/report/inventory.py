@@ -49,7 +49,7 @@ def all_nodes(graph: Graph) -> Iterator[tuple[str, ListedNode]]:
                 yield function, node
 
 
-def inventory(graphs: Iterable[Graph]) -> list[OpUse]:
+def op_inventory(graphs: Iterable[Graph]) -> list[OpUse]:
     """The ops that all `graphs` together need, by name.
 
     Raises:

@@ -220,6 +220,8 @@ def _unsuitable(node: Node, tensor: Tensor, threshold: int, reference: bool) -> 
         return f"its type is {tensor.dtype}"
     if tensor.nbytes < threshold:
         return BELOW
+    if node.inputs:
+        return "it has inputs, which no constant can have"
     return LOST if not reference and kept_attributes(node, tensor) is None else ""
 
 

@@ -7,11 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from pbslim.dtypes import BOOL, FLOAT
+from pbslim.dtypes import BOOL
 from pbslim.ir import ArrayTensor, Graph, Node
+from pbslim.ir.order import check_inputs
 from pbslim.passes import pipeline, registry
 from pbslim.passes.pipeline import PlannedStep, StepResult
-from pbslim.passes.registry import Context, Transform, node_name
+from pbslim.passes.registry import Context, Transform
 from pbslim.rewrite import Skip
 from pbslim.rewrite.pattern import match
 from pbslim.tools.strip_unused import strip_unused
@@ -53,8 +54,9 @@ def optimize_for_inference(
         UsageError: a name is not in the graph or names a tensor, or a type is not known.
         PbslimError: the graph is broken.
     """
+    check_inputs(graph)  # those of nodes that are stripped as well, as in the original
     results = [strip_unused(graph, input_node_names, output_node_names, placeholder_type_enum)]
-    outputs = sorted(map(node_name, output_node_names))
+    outputs = sorted(output_node_names)
     if placeholder_to_const_names:
         fix = partial(_fix_placeholders, values=placeholder_to_const_names)
         results += pipeline.run(graph, [_step("convert_placeholder_to_const", fix)], (), outputs)
@@ -123,21 +125,27 @@ def _why_not(norm: Node) -> str:
 
 def _scale(_: str, norm: BatchNorm) -> Scale:
     """In double precision, but for the sum below the root; so does the original."""
-    if any(tensor.dtype is not FLOAT for tensor in norm.statistics.values()):
-        raise Skip("its statistics are not float")
+    dtype = norm.mean.dtype
+    if any(tensor.dtype is not dtype for tensor in norm.statistics.values()):
+        raise Skip("its statistics are of several types")
     if any(tensor.shape != norm.mean.shape or len(tensor.shape) != 1 for tensor in norm.statistics.values()):
         raise Skip("its statistics differ in shape or are no vectors")
     with np.errstate(all="ignore"):
-        scale = 1 / np.sqrt((norm.variance.numpy() + np.float32(norm.epsilon)).astype(np.float64))
+        scale = 1 / np.sqrt((norm.variance.numpy() + dtype.numpy.type(norm.epsilon)).astype(np.float64))
         if norm.gamma is not None:
             scale = scale * norm.gamma.numpy()
-        return Scale(scale, -norm.mean.numpy() * scale + norm.beta.numpy())
+        return Scale(scale, -norm.mean.numpy() * scale + norm.beta.numpy(), dtype)
 
 
 def _fuse_resize_and_conv(graph: Graph, context: Context) -> None:
-    """Fused convolutions go to the end, and nothing stays that is not read."""
+    """Fused convolutions go to the end; what they took in goes, and so does what was not read before.
+
+    What only that was read by stays, as in the original.
+    """
     fuser = ConvFuser(graph, context)
+    idle = dict.fromkeys(node for node in graph if _is_idle(node, context))
     last: dict[Node, None] = {}
+    taken_in: dict[Node, None] = {}
     for conv in graph:
         if conv.op != "Conv2D" or not conv.inputs:
             continue
@@ -150,10 +158,13 @@ def _fuse_resize_and_conv(graph: Graph, context: Context) -> None:
                 last.update(dict.fromkeys([*fuser.fuse(conv, resize, pad), conv]))
             except Skip as skip:
                 context.skip(conv.name, str(skip))
+            else:
+                taken_in.update(dict.fromkeys(node for node in (pad, resize) if node))
     graph.reorder([*(node for node in graph if node not in last), *last])
-    _drop_unread(graph, context)
+    graph.erase(node for node in idle if node not in last)
+    for op in ("MirrorPad", "ResizeBilinear"):  # a padding reads what it was fused with
+        graph.erase([node for node in taken_in if node.op == op and _is_idle(node, context)])
 
 
-def _drop_unread(graph: Graph, context: Context) -> None:
-    while idle := [node for node in graph if not node.readers and node.name not in context.output_nodes]:
-        graph.erase(idle)
+def _is_idle(node: Node, context: Context) -> bool:
+    return not node.readers and node.name not in context.output_nodes

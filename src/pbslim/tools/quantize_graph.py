@@ -13,9 +13,9 @@ from pbslim.ir import ArrayTensor, Graph, Node
 from pbslim.ir.order import check, depth_first
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import PlannedStep, StepResult
-from pbslim.passes.registry import Context, Transform, node_name
+from pbslim.passes.registry import Context, Transform
 from pbslim.quant.rounding import bucket_rounder
-from pbslim.report.endpoints import require
+from pbslim.report.endpoints import require_nodes
 from pbslim.rewrite import Skip
 from pbslim.tools.shared.eight_bits import Range, quantize_const, to_eight_bits
 from pbslim.transforms.shared.subgraphs import extract_sub_graph
@@ -39,7 +39,7 @@ def quantize_graph(
     """Quantize `graph` for these outputs, in place; what they do not need goes.
 
     Args:
-        output_node_names: names of nodes; a port behind one does not count.
+        output_node_names: names of nodes.
         mode: ``weights_rounded``: every float constant on ``2**bitdepth`` levels, same type and ops. ``weights``: every
             float constant as eight-bit codes and a Dequantize. ``eightbit``: eight-bit ops where there are some.
             ``round``: RoundToSteps behind convolutions and the like, an op that no TensorFlow has.
@@ -51,7 +51,8 @@ def quantize_graph(
             graph runs. It must not begin above 0.
 
     Raises:
-        UsageError: an unknown mode, an impossible number or range, or an output that is not in the graph.
+        UsageError: an unknown mode, an impossible number or range, or an output that is not in the graph
+            or names a tensor.
         PbslimError: the graph is broken.
     """
     _check_mode(mode)
@@ -65,9 +66,7 @@ def quantize_graph(
             _check_range(what, bounds, mode)
     if fallback_quantization_range and fallback_quantization_range[0] > 0:
         raise UsageError(f"fallback_quantization_range must not begin above 0, as at {fallback_quantization_range[0]}")
-    if not output_node_names:
-        raise UsageError("name at least one output")
-    outputs = [require(graph, name).name for name in output_node_names]
+    outputs = require_nodes(graph, output_node_names, "output")
 
     def eightbit(graph: Graph, context: Context) -> None:
         to_eight_bits(
@@ -142,7 +141,7 @@ def _round(graph: Graph, context: Context, bitdepth: int) -> None:
         "mode weights_rounded rounds the weights instead, and its result runs everywhere"
     )
     order: list[Node] = []
-    for node in depth_first(graph[node_name(name)] for name in context.outputs):
+    for node in depth_first(graph[name] for name in context.outputs):
         if node.op and any(node.op in op for op in _ROUNDED_OPS):  # so Add and Mul count as well, as they always did
             order += _round_behind(graph, node, 2**bitdepth)
         order.append(node)

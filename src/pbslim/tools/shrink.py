@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
@@ -16,6 +15,7 @@ from pbslim.recipes import transforms_of
 from pbslim.report.endpoints import Endpoint, find_endpoints, require_frozen
 from pbslim.report.zipsize import ZipSize, zipped_size
 from pbslim.wire import load, save
+from pbslim.wire.write import require_apart
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ def shrink(
     """
     steps = pipeline.plan(transforms_of(recipe)).steps
     source, out = Path(source).expanduser(), Path(out).expanduser()
-    if out.exists() and source.exists() and out.samefile(source):
-        raise UsageError(f"'{out}' is the input; name another file with -o")
+    require_apart(out, source)
     started = time.perf_counter()
     graph = load(source)
     found_inputs, found_outputs = find_endpoints(graph, inputs, outputs)

@@ -8,11 +8,10 @@ from pbslim import ops
 from pbslim.dtypes import DTYPES, FLOAT, DType, Shape
 from pbslim.errors import UsageError
 from pbslim.ir import AttrValue, Graph, Node
-from pbslim.ir.order import check
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import PlannedStep, StepResult
 from pbslim.passes.registry import Context, Transform
-from pbslim.report.endpoints import require
+from pbslim.report.endpoints import require_nodes
 from pbslim.transforms.shared.subgraphs import extract_sub_graph
 
 _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
@@ -28,38 +27,34 @@ def strip_unused(
 
     Args:
         input_node_names: names of nodes; each becomes a Placeholder, with the static shape that it carries if any.
-        output_node_names: names of nodes; a port behind one does not count.
+        output_node_names: names of nodes. What they do not need may be broken.
         placeholder_type_enum: the number of the new placeholders' data type (1 is float), or one number an input.
             Each keeps the type that the node gives if this is None. An input that already is a placeholder always
             keeps its type, which its readers rely on.
 
     Raises:
         UsageError: a name is not in the graph or names a tensor, or a type is not known.
-        PbslimError: the graph is broken.
+        PbslimError: what is left of the graph is broken.
     """
     types = _types(placeholder_type_enum, len(input_node_names))
-    for name in input_node_names:
-        if ":" in name:
-            raise UsageError(f"input '{name}' is a tensor; name the node '{name.partition(':')[0]}'")
-        require(graph, name)
-    if not input_node_names or not output_node_names:
-        raise UsageError("name at least one input and one output")
-    outputs = [require(graph, name).name for name in output_node_names]
+    inputs = require_nodes(graph, input_node_names, "input")
+    outputs = require_nodes(graph, output_node_names, "output")
 
     def strip(graph: Graph, context: Context) -> None:
-        check(graph)
-        wanted = reversed(list(zip(input_node_names, types, strict=True)))
+        if len(types) > len(inputs):
+            context.note(f"there are {len(types)} types for {len(inputs)} inputs; the first of them count")
+        wanted = reversed(list(zip(inputs, types, strict=False)))
         for name, asked in dict(wanted).items():  # where a name comes twice the first type counts
             _make_placeholder(graph[name], asked, context)
         extract_sub_graph(graph, outputs)
 
     step = PlannedStep(Transform("strip_unused", strip, "exact"), {})
-    return pipeline.run(graph, [step], input_node_names, outputs)[0]
+    return pipeline.run(graph, [step], inputs, outputs)[0]
 
 
 def _types(asked: int | Sequence[int] | None, count: int) -> list[DType | None]:
     numbers: list[int | None] = [asked] * count if asked is None or isinstance(asked, int) else list(asked)
-    if len(numbers) != count:
+    if len(numbers) < count:
         raise UsageError(f"{len(numbers)} types for {count} inputs; give one type or one an input")
     for number in numbers:
         if number is not None and number not in DTYPES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.engines import tensorflow as engine
 from pbslim.engines.apart import Memory, Outcome, run_apart
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
@@ -98,8 +98,8 @@ def compare_files(
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
 
-    If one is a memory-mapped package, each runs in a process of its own with nothing folded, so that the constants of
-    the package stay in its file.
+    Each runs in a process of its own, so that a graph of which TensorFlow dies is an error like any other, and with
+    nothing folded, so that the constants of a memory-mapped package stay in its file.
 
     Raises:
         UsageError: TensorFlow is not installed, or a name is not in a graph.
@@ -114,27 +114,23 @@ def compare_files(
     if feeds is None:
         names = inputs or [endpoint.name for endpoint in find_endpoints(graphs[0], None, outputs)[0]]
         feeds = generate_feeds(graphs[0], list(names))
-    results = []
-    memory: list[Memory] = []
-    apart = any(map(package_of, graphs))
-    for path, graph in zip((first, second), graphs, strict=True):
-        fed = {name: value for name, value in feeds.items() if node_name(name) in graph}
-        if apart:
-            outcome = _run_apart(path, graph, fed, outputs)
-            results.append(outcome.outputs)
-            memory += [outcome.memory] if outcome.memory else []
-        else:
-            results.append(engine.run(path, fed, outputs))
     unknown = [name for name in feeds if all(node_name(name) not in graph for graph in graphs)]
     if unknown:
         raise UsageError(f"neither graph has an input '{unknown[0]}'")
-    comparisons = [compare_arrays(o, a, b, rtol, atol) for o, a, b in zip(outputs, *results, strict=True)]
-    return Verification(comparisons, tuple(memory) if len(memory) == len(graphs) else ())
 
+    def run(path: Path, graph: Graph) -> Outcome:
+        fed = {name: value for name, value in feeds.items() if node_name(name) in graph}
+        if package_of(graph) is None:
+            return run_apart(path, fed, outputs, str(path))
+        # TensorFlow's Python has no file system for packages, but any file can be a region.
+        hint = "; perhaps an op wrote into a constant that is mapped"
+        with TemporaryDirectory() as folder:
+            return run_apart(lay_out(path, Path(folder)), fed, outputs, str(path), hint)
 
-def _run_apart(path: Path, graph: Graph, feeds: Mapping[str, Array], outputs: Sequence[str]) -> Outcome:
-    if package_of(graph) is None:
-        return run_apart(path, feeds, outputs, str(path))
-    # TensorFlow's Python has no file system for packages, but any file can be a region.
-    with TemporaryDirectory() as folder:
-        return run_apart(lay_out(path, Path(folder)), feeds, outputs, str(path))
+    with ThreadPoolExecutor() as pool:
+        outcomes = list(pool.map(run, (first, second), graphs))
+    pairs = zip(outputs, *(outcome.outputs for outcome in outcomes), strict=True)
+    comparisons = [compare_arrays(name, a, b, rtol, atol) for name, a, b in pairs]
+    memory = [outcome.memory for outcome in outcomes if outcome.memory]
+    told = len(memory) == len(graphs) and any(map(package_of, graphs))
+    return Verification(comparisons, tuple(memory) if told else ())

@@ -6,13 +6,13 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from pbslim.errors import PbslimError
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.wire.attributes import total
 from pbslim.wire.functions import library_parts
@@ -97,6 +97,30 @@ def require_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free if folder.is_dir() else needed
     if needed > free:
         raise PbslimError(f"cannot write '{path}': the constants need {needed} bytes, {free} are free")
+
+
+def require_apart(target: Path, *sources: Path) -> None:
+    """Make sure that writing `target` replaces none of `sources`.
+
+    Raises:
+        UsageError: it would.
+    """
+    for source in sources:
+        with suppress(OSError):  # one of them is not there
+            if target.expanduser().samefile(source.expanduser()):
+                raise UsageError(f"'{target}' is the input, which stays as it is; name another file")
+
+
+def make_folder(target: Path) -> None:
+    """Make the folder of `target` if it is not there.
+
+    Raises:
+        PbslimError: it cannot be made.
+    """
+    try:
+        target.expanduser().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PbslimError(f"cannot write '{target}': {error.strerror or error}") from None
 
 
 @contextmanager

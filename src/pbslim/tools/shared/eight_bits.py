@@ -17,7 +17,7 @@ import numpy as np
 from pbslim.dtypes import FLOAT, INT32, QINT32, QUINT8
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Use, Value
 from pbslim.ir.order import depth_first
-from pbslim.passes.registry import Context, node_name
+from pbslim.passes.registry import Context
 from pbslim.quant.affine import op_quantizer, zero_range
 from pbslim.rewrite import Skip
 from pbslim.transforms.quantization.conversion import finds_range
@@ -97,7 +97,7 @@ def to_eight_bits(
         TransformError: a Const cannot be read.
     """
     remove_training_nodes(graph, context.output_nodes)
-    met = depth_first(graph[node_name(name)] for name in context.outputs)
+    met = depth_first(graph[name] for name in context.outputs)
     graph.erase(node for node in graph if node not in met)
     rewriter = _Rewriter(graph, context, strip, input_range, fallback_range)
     for node in met:
@@ -108,7 +108,7 @@ def to_eight_bits(
     graph.erase(set(graph).difference(order))
     graph.reorder(order)
     if strip:
-        extract_sub_graph(graph, sorted(context.output_nodes))
+        extract_sub_graph(graph, sorted(rewriter.wanted))
 
 
 class _Rewriter:
@@ -117,6 +117,7 @@ class _Rewriter:
     Attributes:
         order: the nodes of the result so far.
         constants: those that belong behind all others.
+        wanted: the names of outputs, and of the floats behind one that is given as codes.
     """
 
     def __init__(
@@ -125,10 +126,12 @@ class _Rewriter:
         self._graph, self._context, self._strip = graph, context, strip
         self._shapes, self._inside = StaticShapes(graph), in_loops(graph)
         self._attrs: dict[Node, dict[str, AttrValue]] = {}
+        self._spelled: dict[Node, list[str]] = {}
         self._merged: set[Node] = set()
         self._fallback = fallback_range
         self.order: list[Node] = []
         self.constants: list[Node] = []
+        self.wanted = set(context.output_nodes)
         self._input_bounds = self._range_constants("quantized_input", input_range)
         self._fallback_bounds = self._range_constants("fallback_quantization", fallback_range)
 
@@ -147,6 +150,8 @@ class _Rewriter:
             self._attrs[node] = eight_bit_attrs(node, _FORMS[node.op], self._shapes)
         except Skip as skip:
             self._context.skip(node.name, str(skip))
+        else:  # the inputs give names to nodes, even if they are renamed until then
+            self._spelled[node] = [input_text(node, slot) for slot in range(len(node.inputs))]
 
     def visit(self, node: Node, use: Use | None) -> None:
         """Rewrite `node`, which was first met by `use`, after all that it reads."""
@@ -165,14 +170,13 @@ class _Rewriter:
         if (dtype := node.dtype_attr("dtype")) is not FLOAT:
             self._context.skip(node.name, f"its type is {dtype}, only float can be given as codes")
             return
-        if node.name in self._context.output_nodes:
-            self._context.skip(node.name, "it is an output of the graph")
-            return
         readers = node.output().uses
         node.set_attr("dtype", QUINT8)
         floats = self._add(f"{node.name}_dequantize", "Dequantize", [node.output(), *self._input_bounds], _CODES)
         for use in readers:
             use.node.set_input(use.slot, floats.output())
+        if node.name in self.wanted:
+            self.wanted.add(floats.name)
 
     def _rewrite(self, node: Node) -> None:
         prefix, form = f"{node.name}_eightbit", _FORMS[node.op]
@@ -229,7 +233,7 @@ class _Rewriter:
                     self._int_constant(f"{prefix}_reshape_dims", -1, frame),
                     self._int_constant(f"{prefix}_reduction_dims", 0, frame),
                 ]
-            text = input_text(node, slot).replace(":", "__port__")
+            text = self._spelled[node][slot].replace(":", "__port__")
             flat = self._add(f"{prefix}_reshape_{text}", "Reshape", [value, dims[0]], {"T": FLOAT}).output()
             low = self._add(f"{prefix}_min_{text}", "Min", [flat, dims[1]], _REDUCTION).output()
             high = self._add(f"{prefix}_max_{text}", "Max", [flat, dims[1]], _REDUCTION).output()
@@ -249,7 +253,8 @@ class _Rewriter:
         if reader.attrs.get("num_bits", 8) != 8 or reader.attrs.get("narrow_range"):
             self._context.skip(reader.name, "it has other levels than 0 to 255")
             return None
-        low, high = (_constant(value) for value in reader.inputs[1:])
+        bounds = [_constant(value) for value in reader.inputs[1:]]
+        low, high = bounds if len(bounds) == 2 else (None, None)
         if low is None or high is None or not low <= 0 <= high or low == high:
             self._context.skip(reader.name, "its range is not constant or does not hold zero")
             return None

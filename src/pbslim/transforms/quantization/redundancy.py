@@ -89,8 +89,10 @@ def _check_round_trip(found: Match, context: Context) -> None:
             raise Skip(f"its {key} is another than that of '{real.name}'")
     if b"SCALED" in (quantize.attrs.get("mode"), real.attrs.get("mode")):
         raise Skip("its codes, or those it comes from, are SCALED")
+    if any(value.port >= len(real.inputs) for value in quantize.outputs):
+        raise Skip(f"'{real.name}' has {len(real.inputs)} inputs, not 3")
     for bound in (found["min"], found["max"]):
-        if _unshaped(bound.inputs[0]) is not quantize.inputs[0]:
+        if not bound.inputs or _unshaped(bound.inputs[0]) is not quantize.inputs[0]:
             raise Skip(f"its range comes from another tensor by '{bound.name}'")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pbslim.dtypes import FLOAT
+from pbslim.dtypes import FLOAT, DType
 from pbslim.ir import ArrayTensor, Graph, Node
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context
@@ -36,21 +36,22 @@ CONCAT = _norm(op("ConcatV2|Concat", _conv("0"), _conv("1"), const("axis"), name
 
 @dataclass(frozen=True)
 class Scale:
-    """What goes into the weights and into the bias, one value a channel each."""
+    """What goes into the weights and into the bias, one value a channel each; both are written as `dtype`."""
 
     scale: Array
     offset: Array
+    dtype: DType = FLOAT
 
     def part(self, start: int, stop: int) -> Scale:
         """That of the channels from `start` to `stop`."""
-        return Scale(self.scale[start:stop], self.offset[start:stop])
+        return Scale(self.scale[start:stop], self.offset[start:stop], self.dtype)
 
 
 class Folder:
     """The three rules; they share how one convolution takes a scale and an offset.
 
     Args:
-        scale: the arithmetic, given the name of the batch norm and its statistics, which are float vectors.
+        scale: the arithmetic, given the name of the batch norm and its statistics.
     """
 
     def __init__(self, graph: Graph, context: Context, scale: Callable[[str, BatchNorm], Scale]) -> None:
@@ -106,8 +107,8 @@ class Folder:
 
     def _check_columns(self, conv: Node, weights: Node, folded: Scale) -> None:
         tensor = const_value(weights)
-        if tensor.dtype is not FLOAT:
-            raise Skip(f"its weights are {tensor.dtype}, not float")
+        if tensor.dtype is not folded.dtype:
+            raise Skip(f"its weights are {tensor.dtype}, not {folded.dtype}")
         if channel_count(conv, tensor) != folded.scale.size:
             raise Skip(f"{folded.scale.size} statistics for {channel_count(conv, tensor)} channels")
 
@@ -131,7 +132,8 @@ class Folder:
         """Scale `weights` and make `bias` the BiasAdd behind `conv`; gives the nodes before it, in order."""
         set_const(weights, scaled(const_value(weights), channel_axes(conv), folded.scale))
         name = self.graph.unique_name(f"{conv.name}_bn_offset")
-        offset = self.graph.add(name, "Const", attrs={"dtype": FLOAT, "value": ArrayTensor(folded.offset, FLOAT)})
+        value = ArrayTensor(folded.offset, folded.dtype)
+        offset = self.graph.add(name, "Const", attrs={"dtype": folded.dtype, "value": value})
         attrs = {key: conv.attrs[key] for key in ("T", "data_format") if key in conv.attrs}
         bias.become("BiasAdd", [conv.output(), offset.output()], attrs)
         return [weights, conv.inputs[0].node, conv, offset]

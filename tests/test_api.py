@@ -1,0 +1,48 @@
+"""What ``import pbslim`` gives."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import pbslim
+from tests.graphs import parse
+
+FUNCTIONS = [name for name in pbslim.__all__ if name not in ("Graph", "__version__")]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_typed_and_documented(name: str) -> None:
+    function = getattr(pbslim, name)
+    assert inspect.isfunction(function)
+    assert function.__name__ == name
+    assert inspect.getdoc(function)
+    signature = inspect.signature(function)
+    assert signature.empty not in [signature.return_annotation, *(p.annotation for p in signature.parameters.values())]
+
+
+def test_nothing_is_loaded_before_it_is_used() -> None:
+    code = "import sys, pbslim; print(sorted({'numpy', 'google.protobuf', 'click'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    code = "import pbslim; pbslim.load; print(pbslim.verify.__name__)"  # a package has this name too
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "verify\n"
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        pbslim.nope  # noqa: B018
+
+
+def test_the_small_tools() -> None:
+    graph, _ = parse("x = Placeholder()\nw = Const([1, 2])\ny = AddV2(x, w)")
+    other, _ = parse("x = Placeholder()\nw = Const([1, 3])\ny = AddV2(x, w)")
+    assert [terminal.name for terminal in pbslim.summarize_graph(graph).inputs] == ["x"]
+    assert len(list(pbslim.compare_graphs(graph, other))) == 1
+    assert pbslim.diff(graph, other).changed[0].largest_difference == 1
+    assert '"x" -> "y";' in pbslim.graph_to_dot(graph)
+    assert [use.op for use in pbslim.op_inventory([graph, other])] == ["AddV2", "Const", "Placeholder"]
+    assert [found.node for found in pbslim.offenders(graph, "1.4")] == ["y"]
+    header, unknown = pbslim.selective_registration_header([graph])
+    assert ("BinaryOp<CPUDevice, functor::add<float>>" in header, unknown) == (True, [])
