@@ -26,7 +26,7 @@ ALLOWED = {
     "recipes": {"errors"},
     "tools": FOUNDATION
     | {"ir", "wire", "quant", "kernels", "ops", "passes", "rewrite", "transforms", "report", "recipes"},
-    "verify": FOUNDATION | {"ir", "wire", "passes", "report", "engines"},
+    "verification": FOUNDATION | {"ir", "wire", "passes", "report", "engines"},
 }
 
 

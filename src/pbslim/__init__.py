@@ -78,5 +78,4 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"pbslim.{_ONLY_LOOK[name]}"), name)
     from pbslim import api
 
-    globals()["verify"] = api.verify  # to import it makes the package of this name an attribute
     return getattr(api, name)

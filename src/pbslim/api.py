@@ -19,7 +19,7 @@ from pbslim.tools.quantize_graph import quantize_graph
 from pbslim.tools.shrink import ShrinkResult, Totals, shrink
 from pbslim.tools.strip_unused import strip_unused
 from pbslim.tools.unmap import unmap
-from pbslim.verify import Comparison, compare_files
+from pbslim.verification import Comparison, compare_files
 from pbslim.wire import load, save
 
 __all__ = [

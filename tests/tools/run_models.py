@@ -10,7 +10,7 @@ import numpy as np
 
 from pbslim import api
 from pbslim.engines.tensorflow import session
-from pbslim.verify import compare_arrays
+from pbslim.verification import compare_arrays
 from pbslim.wire.memmapped import lay_out
 from tests.shared import models
 

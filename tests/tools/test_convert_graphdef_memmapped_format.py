@@ -29,7 +29,7 @@ from pbslim.tools.convert_graphdef_memmapped_format import (
     convert_graphdef_memmapped_format,
 )
 from pbslim.tools.unmap import unmap
-from pbslim.verify import compare_files
+from pbslim.verification import compare_files
 from pbslim.wire import schema, to_bytes
 from pbslim.wire.mapping import HeldBytes
 from pbslim.wire.memmapped import package_of, read_directory

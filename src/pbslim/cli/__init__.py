@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -42,6 +43,7 @@ def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> 
     import click
 
     gc.disable()  # a short run that builds one large structure and drops nothing
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here uses
     from pbslim.cli.arguments import plain
     from pbslim.errors import PbslimError, TransformSyntaxError, one_line
 

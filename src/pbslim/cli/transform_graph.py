@@ -10,6 +10,7 @@ from pbslim.errors import UsageError
 from pbslim.passes import pipeline, registry
 from pbslim.passes.registry import node_name
 from pbslim.wire import load, save
+from pbslim.wire.write import require_apart
 
 
 def run(
@@ -28,6 +29,7 @@ def run(
     if not plan.steps:
         known = ", ".join(registry.names())
         raise UsageError(f"--transforms names no transform; known are {known}")
+    require_apart(out_graph, in_graph)
     with terminal.progress("reading") as show:
         graph = load(in_graph)
         results = pipeline.run(graph, plan.steps, inputs, outputs, on_step=lambda result: show(result.step))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pbslim.cli import terminal
 from pbslim.errors import UsageError
-from pbslim.verify import compare_files
+from pbslim.verification import compare_files
 
 
 def run(

@@ -61,10 +61,20 @@ class Endpoint:
         return f"{self.name} {self.dtype} {self.shape}"
 
 
-def find_endpoints(
+def find_endpoints(graph: Graph) -> tuple[list[Endpoint], list[Endpoint]]:
+    """Inputs and outputs that the graph shows, as `find_names` finds them.
+
+    Raises:
+        UsageError: nothing can be found.
+    """
+    inputs, outputs = find_names(graph)
+    return describe(graph, inputs), describe(graph, outputs)
+
+
+def find_names(
     graph: Graph, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
-) -> tuple[list[Endpoint], list[Endpoint]]:
-    """Inputs and outputs: those that are named, else those that the graph shows.
+) -> tuple[list[str], list[str]]:
+    """Tensor names of inputs and outputs: those that are given, else those that the graph shows.
 
     An output is a node that nothing reads, that depends on a placeholder and is no training leftover;
     an input is a placeholder that an output needs.
@@ -77,14 +87,16 @@ def find_endpoints(
     output_names = list(outputs) if outputs else [node.name for node in _sinks(graph)]
     if not output_names:
         raise UsageError("no outputs can be found in the graph; name them with --outputs")
-    needed = ancestors(graph[node_name(name)] for name in output_names)
     if inputs:
-        input_names = list(inputs)
-    else:
-        input_names = [node.name for node in graph if node.op in PLACEHOLDERS and node in needed]
+        return list(inputs), output_names
+    needed = ancestors(graph[node_name(name)] for name in output_names)
+    return [node.name for node in graph if node.op in PLACEHOLDERS and node in needed], output_names
+
+
+def describe(graph: Graph, names: Sequence[str]) -> list[Endpoint]:
+    """What the graph says of the tensors called `names`."""
     shapes = StaticShapes(graph)
-    endpoints = [[_endpoint(graph, name, shapes) for name in names] for names in (input_names, output_names)]
-    return endpoints[0], endpoints[1]
+    return [_endpoint(graph, name, shapes) for name in names]
 
 
 def require(graph: Graph, tensor: str) -> Node:
@@ -116,13 +128,13 @@ def require_nodes(graph: Graph, names: Sequence[str], what: str) -> list[str]:
     return list(names)
 
 
-def require_frozen(graph: Graph, outputs: Sequence[Endpoint]) -> None:
+def require_frozen(graph: Graph, outputs: Sequence[str]) -> None:
     """Make sure that no output needs a variable.
 
     Raises:
         UsageError: one does, and a GraphDef holds no values of variables.
     """
-    needed = ancestors(graph[node_name(endpoint.name)] for endpoint in outputs)
+    needed = ancestors(graph[node_name(name)] for name in outputs)
     variables = [node.name for node in graph if node in needed and node.op in VARIABLE_OPS]
     if variables:
         raise UsageError(

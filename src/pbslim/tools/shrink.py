@@ -12,7 +12,7 @@ from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.recipes import transforms_of
-from pbslim.report.endpoints import Endpoint, find_endpoints, require_frozen
+from pbslim.report.endpoints import Endpoint, describe, find_names, require_frozen
 from pbslim.report.zipsize import ZipSize, zipped_size
 from pbslim.wire import load, save
 from pbslim.wire.write import require_apart
@@ -68,16 +68,17 @@ def shrink(
     require_apart(out, source)
     started = time.perf_counter()
     graph = load(source)
-    found_inputs, found_outputs = find_endpoints(graph, inputs, outputs)
-    require_frozen(graph, found_outputs)
+    names = find_names(graph, inputs, outputs)
+    require_frozen(graph, names[1])
     nodes, constants = _count(graph)
-    names = [endpoint.name for endpoint in found_inputs], [endpoint.name for endpoint in found_outputs]
     results = pipeline.run(graph, steps, *names, on_step=on_step)
     size = save(graph, out, progress=on_bytes)
     seconds = time.perf_counter() - started
     before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
     after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
-    return ShrinkResult(recipe, found_inputs, found_outputs, before, after, seconds, results)
+    # What is left is asked, as it is quicker to tell and says the same.
+    ends = describe(graph, names[0]), describe(graph, names[1])
+    return ShrinkResult(recipe, *ends, before, after, seconds, results)
 
 
 def _count(graph: Graph) -> tuple[int, int]:

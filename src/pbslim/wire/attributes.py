@@ -23,10 +23,18 @@ from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue, Encoded, FunctionRef, Tensor, TypeVariable
 from pbslim.wire import schema
 from pbslim.wire.mapping import HeldBytes, Source
-from pbslim.wire.tensors import Piece, count_listed, decode_tensor, encode_shape, encode_tensor, is_plain
-from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
+from pbslim.wire.tensors import (
+    Piece,
+    count_listed,
+    decode_dims,
+    decode_tensor,
+    encode_shape,
+    encode_tensor,
+    is_plain,
+)
+from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, signed, tag, varint, varints
 
-_BYTES, _BOOL, _TYPE, _TENSOR = 2, 5, 6, 8
+_LIST, _BYTES, _INT, _BOOL, _TYPE, _SHAPE, _TENSOR = 1, 2, 3, 5, 6, 7, 8
 
 
 class EncodedAttr(Encoded):
@@ -58,9 +66,13 @@ class EncodedAttr(Encoded):
                 found = bytes(view[at:stop])
             elif number == _BOOL and kind == VARINT:
                 found = bool(read_varint(view, at, stop)[0])
+            elif number == _INT and kind == VARINT:
+                found = signed(read_varint(view, at, stop)[0])
             elif number == _TYPE and kind == VARINT:
                 found = _dtype(read_varint(view, at, stop)[0])
-            else:
+            elif number == _SHAPE and kind == LEN:
+                found = Shape(decode_dims(view, at, stop))
+            elif number != _LIST or kind != LEN or (found := _plain_list(view, at, stop)) is None:
                 return _from_message(bytes(view[self.start : self.end]))
         return found
 
@@ -73,6 +85,21 @@ class EncodedAttr(Encoded):
         """How many elements of `tensor`, which is the plain value, stand in a typed list; None if they are raw."""
         *_, start, end = next(fields(self.source.view, self.start, self.end, "an attribute"))
         return count_listed(self.source.view, start, end, tensor)
+
+
+def _plain_list(view: memoryview, start: int, end: int) -> tuple[AttrValue, ...] | None:
+    """A list of texts, whole numbers or types: most lists, and quick to read without the protobuf library."""
+    parts = list(fields(view, start, end, "a list"))
+    kinds = {(number, kind) for number, kind, *_ in parts}
+    if not parts:
+        return ()
+    if kinds == {(_BYTES, LEN)}:
+        return tuple(bytes(view[at:stop]) for *_, at, stop in parts)
+    if kinds <= {(_INT, LEN), (_INT, VARINT)}:
+        return tuple(signed(number) for *_, at, stop in parts for number in varints(view, at, stop))
+    if kinds <= {(_TYPE, LEN), (_TYPE, VARINT)}:
+        return tuple(_dtype(number) for *_, at, stop in parts for number in varints(view, at, stop))
+    return None
 
 
 def _dtype(number: int) -> DType:

@@ -18,7 +18,7 @@ from pbslim.errors import DecodeError
 from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, SplatTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, ArrayTensor, Buffer
 from pbslim.wire import schema
-from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
+from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, signed, tag, varint
 
 _DTYPE, _SHAPE, _CONTENT, _STRING = 1, 2, 4, 8
 _MAX_ELEMENTS = 1 << 48
@@ -135,7 +135,7 @@ def _one_integer(
         _, at, stop = places[0]
         value, end = read_varint(view, at, stop)
         if end == stop:
-            value -= (value >> 63) << 64
+            value = signed(value)
             number: Any = np.array(value).astype(dtype.numpy)[()]
             return SplatTensor(number, dtype, ())
     return None
@@ -213,8 +213,7 @@ def decode_dims(view: memoryview, start: int, end: int) -> tuple[int, ...] | Non
             size = 0
             for inner, inner_kind, inner_at, inner_stop in fields(view, at, stop, "a dimension"):
                 if inner == 1 and inner_kind == VARINT:
-                    size = read_varint(view, inner_at, inner_stop)[0]
-                    size -= (size >> 63) << 64
+                    size = signed(read_varint(view, inner_at, inner_stop)[0])
             dims.append(size)
         elif number == 3 and kind == VARINT and read_varint(view, at, stop)[0]:
             return None

@@ -29,6 +29,22 @@ def read_varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
     raise DecodeError(f"a number at byte {at} does not end")
 
 
+def varints(view: memoryview, at: int, end: int) -> Iterator[int]:
+    """The numbers between `at` and `end`, as a packed list has them.
+
+    Raises:
+        DecodeError: the last one does not end.
+    """
+    while at < end:
+        value, at = read_varint(view, at, end)
+        yield value
+
+
+def signed(value: int) -> int:
+    """A number of 64 bits as two's complement."""
+    return value - ((value >> 63) << 64)
+
+
 def fields(view: memoryview, at: int, end: int, what: str) -> Iterator[tuple[int, int, int, int]]:
     """Each field of the message between `at` and `end`: number, wire type, and where its content starts and ends.
 

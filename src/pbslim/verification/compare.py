@@ -16,8 +16,8 @@ from pbslim.engines.apart import Memory, Outcome, run_apart
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.passes.registry import node_name
-from pbslim.report.endpoints import find_endpoints, require
-from pbslim.verify.feeds import generate_feeds
+from pbslim.report.endpoints import find_names, require
+from pbslim.verification.feeds import generate_feeds
 from pbslim.wire import load
 from pbslim.wire.memmapped import lay_out, package_of
 
@@ -107,13 +107,12 @@ def compare_files(
     """
     graphs = [load(first), load(second)]
     if outputs is None:
-        outputs = [endpoint.name for endpoint in find_endpoints(graphs[1])[1]]
+        outputs = find_names(graphs[1])[1]
     for graph in graphs:
         for name in outputs:
             require(graph, name)
     if feeds is None:
-        names = inputs or [endpoint.name for endpoint in find_endpoints(graphs[0], None, outputs)[0]]
-        feeds = generate_feeds(graphs[0], list(names))
+        feeds = generate_feeds(graphs[0], find_names(graphs[0], inputs, outputs)[0])
     unknown = [name for name in feeds if all(node_name(name) not in graph for graph in graphs)]
     if unknown:
         raise UsageError(f"neither graph has an input '{unknown[0]}'")
