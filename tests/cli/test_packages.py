@@ -104,12 +104,13 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list
     assert not list(tmp_path.iterdir())
 
 
-def test_a_package_may_replace_its_graph(tmp_path: Path) -> None:
-    path = tmp_path / "g.pb"
-    path.write_bytes(DIGITS.read_bytes())
-    assert not run(f"--in_graph={path}", f"--out_graph={path}", program=PROGRAM).returncode
-    assert not run("unmap", path, "-o", path).returncode
-    assert path.read_bytes() == DIGITS.read_bytes()
+def test_the_input_is_never_written(package: Path) -> None:
+    before = package.read_bytes()
+    for args in (["unmap", package, "-o", package], [PROGRAM, f"--in_graph={package}", f"--out_graph={package}"]):
+        done = commands.run(*args)
+        assert done.refused, done
+        assert f"'{package}' is the input, which stays as it is; name another file" in done.err
+    assert package.read_bytes() == before
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ _TOLERANCE = click.FloatRange(min=0)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class FileName(click.Path):
+class FileName(click.Path):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
     """The name of a file."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

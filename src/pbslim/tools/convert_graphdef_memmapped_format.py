@@ -16,7 +16,7 @@ from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
 from pbslim.wire import load
 from pbslim.wire.memmapped import MappedConstant, RegionNames, become_immutable, kept_attributes, save_package
-from pbslim.wire.write import require_room
+from pbslim.wire.write import require_apart, require_room
 
 DEFAULT_SIZE = 10000
 _PROBE_ELEMENTS = 1024
@@ -108,14 +108,18 @@ def convert_graphdef_memmapped_format(
         progress: is told of each number of bytes that was written.
 
     Raises:
-        UsageError: the threshold is not positive.
+        UsageError: the threshold is not positive, or `out_graph` is the input.
         PbslimError: the graph cannot be read, a constant has no readable value or one in another file, or the package
             cannot be written.
     """
     if min_conversion_tensor_size <= 0:
         raise UsageError(f"min_conversion_tensor_size must be > 0, not {min_conversion_tensor_size}")
     target = Path(out_graph).expanduser()
-    graph = in_graph if isinstance(in_graph, Graph) else load(in_graph)
+    if isinstance(in_graph, Graph):
+        graph = in_graph
+    else:
+        require_apart(target, Path(in_graph))
+        graph = load(in_graph)
     _require_unmapped(graph)
     mark = len(graph.journal)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pbslim.errors import UsageError
 from pbslim.wire import load, save
 from pbslim.wire.memmapped import package_of
-from pbslim.wire.write import require_room
+from pbslim.wire.write import require_apart, require_room
 
 
 def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], None] | None = None) -> int:
@@ -18,13 +18,14 @@ def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], Non
     A package that TensorFlow's tool wrote does not say what attributes its constants had; they have none then.
 
     Raises:
-        UsageError: it is no package.
+        UsageError: it is no package, or `out` is the package itself.
         PbslimError: the package is damaged, or the graph cannot be written.
     """
+    target = Path(out).expanduser()
+    require_apart(target, Path(package))
     graph = load(package)
     found = package_of(graph)
     if found is None:
         raise UsageError(f"'{package}' is no memory-mapped package but an ordinary graph")
-    target = Path(out).expanduser()
     require_room(target, sum(constant.nbytes for constant in found.constants))
     return save(graph, target, progress=progress)
