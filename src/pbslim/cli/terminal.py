@@ -21,7 +21,11 @@ _WIDE = 200
 
 def stdout() -> Console:
     """The console for results; a pipe gets wide lines without colours."""
-    from rich.console import Console
+    from rich import console
+
+    class Console(console.Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # whoever reads has read enough: no failure, as rich would have it
 
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 
