@@ -5,9 +5,11 @@ of 16 KiB is compressed at one place in each of 96 equally long strata of the fi
 before it (all that deflate can look back), so that a window compresses as it does in its place; what it
 saved or not stands for its whole stratum. The place moves from stratum to stratum by the golden ratio:
 evenly spread, never in step with layers that repeat at a regular distance, and the same in every run.
+Windows are compressed by the quickest level, and each third one by the usual level as well, which tells how
+much better that is: a third of the time for data that compress well, and nearly as exact.
 
-Measured on nine trained models of 2 to 17 MB: within 1.2 % as trained, within 1.7 % with weights rounded to 256
-levels, and within 3.1 % with 16 levels; on two random ones of 96 and 325 MB within 1 %.
+Measured on nine trained models of 2 to 17 MB, as trained and with weights rounded to 256 levels: within 2.1 %, on
+average 0.7 %.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LEVEL = 6  # what zip and the Android build tools use
+_QUICK = 1
+_THOROUGH = 3  # one window of so many is compressed by both levels
 _CHUNK = 1 << 20
 _HISTORY = 1 << 15
 _WINDOW = 1 << 14
@@ -59,7 +63,7 @@ def zipped_size(path: Path, *, exact: bool = False) -> ZipSize:
 
 
 def _estimate(file: BinaryIO, size: int) -> float:
-    samples: list[tuple[Iterator[bytes], bytes]] = []
+    samples: list[tuple[bytes, bytes]] = []
     weights: list[float] = []
     for i in range(_STRATA):
         start, end = size * i // _STRATA, size * (i + 1) // _STRATA
@@ -67,13 +71,22 @@ def _estimate(file: BinaryIO, size: int) -> float:
         history = min(at, _HISTORY)
         file.seek(at - history)
         sample = file.read(history + _WINDOW)
-        samples.append((iter([sample[history:]]), sample[:history]))
+        samples.append((sample[history:], sample[:history]))
         weights.append((end - start) / _WINDOW)
     with ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter while it works
-        sizes = pool.map(lambda sample: _deflated(*sample), samples)
-        return sum(size * weight for size, weight in zip(sizes, weights, strict=True))
+        quick = list(pool.map(lambda sample: _window(sample, _QUICK), samples))
+        # In the order of their sizes, so that all kinds of content are among them.
+        some = sorted(range(_STRATA), key=quick.__getitem__)[_THOROUGH // 2 :: _THOROUGH]
+        thorough = list(pool.map(lambda i: _window(samples[i], _LEVEL), some))
+    better = sum(thorough) / sum(quick[i] for i in some)
+    return better * sum(size * weight for size, weight in zip(quick, weights, strict=True))
 
 
-def _deflated(chunks: Iterator[bytes], history: bytes = b"") -> int:
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=history)
+def _window(sample: tuple[bytes, bytes], level: int) -> int:
+    content, history = sample
+    return _deflated(iter([content]), level, history)
+
+
+def _deflated(chunks: Iterator[bytes], level: int = _LEVEL, history: bytes = b"") -> int:
+    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=history)
     return sum(len(deflate.compress(chunk)) for chunk in chunks) + len(deflate.flush())

@@ -151,6 +151,8 @@ class _Folder:
 
     def drop_idle_controls(self) -> None:
         """Forget control edges from constant nodes that wait for nothing that is not constant."""
+        if not any(node.controls for node in self.order):
+            return
         constant = self._constant_nodes()
         for node in self.order:
             node.set_controls(control for control in node.controls if constant.get(control) != {})
@@ -173,6 +175,8 @@ class _Folder:
 
     def _decided(self, done: set[Node]) -> dict[Node, bool]:
         """The nodes with a constant predicate, and its value."""
+        if not any(node.op in PREDICATES for node in self.order):
+            return {}
         constant, evaluator = self._constant_nodes(), Evaluator(self.shapes)
         found = {}
         for node in self.order:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +24,8 @@ from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
 
 _SEND_BYTES = 4 << 20
 _BUFFER_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 16
+_AHEAD = 4  # writes that may wait
 
 
 def graph_parts(graph: Graph) -> Iterator[Part]:
@@ -45,29 +49,46 @@ def graph_parts(graph: Graph) -> Iterator[Part]:
 
 def write_parts(parts: Iterator[Part], out: BinaryIO, progress: Callable[[int], None] | None = None) -> int:
     """Write `parts` to `out`; gives the number of bytes. `progress` is told of each piece's size."""
-    written = 0
-    small: list[bytes] = []
-    held = 0
-    for part in parts:
-        if isinstance(part, bytes):
-            small.append(part)
-            held += len(part)
-            continue
-        out.write(b"".join(small))
-        written += held
-        small, held = [], 0
-        size = 0
-        for piece in part.pieces():
-            raw = piece.reshape(-1).view(np.uint8).data if isinstance(piece, np.ndarray) else piece
-            size += len(raw)
-            out.write(raw)
-            if progress:
-                progress(len(raw))
-        if size != part.size:
-            raise PbslimError(f"a constant gave {size} bytes where {part.size} were announced")
-        written += size
-    out.write(b"".join(small))
-    return written + held
+    written, batch = 0, bytearray()
+    with _behind(out) as send:
+        for part in parts:
+            size = 0
+            for raw in [part] if isinstance(part, bytes) else map(_raw, part.pieces()):
+                size += len(raw)
+                if len(raw) < _SMALL_BYTES:
+                    batch += raw
+                if len(raw) >= _SMALL_BYTES or len(batch) >= _BUFFER_BYTES:
+                    send(batch)
+                    batch = bytearray()
+                if len(raw) >= _SMALL_BYTES:
+                    send(raw)
+                if progress and not isinstance(part, bytes):
+                    progress(len(raw))
+            if not isinstance(part, bytes) and size != part.size:
+                raise PbslimError(f"a constant gave {size} bytes where {part.size} were announced")
+            written += size
+        send(batch)
+    return written
+
+
+def _raw(piece: Any) -> Any:
+    return piece.reshape(-1).view(np.uint8).data if isinstance(piece, np.ndarray) else piece
+
+
+@contextmanager
+def _behind(out: BinaryIO) -> Iterator[Callable[[Any], None]]:
+    """A function that lets a thread write bytes to `out`, in order, while the next ones are computed."""
+    waiting: deque[Future[int]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+
+        def send(data: Any) -> None:
+            waiting.append(pool.submit(out.write, data))
+            if len(waiting) > _AHEAD:
+                waiting.popleft().result()
+
+        yield send
+        for write in waiting:
+            write.result()
 
 
 class _EagerFile(io.FileIO):
