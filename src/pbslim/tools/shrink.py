@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,16 +71,13 @@ def shrink(
     names = find_names(graph, inputs, outputs)
     require_frozen(graph, names[1])
     nodes, constants = _count(graph)
-    with ThreadPoolExecutor(1) as pool:  # deflating leaves the interpreter to others most of the time
-        zipped_before = pool.submit(zipped_size, source, exact=exact_zip)
-        results = pipeline.run(graph, steps, *names, on_step=on_step)
-        size = save(graph, out, progress=on_bytes)
-        seconds = time.perf_counter() - started
-        zipped_after = pool.submit(zipped_size, out, exact=exact_zip)
-        # What is left is asked, as it is quicker to tell and says the same.
-        ends = describe(graph, names[0]), describe(graph, names[1])
-    before = Totals(nodes, constants, source.stat().st_size, zipped_before.result())
-    after = Totals(*_count(graph), size, zipped_after.result())
+    results = pipeline.run(graph, steps, *names, on_step=on_step)
+    size = save(graph, out, progress=on_bytes)
+    seconds = time.perf_counter() - started
+    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
+    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
+    # What is left is asked, as it is quicker to tell and says the same.
+    ends = describe(graph, names[0]), describe(graph, names[1])
     return ShrinkResult(recipe, *ends, before, after, seconds, results)
 
 
