@@ -15,8 +15,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
+
+from processes import measure
 
 MAKE = """
 import sys
@@ -45,20 +47,10 @@ with open(sys.argv[1], 'rb') as source, open(sys.argv[2], 'wb') as target:
 """
 
 
-def measure(command: list[str], made: Path, runs: int) -> tuple[float, float]:
-    """Seconds (best of `runs`) and megabytes at the peak of a command that writes `made`."""
-    best, peak = float("inf"), 0.0
-    for _ in range(runs):
-        made.unlink(missing_ok=True)
-        os.sync()
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            sys.exit(f"failed: {' '.join(command[:3])} ...")
-        best = min(best, time.perf_counter() - started)
-        peak = max(peak, usage.ru_maxrss / 1000)
-    return best, peak
+def clear(path: Path) -> None:
+    """Take away what the run before has written, and let the disk finish."""
+    path.unlink(missing_ok=True)
+    os.sync()
 
 
 def main() -> None:
@@ -82,7 +74,7 @@ def main() -> None:
         }
         print(f"{graph.stat().st_size / 1e6:.0f} MB, the largest constant {4 * 4096 * 4096 / 1e6:.0f} MB")
         for name, (command, made) in ways.items():
-            seconds, megabytes = measure(command, made, options.runs)
+            seconds, megabytes = measure(command, options.runs, partial(clear, made))
             print(f"{name:20} {seconds:8.2f} s {megabytes:8.0f} MB")
 
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from processes import measure
 
 from pbslim.recipes import transforms_of
 
@@ -35,20 +35,6 @@ graph = TransformGraph(graph, inputs.split(','), outputs.split(','), [transforms
 with open(target, 'wb') as file:
     file.write(graph.SerializeToString())
 """
-
-
-def measure(command: list[str], runs: int) -> tuple[float, float]:
-    """Seconds (best of `runs`) and megabytes at the peak of a command."""
-    best, peak = float("inf"), 0.0
-    for _ in range(runs):
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            sys.exit(f"failed: {' '.join(command[:3])} ...")
-        best = min(best, time.perf_counter() - started)
-        peak = max(peak, usage.ru_maxrss / 1000)
-    return best, peak
 
 
 def main() -> None:
