@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 import ml_dtypes
@@ -15,10 +14,7 @@ from pbslim.kernels import evaluate, kernel_names
 from pbslim.kernels.checks import Array
 from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY, Case
 
-if "tensorflow" not in sys.modules:  # it looks at this once, when it is imported
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 ONEDNN = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 tf = pytest.importorskip("tensorflow")
 
 # TensorFlow computes functions and orders sums in ways of its own; all other results are equal to the bit

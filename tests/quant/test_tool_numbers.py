@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +11,6 @@ import pytest
 from pbslim.quant.affine import op_quantizer, zero_range
 from pbslim.quant.rounding import bucket_rounder
 
-if "tensorflow" not in sys.modules:  # it looks at this once, when it is imported
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 ONEDNN = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
 
 SEED = np.random.default_rng(0)
