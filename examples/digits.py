@@ -15,6 +15,7 @@ from rich.table import Table
 
 from pbslim import shrink
 from pbslim.engines import tensorflow
+from pbslim.recipes import RECIPES
 
 HERE = Path(__file__).parent
 
@@ -32,15 +33,14 @@ def main() -> None:
     model = HERE / "digits.pb"
     table = Table("recipe", "nodes", "bytes", "zipped", "accuracy", "seconds")
     with tempfile.TemporaryDirectory() as folder:
-        for recipe in ("optimize", "round", "eight-bit"):
-            out = Path(folder) / f"digits-{recipe}.pb"
-            result = shrink(model, out, recipe)
-            if recipe == "optimize":
-                before = result.before
-                original = f"{accuracy(model):.2%}"
-                table.add_row("(original)", str(before.nodes), str(before.size), str(before.zipped.bytes), original)
+        made = {recipe: Path(folder) / f"digits-{recipe}.pb" for recipe in RECIPES}
+        results = {recipe: shrink(model, out, recipe) for recipe, out in made.items()}
+        before = results["optimize"].before
+        original = [str(before.nodes), str(before.size), str(before.zipped.bytes), f"{accuracy(model):.2%}"]
+        table.add_row("(original)", *original)
+        for recipe, result in results.items():
             after = result.after
-            figures = [str(after.nodes), str(after.size), str(after.zipped.bytes), f"{accuracy(out):.2%}"]
+            figures = [str(after.nodes), str(after.size), str(after.zipped.bytes), f"{accuracy(made[recipe]):.2%}"]
             table.add_row(recipe, *figures, f"{result.seconds:.3f}")
     print(table)
 
