@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pbslim import api
 from pbslim.cli import terminal
+from pbslim.tools.optimize_for_inference import optimize_for_inference
+from pbslim.wire import load, save
 from pbslim.wire.write import make_folder, require_apart
 
 
@@ -26,9 +27,9 @@ def run(
     types = placeholder_type_enum
     require_apart(target, source)
     with terminal.progress("reading") as show:
-        graph = api.load(source)
+        graph = load(source)
         show("optimizing")
-        results = api.optimize_for_inference(
+        results = optimize_for_inference(
             graph,
             input_names,
             output_names,
@@ -40,7 +41,7 @@ def run(
         show("writing")
         if not frozen_graph:
             make_folder(target)  # as the original does, for text only
-        size = api.save(graph, target, as_text=not frozen_graph)
+        size = save(graph, target, as_text=not frozen_graph)
     terminal.tell_steps(results, explain=explain)
     terminal.tell_size(size)
     if as_json:

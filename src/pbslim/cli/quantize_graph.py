@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pbslim import api
 from pbslim.cli import terminal
 from pbslim.errors import UsageError
+from pbslim.tools.quantize_graph import quantize_graph
+from pbslim.wire import load, save
 from pbslim.wire.write import require_apart
 
 
@@ -35,9 +36,9 @@ def run(
         raise UsageError("give both --quantized_fallback_min and --quantized_fallback_max, or neither")
     require_apart(target, source)
     with terminal.progress("reading") as show:
-        graph = api.load(source)
+        graph = load(source)
         show("quantizing")
-        result = api.quantize_graph(
+        result = quantize_graph(
             graph,
             output_node_names,
             mode,
@@ -47,7 +48,7 @@ def run(
             fallback_quantization_range=fallback,
         )
         show("writing")
-        size = api.save(graph, target)
+        size = save(graph, target)
     terminal.tell_steps([result], explain=explain)
     terminal.tell_size(size)
     if as_json:

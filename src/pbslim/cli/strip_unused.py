@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pbslim import api
 from pbslim.cli import terminal
+from pbslim.tools.strip_unused import strip_unused
+from pbslim.wire import load, save
 from pbslim.wire.write import require_apart
 
 
@@ -22,9 +23,9 @@ def run(
     """Load, strip, write, and say how many nodes are left."""
     require_apart(output_graph, input_graph)
     with terminal.progress("reading"):
-        graph = api.load(input_graph)
-        result = api.strip_unused(graph, input_node_names, output_node_names, placeholder_type_enum)
-        size = api.save(graph, output_graph, as_text=not output_binary)
+        graph = load(input_graph)
+        result = strip_unused(graph, input_node_names, output_node_names, placeholder_type_enum)
+        size = save(graph, output_graph, as_text=not output_binary)
     terminal.tell_steps([result], explain=False)
     terminal.tell_size(size)
     if as_json:
