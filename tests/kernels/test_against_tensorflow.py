@@ -148,6 +148,8 @@ def _tensorflow(case: Case) -> list[Any]:
 def test_same_as_tensorflow(case: Case) -> None:
     if ONEDNN and case.op == "Softmax" and case.types[0].itemsize == 2:
         pytest.skip("oneDNN computes the Softmax of half types in float32")
+    if ONEDNN and case.op in ("Conv2D", "DepthwiseConv2dNative") and not case.operands[0].size:
+        pytest.skip("oneDNN gives no images the shape of the input")
     expected = _tensorflow(case)
     for types in (case.types, None):
         got = evaluate(case.op, case.attrs, case.operands, types)
