@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pbslim.dtypes import DTYPES, STRING, DType, Shape
-from pbslim.kernels.checks import Array, KernelError, checked_shape, require
+from pbslim.kernels.checks import MAX_ELEMENTS, Array, KernelError, checked_shape, require
 
 Results: TypeAlias = "Array | Sequence[Array]"
 Function: TypeAlias = "Callable[..., Results]"
@@ -167,6 +167,63 @@ def kernel_names() -> list[str]:
     return sorted(_KERNELS)
 
 
+class PreparedKernel:
+    """The kernel of one node with its attributes, for many calls.
+
+    Args:
+        op: the name of the op.
+        attrs: its attributes as Python values; those left out have their default.
+        input_dtypes: types of the inputs, to tell quantized types from plain integers.
+
+    Raises:
+        KernelError: there is no kernel.
+    """
+
+    def __init__(self, op: str, attrs: Mapping[str, object], input_dtypes: Sequence[DType] | None = None) -> None:
+        entry = _KERNELS.get(op)
+        if entry is None:
+            raise KernelError(f"there is no kernel for op {op}")
+        self._op, self._entry, self._attrs, self._dtypes = op, entry, Attributes(attrs), input_dtypes
+        self._checked: list[np.dtype[Any]] | None = None
+
+    def check_types(self) -> None:
+        """Raise KernelError if the kernel does not take operands of the types that were given beforehand."""
+        if self._dtypes is None:
+            return
+        try:
+            for i, (place, dtype) in enumerate(zip(self._entry.places(len(self._dtypes)), self._dtypes, strict=True)):
+                require(dtype.base.name in place.types, f"operand {i} is of type {dtype.base}")
+        except KernelError as error:
+            raise _told(self._op, error) from None
+
+    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+        """What the op computes for these operands; see `evaluate`. It is up to the caller to silence numpy.
+
+        Raises:
+            KernelError: it cannot give TensorFlow's result for these operands.
+        """
+        try:
+            types = [array.dtype for array in inputs]
+            if types != self._checked:  # in most nodes they are the same each time
+                _check_operands(self._entry.places(len(inputs)), inputs, self._dtypes)
+                self._checked = types
+            for i, array in enumerate(inputs):
+                if not 0 < array.size <= MAX_ELEMENTS:
+                    checked_shape(array.shape, f"operand {i}")
+            results = self._entry.function(self._attrs, *inputs)
+            return [results] if isinstance(results, np.ndarray) else [*map(_as_array, _as_list(results))]
+        except _FAILURES as error:
+            raise _told(self._op, error) from error
+
+
+# numpy has limits of its own, for instance on the number of dimensions
+_FAILURES = (KernelError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+
+
+def _told(op: str, error: Exception) -> KernelError:
+    return KernelError(f"{op}: {' '.join(str(error).split())}")
+
+
 def evaluate(
     op: str,
     attrs: Mapping[str, object],
@@ -184,19 +241,8 @@ def evaluate(
     Raises:
         KernelError: there is no kernel, or it cannot give TensorFlow's result for these operands.
     """
-    entry = _KERNELS.get(op)
-    if entry is None:
-        raise KernelError(f"there is no kernel for op {op}")
-    try:
-        _check_operands(entry.places(len(inputs)), inputs, input_dtypes)
-        with np.errstate(all="ignore"):
-            results = entry.function(Attributes(attrs), *inputs)
-        return [results] if isinstance(results, np.ndarray) else [*map(_as_array, _as_list(results))]
-    except KernelError as error:
-        raise KernelError(f"{op}: {error}") from None
-    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
-        # numpy has limits of its own, for instance on the number of dimensions
-        raise KernelError(f"{op}: {' '.join(str(error).split())}") from error
+    with np.errstate(all="ignore"):
+        return PreparedKernel(op, attrs, input_dtypes)(inputs)
 
 
 def _as_list(results: Any) -> Sequence[Any]:
@@ -212,7 +258,6 @@ def _check_operands(places: list[_Operand], inputs: Sequence[Array], dtypes: Seq
     require(dtypes is None or len(dtypes) == len(inputs), "inputs and their types differ in number")
     seen: dict[str, Array] = {}
     for i, (place, array) in enumerate(zip(places, inputs, strict=True)):
-        checked_shape(array.shape, f"operand {i}")
         name = _type_name(i, array, None if dtypes is None else dtypes[i].base, place)
         require(name in place.types, f"operand {i} is of type {name}")
         first = seen.setdefault(place.label, array) if place.label else array
