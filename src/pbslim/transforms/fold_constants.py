@@ -12,15 +12,15 @@ from collections.abc import Iterable
 from copy import copy
 
 from pbslim import ops
+from pbslim.analysis.evaluation import CannotFold, Evaluator
+from pbslim.analysis.static_shapes import SHAPE_OPS, StaticShapes
 from pbslim.dtypes import Shape
 from pbslim.errors import TransformError
 from pbslim.ir import AttrValue, Graph, Node, Tensor, Value
 from pbslim.ir.order import file_order
 from pbslim.kernels import has_kernel
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.branches import PREDICATES, Undecidable, take_branches
-from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
-from pbslim.transforms.shared.static_shapes import SHAPE_OPS, StaticShapes
+from pbslim.transforms.control_flow.branches import PREDICATES, Undecidable, take_branches
 
 _CONTROL_FLOW = frozenset(
     {"Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond", "_SwitchN", "_XlaMerge"}

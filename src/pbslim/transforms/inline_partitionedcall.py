@@ -12,7 +12,7 @@ from __future__ import annotations
 from pbslim.ir import FunctionRef, Graph, Node
 from pbslim.ir.functions import used_functions
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.inlining import inline_calls
+from pbslim.transforms.control_flow.inlining import inline_calls
 
 
 @transform(effect="exact", in_functions=True)

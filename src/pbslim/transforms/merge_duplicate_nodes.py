@@ -7,10 +7,10 @@ After::   x ─► Relu₁ ═► Add
 from __future__ import annotations
 
 from pbslim import ops
+from pbslim.analysis.content_keys import Fingerprints
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import execution_order
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.fingerprints import Fingerprints
 
 _NEVER = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 

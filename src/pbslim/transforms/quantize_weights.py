@@ -6,11 +6,13 @@ After::   w = Dequantize(w_quantized_const: quint8, w_quantized_min, w_quantized
 
 from __future__ import annotations
 
+from pbslim.analysis.constants import const_value
 from pbslim.dtypes import QUINT8
 from pbslim.ir import Graph, Node
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.affine import quantizer, weights_range
-from pbslim.transforms.shared.weights import const_value, float_weights, put_before, set_dequantize
+from pbslim.rewrite.replacing import put_before
+from pbslim.transforms.quantization.weights import float_weights, set_dequantize
 
 _SUFFIXES = ("_quantized_const", "_quantized_min", "_quantized_max")
 
