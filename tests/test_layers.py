@@ -13,7 +13,7 @@ FOUNDATION = {"errors", "dtypes", "_version"}
 ALLOWED = {
     "errors": set(),
     "dtypes": {"errors"},
-    "ir": FOUNDATION,
+    "ir": FOUNDATION | {"ops"},
     "wire": FOUNDATION | {"ir", "ops"},  # bodies of functions name outputs
     "quant": FOUNDATION,
     "kernels": FOUNDATION,
