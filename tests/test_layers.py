@@ -21,7 +21,7 @@ ALLOWED = {
     "rewrite": FOUNDATION | {"ir"},
     "passes": FOUNDATION | {"ir", "rewrite", "ops"},
     "transforms": FOUNDATION | {"ir", "wire", "rewrite", "passes", "quant", "kernels", "ops"},  # one reads checkpoints
-    "engines": FOUNDATION,
+    "engines": FOUNDATION | {"ir", "wire", "ops", "kernels"},
     "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite", "transforms"},
     "recipes": {"errors"},
     "tools": FOUNDATION
