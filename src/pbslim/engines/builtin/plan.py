@@ -8,8 +8,8 @@ from pbslim.engines.protocol import Unsupported, find_value
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import check_inputs, file_order
 from pbslim.kernels import has_kernel
+from pbslim.ops.families import PLACEHOLDERS
 
-PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 _NO_KERNEL = frozenset({"NoOp", "Const", *PLACEHOLDERS})
 
 

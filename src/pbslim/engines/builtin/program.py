@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from pbslim import ops
 from pbslim.dtypes import DType
-from pbslim.engines.builtin.plan import PLACEHOLDERS, find_unsupported, needed_nodes, order_of
+from pbslim.engines.builtin.plan import find_unsupported, needed_nodes, order_of
 from pbslim.engines.protocol import Array, Feeds, Program, as_fed, find_value
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor, Value
 from pbslim.kernels import KernelError, evaluate
+from pbslim.ops.families import PLACEHOLDERS
 
 
 class BuiltinProgram(Program):
