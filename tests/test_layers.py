@@ -16,7 +16,7 @@ ALLOWED = {
     "errors": set(),
     "names": set(),
     "dtypes": {"errors"},
-    "ir": FOUNDATION,
+    "ir": FOUNDATION | {"ops"},
     "wire": FOUNDATION | {"ir", "ops"},  # bodies of functions name outputs
     "quant": FOUNDATION,
     "kernels": FOUNDATION,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import ancestors, file_order
-
-_FRAMES = frozenset({"Enter", "RefEnter", "Switch", "RefSwitch"})
+from pbslim.ops.families import ENTERS, EXITS, PLACES
 
 
 def in_loops(graph: Graph) -> set[Node]:
@@ -17,7 +16,7 @@ def in_loops(graph: Graph) -> set[Node]:
     depth: dict[Node, int] = {}
     for node in file_order(graph):
         outside = max((depth.get(producer, 0) for producer in node.producers), default=0)
-        depth[node] = outside + (node.op in ("Enter", "RefEnter")) - (node.op in ("Exit", "RefExit"))
+        depth[node] = outside + (node.op in ENTERS) - (node.op in EXITS)
     return {node for node, loops in depth.items() if loops}
 
 
@@ -26,9 +25,9 @@ def anchors(node: Node) -> tuple[Node, ...]:
 
     The reference drops them all. Those from a loop or branch hold the constant in its frame and must stay.
     """
-    return node.controls if any(other.op in _FRAMES for other in ancestors(node.controls)) else ()
+    return node.controls if any(other.op in PLACES for other in ancestors(node.controls)) else ()
 
 
 def has_frames(graph: Graph) -> bool:
     """Whether there are loops or branches of the old kind, in which a control edge can hold a node in its place."""
-    return any(node.op in _FRAMES for node in graph)
+    return any(node.op in PLACES for node in graph)

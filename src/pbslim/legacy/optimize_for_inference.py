@@ -12,6 +12,7 @@ from pbslim.ir import ArrayTensor, Graph, Node
 from pbslim.ir.order import check_inputs
 from pbslim.legacy.strip_unused import strip_unused
 from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
+from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline, registry
 from pbslim.passes.pipeline import PlannedStep, StepResult
 from pbslim.passes.registry import Context, Transform
@@ -21,7 +22,6 @@ from pbslim.transforms.batch_norms.forms import BATCH_NORMS, BatchNorm, batch_no
 from pbslim.transforms.batch_norms.old_batch_norms import DIRECT, Folder, Scale
 from pbslim.transforms.convolutions.fused_convs import ConvFuser
 
-_PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 _MAX_GROWTH = 4096
 
 
@@ -79,7 +79,7 @@ def _step(name: str, function: Callable[[Graph, Context], None]) -> PlannedStep:
 
 def _fix_placeholders(graph: Graph, context: Context, *, values: Mapping[str, bool]) -> None:
     for text, value in values.items():
-        found = [node for node in graph if text in node.name and node.op in _PLACEHOLDERS]
+        found = [node for node in graph if text in node.name and node.op in FEEDABLE]
         if not found:
             context.note(f"no placeholder has '{text}' in its name")
         for node in found:
