@@ -13,7 +13,7 @@ FOUNDATION = {"errors", "dtypes", "_version"}
 ALLOWED = {
     "errors": set(),
     "dtypes": {"errors"},
-    "ir": FOUNDATION,
+    "ir": FOUNDATION | {"ops"},
     "wire": FOUNDATION | {"ir", "ops"},  # bodies of functions name outputs
     "quant": FOUNDATION,
     "kernels": FOUNDATION,
@@ -21,7 +21,7 @@ ALLOWED = {
     "rewrite": FOUNDATION | {"ir"},
     "passes": FOUNDATION | {"ir", "rewrite", "ops"},
     "transforms": FOUNDATION | {"ir", "wire", "rewrite", "passes", "quant", "kernels", "ops"},  # one reads checkpoints
-    "engines": FOUNDATION,
+    "engines": FOUNDATION | {"ir", "wire", "ops", "kernels"},
     "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite", "transforms"},
     "recipes": {"errors"},
     "tools": FOUNDATION

@@ -96,8 +96,9 @@ def test_a_taken_name_is_not_reused() -> None:
     assert graph["w"].inputs[1].name == "w_quantized_min_1"
 
 
-def test_a_constant_in_a_branch_keeps_its_anchor() -> None:
-    text = f"p = Placeholder()\ns = Switch(p, p)\nt = Identity(s:1)\nw = Const({RAMP}, ^t)\ny = Mul(t, w)\n-> y"
+@pytest.mark.parametrize("op", ["Switch", "RefSwitch", "_SwitchN"])
+def test_a_constant_in_a_branch_keeps_its_anchor(op: str) -> None:
+    text = f"p = Placeholder()\ns = {op}(p, p)\nt = Identity(s:1)\nw = Const({RAMP}, ^t)\ny = Mul(t, w)\n-> y"
     graph, _ = apply("round_weights quantize_weights(minimum_size=16)", text)
     assert graph["w_quantized_const"].controls == (graph["t"],)
 

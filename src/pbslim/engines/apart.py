@@ -15,7 +15,7 @@ from typing import Any
 import numpy.typing as npt
 
 from pbslim.engines import tensorflow
-from pbslim.engines.tensorflow import Feeds
+from pbslim.engines.protocol import Feeds
 from pbslim.errors import PbslimError
 
 _STATUS = Path("/proc/self/status")

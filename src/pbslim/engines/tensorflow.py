@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pbslim import ops
+from pbslim.engines.protocol import Array, Engine, Feeds, Program, Unsupported, find_value
 from pbslim.errors import PbslimError, UsageError
+from pbslim.ir import Graph
+from pbslim.ir.order import ancestors
+from pbslim.wire import to_bytes
+from pbslim.wire.mapping import MappedFile
+from pbslim.wire.memmapped import is_package, lay_out
 
-Feeds = Mapping[str, npt.NDArray[Any]]
-Runner = Callable[[Feeds, Sequence[str]], list[npt.NDArray[Any]]]
+Runner = Callable[[Feeds, Sequence[str]], list[Array]]
 
 _NO_FOLDING = -1  # OptimizerOptions.L0
+_MISSING = "TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'"
 
 
 def _module() -> Any:
@@ -25,7 +33,7 @@ def _module() -> Any:
     try:
         import tensorflow
     except ImportError:
-        raise UsageError("TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'") from None
+        raise UsageError(_MISSING) from None
     return tensorflow
 
 
@@ -45,8 +53,70 @@ def tensor_name(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
 
-def run(path: Path, feeds: Feeds, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
-    """The values of `outputs` for `feeds`, in a session with the graph optimizers off.
+class TensorFlowProgram(Program):
+    """A graph in a session with the graph optimizers off.
+
+    Args:
+        source: the graph, or a file in binary form.
+        folding: without it TensorFlow computes no constants beforehand, which would load those that are mapped.
+
+    Raises:
+        UsageError: TensorFlow is not installed.
+        PbslimError: TensorFlow cannot load the graph.
+    """
+
+    def __init__(self, source: Graph | Path, *, folding: bool = True) -> None:
+        self._label = f"'{source}'" if isinstance(source, Path) else "the graph"
+        self._stack = ExitStack()
+        tf = _module()
+        graph_def = tf.compat.v1.GraphDef()
+        config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        if not folding:
+            config.graph_options.optimizer_options.opt_level = _NO_FOLDING
+        with self._told():
+            graph_def.ParseFromString(to_bytes(source) if isinstance(source, Graph) else self._bytes_of(source))
+            with tf.Graph().as_default() as graph:
+                tf.compat.v1.import_graph_def(graph_def, name="")
+            self._session = self._stack.enter_context(tf.compat.v1.Session(graph=graph, config=config))
+            self._session.run([op for op in graph.get_operations() if op.type.startswith("InitializeTable")])
+
+    def _bytes_of(self, path: Path) -> bytes:
+        if is_package(MappedFile(path).view):
+            # TensorFlow's Python has no file system for packages, but any file can be a region.
+            folder = self._stack.enter_context(TemporaryDirectory())
+            path = lay_out(path, Path(folder))
+        return path.read_bytes()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except PbslimError:
+            self.close()
+            raise
+        except Exception as error:  # noqa: BLE001 - TensorFlow raises many classes of its own
+            reason = str(error).strip().partition("\n")[0]
+            raise PbslimError(f"TensorFlow cannot run {self._label}: {reason}") from None
+
+    def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
+        """The values of `fetches`; see `Program.run`."""
+        with self._told():
+            fed = {tensor_name(name): value for name, value in feeds.items()}
+            return [_as_array(result) for result in self._session.run([tensor_name(o) for o in fetches], fed)]
+
+    def close(self) -> None:
+        """End the session."""
+        self._stack.close()
+
+
+def _as_array(result: Any) -> Array:
+    array = np.asarray(result, object) if isinstance(result, bytes) else np.asarray(result)
+    return array.view(array.dtype[0]) if array.dtype.fields else array  # numpy type of a quantized tensor
+
+
+def run(path: Path, feeds: Feeds, outputs: Sequence[str]) -> list[Array]:
+    """The values of `outputs` for `feeds`.
 
     Raises:
         UsageError: TensorFlow is not installed.
@@ -58,34 +128,32 @@ def run(path: Path, feeds: Feeds, outputs: Sequence[str]) -> list[npt.NDArray[An
 
 @contextmanager
 def session(path: Path, *, folding: bool = True) -> Iterator[Runner]:
-    """A function that runs the graph in `path`, in a session with the graph optimizers off.
+    """A function that runs the graph in `path`; see `TensorFlowProgram`."""
+    with TensorFlowProgram(path, folding=folding) as program:
+        yield program.run
 
-    Args:
-        folding: without it TensorFlow computes no constants beforehand, which would load those that are mapped.
 
-    Raises:
-        UsageError: TensorFlow is not installed.
-        PbslimError: TensorFlow cannot load or run the graph.
-    """
-    tf = _module()
-    graph_def = tf.compat.v1.GraphDef()
-    config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    if not folding:
-        config.graph_options.optimizer_options.opt_level = _NO_FOLDING
-    try:
-        graph_def.ParseFromString(path.read_bytes())
-        with tf.Graph().as_default() as graph:
-            tf.compat.v1.import_graph_def(graph_def, name="")
-            del graph_def
-            with tf.compat.v1.Session(graph=graph, config=config) as live:
-                live.run([op for op in graph.get_operations() if op.type.startswith("InitializeTable")])
+class TensorFlow(Engine):
+    """TensorFlow itself."""
 
-                def runner(feeds: Feeds, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
-                    fed = {tensor_name(name): value for name, value in feeds.items()}
-                    return [np.asarray(result) for result in live.run([tensor_name(o) for o in outputs], fed)]
+    name = "tensorflow"
 
-                yield runner
-    except Exception as error:  # noqa: BLE001 - TensorFlow raises many classes of its own
-        reason = str(error).strip().partition("\n")[0]
-        raise PbslimError(f"TensorFlow cannot run '{path}': {reason}") from None
+    def missing(self) -> str:
+        """Why TensorFlow cannot be used; it is looked for, not loaded."""
+        return "" if find_spec("tensorflow") else _MISSING
+
+    def unsupported(self, graph: Graph, fetches: Sequence[str]) -> list[Unsupported]:
+        """The nodes of which no TensorFlow knows the op."""
+        needed = ancestors(find_value(graph, name).node for name in fetches)
+        return [
+            Unsupported(node.name, node.op, "no release of TensorFlow has this op")
+            for node in graph
+            if node in needed and ops.find(node.op) is None and node.op not in graph.library.functions
+        ]
+
+    def load(self, source: Graph | Path) -> Program:
+        """A session."""
+        return TensorFlowProgram(source)
+
+
+ENGINE = TensorFlow()

@@ -11,6 +11,7 @@ from pbslim.dtypes import DType, Shape
 from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue, FunctionRef, Graph, Tensor, TypeVariable
 from pbslim.ir.order import check
+from pbslim.ops.families import CALLS, FUNCTIONAL
 from pbslim.ops.history import Accepted, Release, accepted, release, releases_with
 from pbslim.report.debug_text import value_text
 from pbslim.report.inventory import all_nodes
@@ -40,13 +41,8 @@ _INSTEAD = {
     "FusedBatchNormV2": (_OLD_BATCH_NORM.format("FusedBatchNormV2"), "where it works on floats: {}"),
     "FusedBatchNormV3": (_OLD_BATCH_NORM.format("FusedBatchNormV3"), "where it works on floats: {}"),
     "LeakyRelu": ("", "Maximum(x, Mul(x, alpha)) is the same for alpha up to 1"),
-    **dict.fromkeys(
-        ("If", "StatelessIf", "While", "StatelessWhile"), ("", "freeze the model with lower_control_flow=True")
-    ),
-    **dict.fromkeys(
-        ("PartitionedCall", "StatefulPartitionedCall"),
-        ("inline_partitionedcall", "put the bodies of functions in the place of the calls: {}"),
-    ),
+    **dict.fromkeys(FUNCTIONAL, ("", "freeze the model with lower_control_flow=True")),
+    **dict.fromkeys(CALLS, ("inline_partitionedcall", "put the bodies of functions in the place of the calls: {}")),
 }
 _IDLE = {("TensorArrayV3", "identical_element_shapes"): "it matters only for elements that nothing writes, drop it: {}"}
 

@@ -9,44 +9,14 @@ from pbslim import ops
 from pbslim.errors import UsageError
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import ancestors, reachable
+from pbslim.ops.families import CONTROL_FLOW, FEEDABLE, PLACEHOLDERS, VARIABLES, is_training
 from pbslim.passes.parameters import nearest
 from pbslim.passes.registry import node_name
 from pbslim.transforms.shared.static_shapes import StaticShapes
 
-_SINK_OPS = frozenset(
-    [
-        "NoOp",
-        "Assert",
-        "Print",
-        "PrintV2",
-        "Const",
-        "Exit",
-        "NextIteration",
-        "Switch",
-        "Merge",
-        "LoopCond",
-        "Save",
-        "SaveV2",
-        "SaveSlices",
-        "Restore",
-        "RestoreV2",
-        "MergeSummary",
-        "ShardedFilename",
-        "MergeV2Checkpoints",
-        "ControlTrigger",
-        "TensorArrayCloseV3",
-        "StackCloseV2",
-        "BroadcastGradientArgs",
-        "InitializeTable",
-        "InitializeTableV2",
-        "InitializeTableFromTextFile",
-        "InitializeTableFromTextFileV2",
-    ]
-)
-_SINK_PREFIXES = ("Assign", "Apply", "ResourceApply", "SparseApply", "Write")
+_SINK_OPS = CONTROL_FLOW | {"Assert", "Const", "ControlTrigger", "NoOp", "Print", "PrintV2"}
+_CLOSING = ("StackClose", "TensorArrayClose", "InitializeTable")
 _TRAINING_SCOPES = ("gradients/", "save/", "report_uninitialized_variables/")
-VARIABLE_OPS = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable", "TemporaryVariable"})
-PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 
 
 @dataclass(frozen=True)
@@ -135,7 +105,7 @@ def require_frozen(graph: Graph, outputs: Sequence[str]) -> None:
         UsageError: one does, and a GraphDef holds no values of variables.
     """
     needed = ancestors(graph[node_name(name)] for name in outputs)
-    variables = [node.name for node in graph if node in needed and node.op in VARIABLE_OPS]
+    variables = [node.name for node in graph if node in needed and node.op in VARIABLES]
     if variables:
         raise UsageError(
             f"the graph is not frozen: {len(variables)} variables such as '{variables[0]}' have no values here; "
@@ -152,15 +122,15 @@ def _sinks(graph: Graph) -> list[Node]:
 def _is_leftover(node: Node) -> bool:
     return (
         node.op in _SINK_OPS
-        or node.op.startswith(_SINK_PREFIXES)
-        or node.op.endswith("Summary")
+        or is_training(node.op)
+        or node.op.startswith(_CLOSING)
         or any(scope in f"{node.name}/" for scope in _TRAINING_SCOPES)
     )
 
 
 def _endpoint(graph: Graph, tensor: str, shapes: StaticShapes) -> Endpoint:
     node = require(graph, tensor)
-    if node.op.startswith("Placeholder"):
+    if node.op in FEEDABLE:
         dtype = node.dtype_attr("dtype")
         return Endpoint(tensor, str(dtype or "?"), str(node.shape_attr("shape")))
     port = int(tensor.partition(":")[2] or 0) if tensor.partition(":")[2].isdigit() else 0

@@ -9,17 +9,13 @@ from pathlib import Path
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors, check
-from pbslim.report.endpoints import VARIABLE_OPS, Endpoint, find_endpoints
+from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
+from pbslim.report.endpoints import Endpoint, find_endpoints
 from pbslim.wire import load
 from pbslim.wire.memmapped import MappedConstant, Package, package_of
 
 _BIGGEST = 10
 _PAGE = 4096
-_CONTROL_FLOW = frozenset(
-    {"Switch", "Merge", "Enter", "Exit", "NextIteration", "If", "StatelessIf", "While", "StatelessWhile", "Case"}
-)
-_TRAINING_OPS = ("Save", "SaveV2", "RestoreV2", "Restore", "Assign", "AssignAdd", "AssignSub", "BroadcastGradientArgs")
-_TRAINING_PREFIXES = ("Apply", "ResourceApply", "SparseApply")
 
 
 @dataclass(frozen=True)
@@ -100,8 +96,8 @@ def inspect_file(path: Path) -> Inspection:
         dtype_bytes=dict(dtype_bytes.most_common()),
         biggest=[Constant(n.name, str(t.dtype), str(list(t.shape)), t.stored_nbytes) for n, t in biggest],
         functions=list(graph.library.functions),
-        control_flow=sum(node.op in _CONTROL_FLOW for node in graph),
-        variables=[node.name for node in graph if node.op in VARIABLE_OPS],
+        control_flow=sum(node.op in CONTROL_FLOW or node.op in FUNCTIONAL for node in graph),
+        variables=[node.name for node in graph if node.op in VARIABLES],
         leftovers=_leftovers(graph, outputs),
     )
     found.advice = _advice(found, graph, outputs)
@@ -142,8 +138,7 @@ def _leftovers(graph: Graph, outputs: list[Endpoint]) -> dict[str, int]:
     needed = ancestors(graph[endpoint.name] for endpoint in outputs)
     found: Counter[str] = Counter()
     for node in graph:
-        training = node.op in _TRAINING_OPS or node.op.startswith(_TRAINING_PREFIXES) or node.op.endswith("Summary")
-        if training and node not in needed:
+        if is_training(node.op) and node not in needed:
             found[node.op] += 1
     return dict(found.most_common())
 

@@ -10,6 +10,7 @@ import numpy as np
 from pbslim.dtypes import BOOL
 from pbslim.ir import ArrayTensor, Graph, Node
 from pbslim.ir.order import check_inputs
+from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline, registry
 from pbslim.passes.pipeline import PlannedStep, StepResult
 from pbslim.passes.registry import Context, Transform
@@ -21,7 +22,6 @@ from pbslim.transforms.shared.fused_convs import ConvFuser
 from pbslim.transforms.shared.old_batch_norms import DIRECT, Folder, Scale
 from pbslim.transforms.shared.subgraphs import extract_sub_graph, remove_training_nodes
 
-_PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 _MAX_GROWTH = 4096
 
 
@@ -79,7 +79,7 @@ def _step(name: str, function: Callable[[Graph, Context], None]) -> PlannedStep:
 
 def _fix_placeholders(graph: Graph, context: Context, *, values: Mapping[str, bool]) -> None:
     for text, value in values.items():
-        found = [node for node in graph if text in node.name and node.op in _PLACEHOLDERS]
+        found = [node for node in graph if text in node.name and node.op in FEEDABLE]
         if not found:
             context.note(f"no placeholder has '{text}' in its name")
         for node in found:

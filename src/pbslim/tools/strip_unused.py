@@ -8,13 +8,12 @@ from pbslim import ops
 from pbslim.dtypes import DTYPES, FLOAT, DType, Shape
 from pbslim.errors import UsageError
 from pbslim.ir import AttrValue, Graph, Node
+from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import PlannedStep, StepResult
 from pbslim.passes.registry import Context, Transform
 from pbslim.report.endpoints import require_nodes
 from pbslim.transforms.shared.subgraphs import extract_sub_graph
-
-_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 
 
 def strip_unused(
@@ -69,7 +68,7 @@ def _make_placeholder(node: Node, asked: DType | None, context: Context) -> None
     given = (ops.output_dtypes(node.op, node.attrs) or (None,))[0]
     given = given.base if given else None
     dtype = asked or given or FLOAT
-    if node.op in _PLACEHOLDERS and given and given is not dtype:
+    if node.op in FEEDABLE and given and given is not dtype:
         context.note(f"input '{node.name}' is a placeholder of type {given} and stays one")
         dtype = given
     attrs: dict[str, AttrValue] = {"dtype": dtype}

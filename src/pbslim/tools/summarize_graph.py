@@ -9,12 +9,11 @@ from pbslim.dtypes import DType, Shape
 from pbslim.errors import DecodeError, GraphError, PbslimError
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import check, execution_order
+from pbslim.ops.families import PLACEHOLDERS, VARIABLES
 from pbslim.report.debug_text import tensor_text
-from pbslim.report.endpoints import PLACEHOLDERS
 from pbslim.wire.nodes import spelled_inputs
 
-_VARIABLES = ("Variable", "VariableV2", "VarHandleOp")
-_NO_OUTPUTS = frozenset({"Const", "Assign", "NoOp", *PLACEHOLDERS, *_VARIABLES})
+_NO_OUTPUTS = frozenset({"Const", "Assign", "NoOp", *PLACEHOLDERS, *VARIABLES})
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def summarize_graph(graph: Graph, *, structure: bool = False) -> Summary:
     _require_all_inputs(graph)
     found = Summary(
         inputs=[_terminal(node) for node in graph if node.op in PLACEHOLDERS],
-        variables=[_terminal(node) for node in graph if node.op in _VARIABLES],
+        variables=[_terminal(node) for node in graph if node.op in VARIABLES],
         outputs=[(node.name, node.op) for node in graph if not node.readers and node.op not in _NO_OUTPUTS],
         devices=_ordered(Counter(node.device for node in graph if node.device)),
         ops=_by_frequency(graph),

@@ -17,6 +17,7 @@ import numpy as np
 from pbslim.dtypes import FLOAT, INT32, QINT32, QUINT8
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Use, Value
 from pbslim.ir.order import depth_first
+from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes.registry import Context
 from pbslim.quant.affine import op_quantizer, zero_range
 from pbslim.rewrite import Skip
@@ -55,7 +56,6 @@ _CODES: dict[str, AttrValue] = {"T": QUINT8, "mode": b"MIN_FIRST"}
 _REDUCTION: dict[str, AttrValue] = {"T": FLOAT, "keep_dims": False}
 _NEARLY_ZERO = np.float32(1e-6)
 _FAKE_QUANT = "FakeQuantWithMinMaxVars"
-_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 # Ops whose last two inputs are the range of the result.
 _PASS_RANGE = frozenset(
     {"Requantize", "QuantizedReshape", "QuantizedRelu", "QuantizedRelu6", "QuantizedMaxPool", "QuantizedAvgPool"}
@@ -160,7 +160,7 @@ class _Rewriter:
         elif node.op == "Const" and use and use.node in self._attrs and use.slot != _FORMS[use.node.op].plain:
             # The first operand is what kernels pad and clip with zero.
             self.order += [*quantize_const(self._graph, node, min_first=True, hold_zero=not use.slot), node]
-        elif self._input_bounds and node.op in _PLACEHOLDERS:
+        elif self._input_bounds and node.op in PLACEHOLDERS:
             self._take_codes(node)
         elif node not in self._merged:
             self.order.append(node)

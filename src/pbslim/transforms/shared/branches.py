@@ -12,7 +12,8 @@ import numpy as np
 
 from pbslim.dtypes import INT32
 from pbslim.ir import ArrayTensor, AttrValue, FunctionRef, Graph, Node, Value
-from pbslim.ir.order import MERGE_OPS, ancestors
+from pbslim.ir.order import ancestors
+from pbslim.ops.families import MERGES
 
 _CALLS = {"If": "StatefulPartitionedCall", "StatelessIf": "PartitionedCall"}
 PREDICATES = {"Switch": 1, "If": 0, "StatelessIf": 0}
@@ -41,7 +42,7 @@ def take_branches(graph: Graph, taken: Mapping[Node, bool], fed: Iterable[Node],
     switches = {node: int(value) for node, value in taken.items() if node.op == "Switch"}
     fed = list(fed)
     live = _live(graph, switches, fed)
-    merges = {node: _live_inputs(node, live) for node in live if node.op in MERGE_OPS}
+    merges = {node: _live_inputs(node, live) for node in live if node.op in MERGES}
     merges = {node: slots for node, slots in merges.items() if len(slots) < len(node.inputs)}
     for value in roots:
         if value not in live.get(value.node, ()):
@@ -81,7 +82,7 @@ def _live(graph: Graph, switches: Mapping[Node, int], fed: Iterable[Node]) -> di
 
     def runs(node: Node) -> bool:
         alive = [value.node in live and value in live[value.node] for value in node.inputs]
-        if node.op in MERGE_OPS:
+        if node.op in MERGES:
             return any(alive)
         return all(alive) and all(control in live for control in node.controls)
 

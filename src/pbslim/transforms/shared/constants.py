@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pbslim.errors import DecodeError, GraphError
 from pbslim.ir import Node, OpaqueTensor, Tensor, Value
-
-_ALIASES = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot"})
+from pbslim.ops.families import ALIASES
 
 
 def way_to_constant(value: Value) -> list[Node]:
@@ -15,7 +14,7 @@ def way_to_constant(value: Value) -> list[Node]:
         found.append(value.node)
         if value.node.op == "Const":
             return found
-        if value.node.op not in _ALIASES or len(value.node.inputs) != 1:
+        if value.node.op not in ALIASES or len(value.node.inputs) != 1:
             break
         value = value.node.inputs[0]
     return []

@@ -16,11 +16,12 @@ from pbslim.errors import DecodeError, GraphError
 from pbslim.ir import ArrayTensor, DeferredTensor, Node, SplatTensor, StringTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.kernels import KernelError, evaluate
-from pbslim.transforms.shared.static_shapes import SHAPE_OPS, StaticShapes
+from pbslim.ops.families import ALIASES, SHAPES
+from pbslim.transforms.shared.static_shapes import StaticShapes
 
 _HELD_BYTES = 1 << 18
 _MAX_ELEMENTS = 1 << 28
-_ALIASES = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault"})
+_SAME = ALIASES | {"PlaceholderWithDefault"}
 _UNIFORM = frozenset({"Fill", "ZerosLike", "OnesLike"})
 _VIEWS = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
@@ -49,7 +50,7 @@ class Evaluator:
         todo = [value.node]
         while todo:  # no recursion: chains may be long
             node = todo[-1]
-            alone = node.op == "Const" or node.op in SHAPE_OPS  # even if a broken graph gives a Const inputs
+            alone = node.op == "Const" or node.op in SHAPES  # even if a broken graph gives a Const inputs
             missing = [] if alone else [v.node for v in node.inputs if v.node not in self._known]
             if missing and node not in self._known:
                 todo += missing
@@ -69,10 +70,10 @@ class Evaluator:
         try:
             if node.op == "Const":
                 return [node.tensor()]
-            if node.op in SHAPE_OPS:
+            if node.op in SHAPES:
                 return list(map(ArrayTensor, self._shapes.result(node)))
             inputs = [self._port(value) for value in node.inputs]
-            if node.op in _ALIASES:
+            if node.op in _SAME:
                 return inputs[:1]
             if any(tensor.size > _MAX_ELEMENTS for tensor in inputs):
                 raise CannotFold(node, f"an operand has more than {_MAX_ELEMENTS} elements")

@@ -14,11 +14,10 @@ from pbslim.errors import GraphError, TransformError
 from pbslim.ir import Attributes, AttrValue, Body, FunctionRef, Graph, Node, TypeVariable, Value
 from pbslim.ir.attributes import COLOCATION, colocated_with
 from pbslim.ir.order import ancestors
+from pbslim.ops.families import PLACES, SWITCHES
 from pbslim.passes.registry import Context, node_name
 from pbslim.rewrite import Skip
 
-_BRANCHING = frozenset({"Switch", "RefSwitch", "_SwitchN"})
-_FRAMES = _BRANCHING | {"Enter", "RefEnter"}
 _MOST_NODES = 1 << 22
 
 Callee = Callable[[Node], FunctionRef | None]
@@ -132,7 +131,7 @@ class _Call:
         if node not in self.inputs:
             return self.mates[node]
         value = self.inputs[node]
-        if value.node.op not in _BRANCHING:
+        if value.node.op not in SWITCHES:
             return value.node
         if node not in self.mates:
             dtype = self.concrete(node.attrs["dtype"])
@@ -161,7 +160,7 @@ class _Inliner:
             port = name.partition(":")[2]
             self.fetched.setdefault(node_name(name), set()).add(int(port) if port.isdigit() else 0)
         self.originals = list(graph)
-        self.framed = any(node.op in _FRAMES for node in graph)
+        self.framed = any(node.op in PLACES for node in graph)
         self.places: dict[Node, list[Node]] = {}
         self.doomed: dict[Node, None] = {}
 
@@ -177,7 +176,7 @@ class _Inliner:
             raise Skip("it is an input of the graph")
         if max(read | self.fetched.get(node.name, set()), default=-1) >= len(call.returns):
             raise Skip(f"more outputs are read than function '{ref.name}' has")
-        self.framed |= any(inner.op in _FRAMES for inner in call.body.graph)
+        self.framed |= any(inner.op in PLACES for inner in call.body.graph)
         self._copy(call)
         self._reconnect(call, read)
         self.places[node] = call.made if node in self.doomed else [*call.made, node]

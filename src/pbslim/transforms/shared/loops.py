@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import file_order
+from pbslim.ops.families import ENTERS, EXITS
 
 
 def in_loops(graph: Graph) -> set[Node]:
@@ -15,5 +16,5 @@ def in_loops(graph: Graph) -> set[Node]:
     depth: dict[Node, int] = {}
     for node in file_order(graph):
         outside = max((depth.get(producer, 0) for producer in node.producers), default=0)
-        depth[node] = outside + (node.op in ("Enter", "RefEnter")) - (node.op in ("Exit", "RefExit"))
+        depth[node] = outside + (node.op in ENTERS) - (node.op in EXITS)
     return {node for node, loops in depth.items() if loops}

@@ -12,9 +12,6 @@ from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import file_order
 from pbslim.ir.tensors import Array
 
-SHAPE_OPS = frozenset({"Shape", "ShapeN", "Rank", "Size"})
-"""Ops whose result depends on the shape of their inputs alone."""
-
 _SMALL = 1 << 12
 _OLD_PRODUCER = 24  # before this version a Placeholder with an empty shape meant an unknown one
 

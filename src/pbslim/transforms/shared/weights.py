@@ -11,11 +11,10 @@ from pbslim.errors import DecodeError, TransformError
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, SplatTensor, Tensor
 from pbslim.ir.order import ancestors
 from pbslim.ir.tensors import Array
+from pbslim.ops.families import PLACES
 from pbslim.passes.registry import Context
 from pbslim.quant.ranges import value_range
 from pbslim.rewrite import Skip
-
-_FRAMES = frozenset({"Enter", "RefEnter", "Switch", "RefSwitch"})
 
 
 def float_weights(graph: Graph, context: Context, minimum_size: int) -> Iterator[tuple[Node, np.float32, np.float32]]:
@@ -97,12 +96,12 @@ def anchors(node: Node) -> tuple[Node, ...]:
 
     The reference drops them all. Those from a loop or branch hold the constant in its frame and must stay.
     """
-    return node.controls if any(other.op in _FRAMES for other in ancestors(node.controls)) else ()
+    return node.controls if any(other.op in PLACES for other in ancestors(node.controls)) else ()
 
 
 def has_frames(graph: Graph) -> bool:
     """Whether there are loops or branches of the old kind, in which a control edge can hold a node in its place."""
-    return any(node.op in _FRAMES for node in graph)
+    return any(node.op in PLACES for node in graph)
 
 
 def set_dequantize(
