@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -72,7 +71,7 @@ def _leaky_relu(attrs: Attributes, x: Array) -> Any:
 
 
 def leaky(x: Array, slope: Any) -> Any:
-    """x where it is positive, x * slope elsewhere."""
+    """The rectifier that leaks: x, and x * slope where it is negative."""
     below = np.asarray(x * slope)
     if 0 < slope <= 1:
         return np.maximum(x, below, out=below)

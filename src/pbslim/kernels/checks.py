@@ -48,15 +48,15 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all `shapes` broadcast to; raises KernelError where there is none or it is too big."""
     if len(set(shapes)) == 1:
         return checked_shape(shapes[0])
-    longest = max(shapes, key=len, default=())
+    longest: tuple[int, ...] = max(shapes, key=len, default=())
     result = list(longest)
     for shape in shapes:
-        first = len(longest) - len(shape)
-        for place, size in enumerate(shape, first):
-            if size != 1 and result[place] != size:
-                if result[place] != 1:
-                    raise KernelError("shapes " + " and ".join(str(list(s)) for s in shapes) + " do not broadcast together")
-                result[place] = size
+        for place, size in enumerate(shape, len(longest) - len(shape)):
+            if size == 1 or result[place] == size:
+                continue
+            if result[place] != 1:
+                raise KernelError(f"shapes {' and '.join(str([*s]) for s in shapes)} do not broadcast together")
+            result[place] = size
     return checked_shape(result)
 
 
