@@ -78,6 +78,17 @@ def zero_range(low: np.float32, high: np.float32, span: float = 1.0) -> tuple[np
     return (low, high) if high - low >= _LEAST_SPAN else (low, low + np.float32(span))
 
 
+def decoded(codes: Codes, low: np.float32, high: np.float32) -> npt.NDArray[np.float64]:
+    """What ``Dequantize`` in mode MIN_FIRST makes of codes for the range `low` < `high`, but for float rounding."""
+    step = (np.float64(high) - np.float64(low)) / (_LEVELS - 1)
+    return (round_half_away(low / step) + codes) * step
+
+
+def is_too_narrow(low: float, high: float) -> bool:
+    """Whether TensorFlow decodes codes of this range to NaN; it decodes those of an empty one to its one value."""
+    return bool(0 < high - low < _LEAST_SPAN)
+
+
 def op_quantizer(low: np.float32, high: np.float32, *, min_first: bool) -> Callable[[Floats], Codes]:
     """A function from float32 values to codes 0 to 255 for the range `low` < `high`, as the op QuantizeV2 has it.
 

@@ -15,7 +15,7 @@ from pbslim.rewrite import Match, Pattern, Skip, anything, const, op
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.transforms.shared.batch_norms import BatchNorm, batch_norm
 from pbslim.transforms.shared.linear_ops import channel_axes, channel_count, scaled
-from pbslim.transforms.shared.weights import const_value, set_const
+from pbslim.transforms.shared.weights import check_not_coarse, const_value, set_const
 
 
 def _conv(suffix: str = "") -> Pattern:
@@ -52,10 +52,14 @@ class Folder:
 
     Args:
         scale: the arithmetic, given the name of the batch norm and its statistics.
+        keep_coarse: leave weights with few different values alone.
     """
 
-    def __init__(self, graph: Graph, context: Context, scale: Callable[[str, BatchNorm], Scale]) -> None:
+    def __init__(
+        self, graph: Graph, context: Context, scale: Callable[[str, BatchNorm], Scale], *, keep_coarse: bool = False
+    ) -> None:
         self.graph, self.outputs, self._scale = graph, context.output_nodes, scale
+        self._keep_coarse = keep_coarse
 
     def direct(self, match: Match) -> Sequence[Node]:
         """Convolution, batch norm."""
@@ -103,6 +107,9 @@ class Folder:
             formats = [n.attrs.get("data_format", b"NHWC") for n in (conv, norm)]
             if formats[0] != formats[1]:
                 raise Skip("convolution and batch norm have different data formats")
+        if self._keep_coarse:
+            for node in weights:
+                check_not_coarse(const_value(node))
         return self._scale(norm.name, batch_norm(norm))
 
     def _check_columns(self, conv: Node, weights: Node, folded: Scale) -> None:
