@@ -23,7 +23,7 @@ from pbslim.ir.order import depth_first
 from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
 from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes.registry import Context
-from pbslim.quant.affine import op_quantizer, zero_range
+from pbslim.quant.affine import is_too_narrow, op_quantizer, zero_range
 from pbslim.rewrite import Skip
 from pbslim.transforms.quantization.conversion import finds_range
 from pbslim.transforms.quantization.eight_bit_ops import EIGHT_BIT_OPS, EightBitOp, eight_bit_attrs
@@ -258,6 +258,9 @@ class _Rewriter:
         low, high = bounds if len(bounds) == 2 else (None, None)
         if low is None or high is None or not low <= 0 <= high or low == high:
             self._context.skip(reader.name, "its range is not constant or does not hold zero")
+            return None
+        if is_too_narrow(low, high):
+            self._context.skip(reader.name, "its range is too narrow for codes")
             return None
         return reader
 

@@ -12,12 +12,17 @@ fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=
 """
 # One range for a whole tensor suits weights as they were trained. With the scales of a batch norm in them, channels
 # differ so much that the small ones are lost (MobileNet V2 gives other answers), so fused ones stay where it is lossy.
-_LOSSY = _CLEAN + "fold_batch_norms(functions=true)\nfold_old_batch_norms(functions=true)\n"
+_LOSSY = (
+    _CLEAN
+    + """fold_batch_norms(keep_coarse=true, functions=true)
+fold_old_batch_norms(keep_coarse=true, functions=true)
+"""
+)
 
 RECIPES = {
     "optimize": _CLEAN + "fold_batch_norms(algebraic=true, functions=true)\n",
-    "round": _LOSSY + "round_weights(num_steps=256, functions=true)\n",
-    "eight-bit": _LOSSY + "quantize_weights(functions=true)\n",
+    "round": _LOSSY + "round_weights(num_steps=256, keep_coarse=true, functions=true)\n",
+    "eight-bit": _LOSSY + "quantize_weights(keep_coarse=true, functions=true)\n",
 }
 """Name → text for ``--transforms``."""
 

@@ -25,6 +25,7 @@ from pbslim.rewrite.replacing import set_const
 from pbslim.transforms.batch_norms.affine_steps import MOVES, Step, moved_inputs, moved_layout, step
 from pbslim.transforms.batch_norms.forms import BATCH_NORMS
 from pbslim.transforms.batch_norms.linear_ops import LINEAR_OPS, Layout, channel_axes, output_layout, scaled
+from pbslim.transforms.quantization.weights import check_not_coarse, pieces
 
 _MAX_COPY_BYTES = 1 << 16
 _DEEPEST = 50
@@ -60,9 +61,13 @@ class _Chain:
             start += count
 
 
-def fold_affine_channels(graph: Graph, context: Context) -> None:
-    """Fold every chain of `graph`; one that does not fit is tried without its last steps."""
-    folder = _Folder(graph, context)
+def fold_affine_channels(graph: Graph, context: Context, *, keep_coarse: bool = False) -> None:
+    """Fold every chain of `graph`; one that does not fit is tried without its last steps.
+
+    Args:
+        keep_coarse: leave weights with few different values alone.
+    """
+    folder = _Folder(graph, context, keep_coarse=keep_coarse)
     before = list(graph)
     for node in reversed(execution_order(graph)):
         if node not in folder.gone and node.name not in context.input_nodes:
@@ -73,8 +78,8 @@ def fold_affine_channels(graph: Graph, context: Context) -> None:
 class _Folder:
     """Looks at a chain as a whole, then changes it."""
 
-    def __init__(self, graph: Graph, context: Context) -> None:
-        self.graph, self.context = graph, context
+    def __init__(self, graph: Graph, context: Context, *, keep_coarse: bool) -> None:
+        self.graph, self.context, self._keep_coarse = graph, context, keep_coarse
         self.gone: set[Node] = set()
 
     def fold(self, last: Node) -> None:
@@ -139,6 +144,8 @@ class _Folder:
                 raise Skip(f"its scale or shift is not finite as {weights.dtype}")
         if (chain.scale == 1).all():
             return
+        if self._keep_coarse:
+            check_not_coarse(weights)
         if weights.dtype is HALF and _largest(weights) * np.abs(chain.scale).max() > np.finfo(np.float16).max:
             raise Skip(f"the weights of '{chain.base.name}' times its scale are beyond the range of half")
         grows = weights.nbytes - (weights.stored_nbytes if self._owns_weights(chain.base) else 0)
@@ -230,7 +237,7 @@ def _weights(conv: Node) -> Tensor:
 
 
 def _largest(weights: Tensor) -> float:
-    return max((float(np.abs(piece).max()) for piece in weights.chunks()), default=0.0)
+    return max((float(np.abs(piece).max()) for piece in pieces(weights)), default=0.0)
 
 
 def _has_one_reader(node: Node) -> bool:

@@ -17,6 +17,7 @@ from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.replacing import set_const
 from pbslim.transforms.batch_norms.forms import BatchNorm, batch_norm
 from pbslim.transforms.batch_norms.linear_ops import channel_axes, channel_count, scaled
+from pbslim.transforms.quantization.weights import check_not_coarse
 
 
 def _conv(suffix: str = "") -> Pattern:
@@ -53,10 +54,14 @@ class Folder:
 
     Args:
         scale: the arithmetic, given the name of the batch norm and its statistics.
+        keep_coarse: leave weights with few different values alone.
     """
 
-    def __init__(self, graph: Graph, context: Context, scale: Callable[[str, BatchNorm], Scale]) -> None:
+    def __init__(
+        self, graph: Graph, context: Context, scale: Callable[[str, BatchNorm], Scale], *, keep_coarse: bool = False
+    ) -> None:
         self.graph, self.outputs, self._scale = graph, context.output_nodes, scale
+        self._keep_coarse = keep_coarse
 
     def direct(self, match: Match) -> Sequence[Node]:
         """Convolution, batch norm."""
@@ -104,6 +109,9 @@ class Folder:
             formats = [n.attrs.get("data_format", b"NHWC") for n in (conv, norm)]
             if formats[0] != formats[1]:
                 raise Skip("convolution and batch norm have different data formats")
+        if self._keep_coarse:
+            for node in weights:
+                check_not_coarse(const_value(node))
         return self._scale(norm.name, batch_norm(norm))
 
     def _check_columns(self, conv: Node, weights: Node, folded: Scale) -> None:

@@ -14,6 +14,7 @@ from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT, QINT32, QUINT8
 from pbslim.errors import PbslimError, TransformError
 from pbslim.ir import AttrValue, Graph, Node, Value
+from pbslim.quant.affine import is_too_narrow
 from pbslim.rewrite import Skip
 from pbslim.rewrite.replacing import scalar
 
@@ -41,6 +42,8 @@ def given_range(name: str, low: float | None, high: float | None) -> Range | Non
         bounds = np.array([low, high], np.float32)
     if not (np.isfinite(bounds).all() and low <= high):
         raise TransformError(f"{name}_min={low:g} and {name}_max={high:g} are no range of finite numbers")
+    if is_too_narrow(low, high):
+        raise TransformError(f"{name}_min={low:g} and {name}_max={high:g} are too close together for codes")
     return Range(low, high)
 
 

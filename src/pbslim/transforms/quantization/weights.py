@@ -12,9 +12,12 @@ from pbslim.dtypes import FLOAT
 from pbslim.ir import AttrValue, Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context
+from pbslim.quant.levels import few_values
 from pbslim.quant.ranges import value_range
 from pbslim.rewrite import Skip
 from pbslim.rewrite.replacing import scalar
+
+_FEW_OF = 4
 
 
 def float_weights(graph: Graph, context: Context, minimum_size: int) -> Iterator[tuple[Node, np.float32, np.float32]]:
@@ -47,12 +50,23 @@ def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
     if tensor.dtype is not FLOAT:
         raise Skip(f"it is of type {tensor.dtype}, not float")
     with np.errstate(invalid="ignore"):
-        low, high = value_range(_pieces(tensor))
+        low, high = value_range(pieces(tensor))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise Skip("it holds NaN or infinity")
     if float(high) - float(low) > float(np.finfo(np.float32).max):
         raise Skip("its range is wider than a float can tell")
     return low, high
+
+
+def check_not_coarse(weights: Tensor) -> None:
+    """Raise `Skip` for float weights that have few different values, each many times: those were rounded before."""
+    if weights.dtype is not FLOAT or isinstance(weights, SplatTensor):
+        return
+    values = few_values(pieces(weights))
+    if values is not None and values.size * _FEW_OF <= weights.size:
+        raise Skip(
+            f"its weights have only {values.size} different values, one scale per channel would make many of them"
+        )
 
 
 def usable_range(node: Node) -> tuple[np.float32, np.float32]:
@@ -68,9 +82,12 @@ def usable_range(node: Node) -> tuple[np.float32, np.float32]:
     return finite_range(tensor)
 
 
-def _pieces(tensor: Tensor) -> Iterable[Array]:
-    # One value for a whole shape is looked at once: the shape may be absurdly large.
-    return [np.full(1, tensor.value, np.float32)] if isinstance(tensor, SplatTensor) else tensor.chunks()
+def pieces(tensor: Tensor) -> Iterable[Array]:
+    """The elements of a tensor in flat pieces, in which every value occurs though not as often.
+
+    One value for a whole shape is given once: the shape may be absurdly large.
+    """
+    return [np.full(1, tensor.value, tensor.dtype.numpy)] if isinstance(tensor, SplatTensor) else tensor.chunks()
 
 
 def set_dequantize(
