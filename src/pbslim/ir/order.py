@@ -7,15 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from pbslim.errors import GraphError
 from pbslim.ir.graph import Graph, Node, Use
-
-MERGE_OPS = frozenset({"Merge", "RefMerge", "_XlaMerge"})
-"""Ops that run as soon as one of their data inputs is there; loops close through them."""
+from pbslim.ops.families import MERGES, NEXT_ITERATIONS
 
 _SHOWN = 4
 
 
 def _pending(node: Node) -> int:
-    if node.op in MERGE_OPS and node.inputs:
+    if node.op in MERGES and node.inputs:
         return len(node.controls) + 1
     return len(node.inputs) + len(node.controls)
 
@@ -63,8 +61,8 @@ def file_order(graph: Graph) -> list[Node]:
     readers = _readers(nodes)
     pending = {}
     for node in nodes:
-        closes_loop = any(value.node.op in ("NextIteration", "RefNextIteration") for value in node.inputs)
-        loop = node.op in MERGE_OPS and closes_loop
+        closes_loop = any(value.node.op in NEXT_ITERATIONS for value in node.inputs)
+        loop = node.op in MERGES and closes_loop
         pending[node] = _pending(node) if loop else len(node.inputs) + len(node.controls)
     ready = [i for i, node in enumerate(nodes) if pending[node] == 0]
     heapq.heapify(ready)

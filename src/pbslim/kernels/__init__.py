@@ -42,6 +42,6 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     strings,
 )
 from pbslim.kernels.checks import KernelError
-from pbslim.kernels.registry import Attributes, PreparedKernel, evaluate, has_kernel, kernel_names
+from pbslim.kernels.registry import Attributes, Prepared, evaluate, has_kernel, kernel_names
 
-__all__ = ["Attributes", "KernelError", "PreparedKernel", "evaluate", "has_kernel", "kernel_names"]
+__all__ = ["Attributes", "KernelError", "Prepared", "evaluate", "has_kernel", "kernel_names"]

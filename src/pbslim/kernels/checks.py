@@ -36,21 +36,27 @@ def checked_shape(dims: Iterable[int], what: str = "the result") -> tuple[int, .
 
     Dimensions of zero do not count, for what is done along the others costs as much.
     """
-    shape = tuple(int(d) for d in dims)
-    require(min(shape, default=0) >= 0, f"{what} would have the shape {list(shape)}")
-    size = math.prod(d for d in shape if d)
-    require(size <= MAX_ELEMENTS, f"{what} would have {size} elements, more than {MAX_ELEMENTS}")
+    shape = tuple(map(int, dims))
+    if min(shape, default=0) < 0 or not 0 < math.prod(shape) <= MAX_ELEMENTS:
+        require(min(shape, default=0) >= 0, f"{what} would have the shape {list(shape)}")
+        size = math.prod(d for d in shape if d)
+        require(size <= MAX_ELEMENTS, f"{what} would have {size} elements, more than {MAX_ELEMENTS}")
     return shape
 
 
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all `shapes` broadcast to; raises KernelError where there is none or it is too big."""
-    result: list[int] = []
-    for place in range(-max((len(s) for s in shapes), default=0), 0):
-        sizes = {s[place] for s in shapes if len(s) >= -place} - {1}
-        if len(sizes) > 1:
-            raise KernelError("shapes " + " and ".join(str(list(s)) for s in shapes) + " do not broadcast together")
-        result += sizes or {1}
+    if len(set(shapes)) == 1:
+        return checked_shape(shapes[0])
+    longest: tuple[int, ...] = max(shapes, key=len, default=())
+    result = list(longest)
+    for shape in shapes:
+        for place, size in enumerate(shape, len(longest) - len(shape)):
+            if size == 1 or result[place] == size:
+                continue
+            if result[place] != 1:
+                raise KernelError(f"shapes {' and '.join(str([*s]) for s in shapes)} do not broadcast together")
+            result[place] = size
     return checked_shape(result)
 
 

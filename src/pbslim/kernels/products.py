@@ -71,23 +71,23 @@ def _einsum(attrs: Attributes, *operands: Array) -> Any:
     return np.asarray(np.einsum(equation, *wide, optimize=len(wide) > 1)).astype(operands[0].dtype, copy=False)
 
 
-def _biased(x: Array, bias: Array, axis: int) -> Any:
+def _biased(attrs: Attributes, x: Array, bias: Array, axis: int) -> Any:
     require(bias.ndim == 1, "bias must be a vector")
     require(x.ndim >= 2, "it needs at least 2 dimensions")
     require(x.shape[axis] == bias.size, f"{bias.size} biases for {x.shape[axis]} channels")
-    return x + bias.reshape(-1, *[1] * (x.ndim - 1 - axis % x.ndim))
+    return np.add(x, bias.reshape(-1, *[1] * (x.ndim - 1 - axis % x.ndim)), out=attrs.out(x.shape, x))
 
 
 @kernel("BiasAdd", takes="T:number T:number")
 def _bias_add(attrs: Attributes, x: Array, bias: Array) -> Any:
     channels_last = data_format_of(attrs) == "NHWC"
     require(channels_last or x.ndim >= 3, "data_format NCHW needs at least 3 dimensions")
-    return _biased(x, bias, -1 if channels_last else 1)
+    return _biased(attrs, x, bias, -1 if channels_last else 1)
 
 
 @kernel("BiasAddV1", takes="T:number T:number")
-def _bias_add_v1(_attrs: Attributes, x: Array, bias: Array) -> Any:
-    return _biased(x, bias, -1)
+def _bias_add_v1(attrs: Attributes, x: Array, bias: Array) -> Any:
+    return _biased(attrs, x, bias, -1)
 
 
 @kernel("Cross", takes="T:real T:real")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -35,10 +36,20 @@ _CLASSES = {
 
 
 class Attributes:
-    """The attributes of one node, read with the type a kernel expects and the op's default."""
+    """The attributes of one node, read with the type a kernel expects and the op's default; and memory it may take."""
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    __slots__ = ("_spare", "_values")
+
+    def __init__(self, values: Mapping[str, object], spare: Sequence[Array] = ()) -> None:
         self._values = values
+        self._spare = spare
+
+    def out(self, shape: tuple[int, ...], *operands: Array) -> Array | None:
+        """The first of `operands` that has this shape and that the result may overwrite, or None."""
+        for operand in operands:
+            if operand.shape == shape and any(operand is array for array in self._spare):
+                return operand
+        return None
 
     def _get(self, name: str, default: object, types: type | tuple[type, ...]) -> Any:
         value = self._values.get(name, default)
@@ -116,11 +127,12 @@ class _Operand:
         return cls(frozenset(names), label, text.endswith("*"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Kernel:
     function: Function
     operands: tuple[_Operand, ...]
 
+    @cache  # noqa: B019 - kernels are there for good
     def places(self, count: int) -> list[_Operand]:
         """The operand list for `count` inputs."""
         fixed = sum(not o.repeats for o in self.operands)
@@ -167,63 +179,6 @@ def kernel_names() -> list[str]:
     return sorted(_KERNELS)
 
 
-class PreparedKernel:
-    """The kernel of one node with its attributes, for many calls.
-
-    Args:
-        op: the name of the op.
-        attrs: its attributes as Python values; those left out have their default.
-        input_dtypes: types of the inputs, to tell quantized types from plain integers.
-
-    Raises:
-        KernelError: there is no kernel.
-    """
-
-    def __init__(self, op: str, attrs: Mapping[str, object], input_dtypes: Sequence[DType] | None = None) -> None:
-        entry = _KERNELS.get(op)
-        if entry is None:
-            raise KernelError(f"there is no kernel for op {op}")
-        self._op, self._entry, self._attrs, self._dtypes = op, entry, Attributes(attrs), input_dtypes
-        self._checked: list[np.dtype[Any]] | None = None
-
-    def check_types(self) -> None:
-        """Raise KernelError if the kernel does not take operands of the types that were given beforehand."""
-        if self._dtypes is None:
-            return
-        try:
-            for i, (place, dtype) in enumerate(zip(self._entry.places(len(self._dtypes)), self._dtypes, strict=True)):
-                require(dtype.base.name in place.types, f"operand {i} is of type {dtype.base}")
-        except KernelError as error:
-            raise _told(self._op, error) from None
-
-    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
-        """What the op computes for these operands; see `evaluate`. It is up to the caller to silence numpy.
-
-        Raises:
-            KernelError: it cannot give TensorFlow's result for these operands.
-        """
-        try:
-            types = [array.dtype for array in inputs]
-            if types != self._checked:  # in most nodes they are the same each time
-                _check_operands(self._entry.places(len(inputs)), inputs, self._dtypes)
-                self._checked = types
-            for i, array in enumerate(inputs):
-                if not 0 < array.size <= MAX_ELEMENTS:
-                    checked_shape(array.shape, f"operand {i}")
-            results = self._entry.function(self._attrs, *inputs)
-            return [results] if isinstance(results, np.ndarray) else [*map(_as_array, _as_list(results))]
-        except _FAILURES as error:
-            raise _told(self._op, error) from error
-
-
-# numpy has limits of its own, for instance on the number of dimensions
-_FAILURES = (KernelError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
-
-
-def _told(op: str, error: Exception) -> KernelError:
-    return KernelError(f"{op}: {' '.join(str(error).split())}")
-
-
 def evaluate(
     op: str,
     attrs: Mapping[str, object],
@@ -242,7 +197,58 @@ def evaluate(
         KernelError: there is no kernel, or it cannot give TensorFlow's result for these operands.
     """
     with np.errstate(all="ignore"):
-        return PreparedKernel(op, attrs, input_dtypes)(inputs)
+        return Prepared(op, attrs, input_dtypes)(inputs)
+
+
+class Prepared:
+    """A node to be computed many times: operand types are looked at when they change, not each time.
+
+    Callers silence numpy (``np.errstate(all="ignore")``) around the calls, for that costs more than a small kernel.
+    """
+
+    __slots__ = ("_attrs", "_checked", "_dtypes", "_kernel", "op")
+
+    def __init__(self, op: str, attrs: Mapping[str, object], input_dtypes: Sequence[DType] | None = None) -> None:
+        """Arguments and errors are those of `evaluate`."""
+        kernel = _KERNELS.get(op)
+        if kernel is None:
+            raise KernelError(f"there is no kernel for op {op}")
+        self.op, self._kernel, self._attrs, self._dtypes = op, kernel, attrs, input_dtypes
+        self._checked: list[np.dtype[Any]] | None = None
+
+    def check_types(self) -> None:
+        """Raise KernelError if the kernel does not take operands of the types that were given beforehand."""
+        if self._dtypes is None:
+            return
+        try:
+            for i, (place, dtype) in enumerate(zip(self._kernel.places(len(self._dtypes)), self._dtypes, strict=True)):
+                require(dtype.base.name in place.types, f"operand {i} is of type {dtype.base}")
+        except KernelError as error:
+            raise KernelError(f"{self.op}: {error}") from None
+
+    def __call__(self, inputs: Sequence[Array], spare: Sequence[Array] = ()) -> list[Array]:
+        """As `evaluate`, but the memory of `spare` may be taken for the result.
+
+        These are writable inputs of which nothing else is a view, passed once and not read by anyone afterwards.
+        """
+        try:
+            self._check(inputs)
+            results = self._kernel.function(Attributes(self._attrs, spare), *inputs)
+            return [results] if isinstance(results, np.ndarray) else [*map(_as_array, _as_list(results))]
+        except KernelError as error:
+            raise KernelError(f"{self.op}: {error}") from None
+        except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+            # numpy has limits of its own, for instance on the number of dimensions
+            raise KernelError(f"{self.op}: {' '.join(str(error).split())}") from error
+
+    def _check(self, inputs: Sequence[Array]) -> None:
+        found = [array.dtype for array in inputs]
+        if found != self._checked:
+            _check_operands(self._kernel.places(len(inputs)), inputs, self._dtypes)
+            self._checked = found
+        for i, array in enumerate(inputs):
+            if not 0 < array.size <= MAX_ELEMENTS:
+                checked_shape(array.shape, f"operand {i}")
 
 
 def _as_list(results: Any) -> Sequence[Any]:

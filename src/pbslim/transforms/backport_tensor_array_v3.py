@@ -17,6 +17,7 @@ import numpy as np
 from pbslim.dtypes import FLOAT, RESOURCE, STRING
 from pbslim.ir import ArrayTensor, Graph, Node
 from pbslim.ir.order import reachable
+from pbslim.ops.families import EXITS, PLACES
 from pbslim.passes.registry import Context, transform
 
 _ARRAYS = {f"TensorArray{kind}V3": f"TensorArray{kind}V2" for kind in ("", "Grad")}
@@ -102,5 +103,5 @@ def _replace_flow(graph: Graph, array: Node) -> Node:
 
 def _framed(node: Node) -> bool:
     """Whether `node` may stand in a loop or a branch."""
-    needed = reachable([node], lambda other: () if other.op == "Exit" else other.producers)
-    return any(other.op in ("Enter", "Switch") for other in needed)
+    needed = reachable([node], lambda other: () if other.op in EXITS else other.producers)
+    return any(other.op in PLACES for other in needed)

@@ -12,21 +12,16 @@ from collections.abc import Iterable
 from copy import copy
 
 from pbslim import ops
+from pbslim.analysis.evaluation import CannotFold, Evaluator
+from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
 from pbslim.errors import TransformError
 from pbslim.ir import AttrValue, Graph, Node, Tensor, Value
 from pbslim.ir.order import file_order
 from pbslim.kernels import has_kernel
+from pbslim.ops.families import CONTROL_FLOW, FEEDABLE, PLACEHOLDERS, SHAPES
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.branches import PREDICATES, Undecidable, take_branches
-from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
-from pbslim.transforms.shared.static_shapes import SHAPE_OPS, StaticShapes
-
-_CONTROL_FLOW = frozenset(
-    {"Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond", "_SwitchN", "_XlaMerge"}
-    | {"RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration"}
-)
-_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
+from pbslim.transforms.control_flow.branches import PREDICATES, Undecidable, take_branches
 
 
 @transform(effect="exact", in_functions=True)
@@ -103,7 +98,7 @@ def _check_endpoints(fed: list[Value], fetched: list[Value], kept: list[Node]) -
     for value in fed:
         if value in fetched:
             raise TransformError(f"'{value.name}' is both an input and an output")
-        if value.node.op not in _PLACEHOLDERS and value.node.op != "PlaceholderWithDefault":
+        if value.node.op not in FEEDABLE:
             raise TransformError(
                 f"input '{value.name}' is a {value.node.op}, not a Placeholder; run strip_unused_nodes before"
             )
@@ -120,7 +115,7 @@ def _needed(roots: Iterable[Node], fed: set[Value]) -> set[Node]:
             continue
         found.add(node)
         todo += [value.node for value in node.inputs if value not in fed]
-        todo += [control for control in node.controls if not (control in cut and control.op in _PLACEHOLDERS)]
+        todo += [control for control in node.controls if not (control in cut and control.op in PLACEHOLDERS)]
     return found
 
 
@@ -241,11 +236,11 @@ class _Folder:
             return False
         if node.op == "Const":
             return True
-        if node.op in SHAPE_OPS:
+        if node.op in SHAPES:
             return self.shapes.knows_result(node)
         if node.op in self.excluded_ops or node.name in self.excluded_nodes:
             return False
-        if node.op in _CONTROL_FLOW or node.op in _PLACEHOLDERS or not node.op:
+        if node.op in CONTROL_FLOW or node.op in PLACEHOLDERS or not node.op:
             return False
         if any(value in self.fed or value.node not in constant for value in node.inputs):
             return False
@@ -317,7 +312,7 @@ def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[N
         seen.add(node)
         if node in replaced:
             sources[node] = None
-        elif node.op not in SHAPE_OPS:
+        elif node.op not in SHAPES:
             todo += [v.node for v in node.inputs]
     growth = result.stored_nbytes - sum(node.tensor().stored_nbytes for node in sources)
     if growth > max_growth:

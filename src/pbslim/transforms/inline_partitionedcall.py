@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from pbslim.ir import FunctionRef, Graph, Node
 from pbslim.ir.functions import used_functions
+from pbslim.ops.families import CALLS
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.inlining import inline_calls
+from pbslim.transforms.control_flow.inlining import inline_calls
 
 
 @transform(effect="exact", in_functions=True)
@@ -31,7 +32,7 @@ def inline_partitionedcall(
     Raises:
         TransformError: a function calls itself.
     """
-    partitioned = {"PartitionedCall", "StatefulPartitionedCall"} if stateful else {"PartitionedCall"}
+    partitioned = CALLS if stateful else frozenset({"PartitionedCall"})
 
     def callee(node: Node) -> FunctionRef | None:
         if node.op in partitioned:

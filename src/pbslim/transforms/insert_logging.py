@@ -12,11 +12,9 @@ from __future__ import annotations
 from pbslim import ops
 from pbslim.dtypes import DType
 from pbslim.ir import AttrValue, Graph, Node, Value
+from pbslim.ops.families import NEXT_ITERATIONS, SWITCHES
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Skip
-
-_BRANCHING = frozenset({"Switch", "RefSwitch", "_SwitchN"})
-_CLOSING = frozenset({"NextIteration", "RefNextIteration"})
 
 
 @transform(effect="exact")
@@ -72,9 +70,9 @@ def _logged(node: Node) -> tuple[list[Value], tuple[DType, ...]]:
     values = [value for value in node.outputs if value.uses]
     if not values and not node.control_readers:
         raise Skip("nothing reads it, so nothing would run its Print")
-    if node.op in _BRANCHING:
+    if node.op in SWITCHES:
         raise Skip("only one of its outputs has a value at a time; log the nodes that read it")
-    if node.op in _CLOSING:
+    if node.op in NEXT_ITERATIONS:
         raise Skip("it closes a loop; log the node that it reads")
     lists = [use.node for value in values for use in value.uses if "TensorList" in use.node.op]
     if node.op == "Const" and lists:

@@ -7,12 +7,11 @@ After::   x ─► Relu₁ ═► Add
 from __future__ import annotations
 
 from pbslim import ops
+from pbslim.analysis.content_keys import Fingerprints
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import execution_order
+from pbslim.ops.families import FEEDABLE
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.fingerprints import Fingerprints
-
-_NEVER = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 
 
 @transform(effect="exact", in_functions=True)
@@ -58,7 +57,7 @@ def _merge_once(graph: Graph, contents: dict[Node, object]) -> bool:
 
 
 def _mergeable(node: Node, context: Context) -> bool:
-    if node.op in _NEVER:
+    if node.op in FEEDABLE:
         return False
     definition = ops.find(node.op)
     if definition is None:

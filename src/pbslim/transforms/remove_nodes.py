@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 from pbslim.errors import TransformError
 from pbslim.ir import Graph, Node
+from pbslim.ops.families import SWITCHES
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, rewrite
 from pbslim.rewrite import op as op_pattern
-
-_BRANCHING = frozenset({"Switch", "RefSwitch", "_SwitchN"})
 
 
 @transform(effect="exact", in_functions=True)
@@ -37,7 +36,7 @@ def remove_nodes(graph: Graph, context: Context, *, op: tuple[str, ...], max_inp
         if any(value.uses for value in node.outputs if value.port):
             raise Skip("more than its first output is read")
         source = node.inputs[0]
-        if node.control_readers and source.node.op in _BRANCHING:
+        if node.control_readers and source.node.op in SWITCHES:
             raise Skip(f"others wait for it, and '{source.node.name}' has two branches")
         node.output().replace_all_uses_with(source)
         node.replace_control_uses_with([source.node])

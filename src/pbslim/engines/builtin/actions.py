@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pbslim.engines.builtin.scope import Action, CannotRun, Maker, Scope, kernel_attrs
+from pbslim.analysis.evaluation import kernel_attrs
+from pbslim.engines.builtin.scope import Action, CannotRun, Maker, Scope
 from pbslim.errors import PbslimError
 from pbslim.ir import Node
-from pbslim.kernels import KernelError, PreparedKernel, has_kernel
+from pbslim.kernels import KernelError, Prepared, has_kernel
+from pbslim.ops.families import VARIABLES
 
 _MAKERS: dict[str, Maker] = {}
 
-_VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable", "TemporaryVariable"})
 _OUTSIDE = ("Iterator", "OneShot", "Queue", "FIFO", "Reader", "Dataset", "ReadFile", "Restore", "PyFunc")
 
 
@@ -43,7 +44,7 @@ def make_action(node: Node, scope: Scope) -> Action:
             return _MAKERS["PartitionedCall"](node, scope)
         if has_kernel(node.op):
             attrs = scope.attrs(node)
-            kernel = PreparedKernel(node.op, kernel_attrs(attrs), scope.input_dtypes(node))
+            kernel = Prepared(node.op, kernel_attrs(attrs), scope.input_dtypes(node))
             kernel.check_types()
             return kernel
     except (KernelError, PbslimError) as error:
@@ -52,7 +53,7 @@ def make_action(node: Node, scope: Scope) -> Action:
 
 
 def _reason(node: Node) -> str:
-    if node.op in _VARIABLES:
+    if node.op in VARIABLES:
         return "a variable has no value in this file; freeze the graph first"
     if any(part in node.op for part in _OUTSIDE):
         return "it brings in data from outside of the graph; feed its outputs instead"

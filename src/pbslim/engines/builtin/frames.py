@@ -7,21 +7,18 @@ from typing import TypeAlias
 
 from pbslim.engines.builtin.scope import CannotRun
 from pbslim.ir import Node, Value
-from pbslim.ir.order import MERGE_OPS
+from pbslim.ops.families import ENTERS, EXITS, MERGES, NEXT_ITERATIONS, PLACEHOLDERS
 
 Frame: TypeAlias = tuple[str, ...]
 """The names of the loops around a node, outermost first; empty outside of all loops."""
 
-ENTER = frozenset({"Enter", "RefEnter"})
-EXIT = frozenset({"Exit", "RefExit"})
-NEXT = frozenset({"NextIteration", "RefNextIteration"})
 Producers: TypeAlias = Callable[[Node], Iterable[Node]]
 
 
 def producers_of(node: Node, fed: frozenset[Value]) -> Iterator[Node]:
     """What must have run before `node`, apart from what the turn before hands over."""
     for value in node.inputs:
-        if value not in fed and not (node.op in MERGE_OPS and value.node.op in NEXT):
+        if value not in fed and not (node.op in MERGES and value.node.op in NEXT_ITERATIONS):
             yield value.node
     for control in node.controls:
         if not cuts_controls(control, fed):
@@ -30,7 +27,7 @@ def producers_of(node: Node, fed: frozenset[Value]) -> Iterator[Node]:
 
 def cuts_controls(node: Node, fed: frozenset[Value]) -> bool:
     """Whether nothing waits for a node because it is fed; TensorFlow goes by the op here."""
-    return node.op in ("Placeholder", "PlaceholderV2") and node.output() in fed
+    return node.op in PLACEHOLDERS and node.output() in fed
 
 
 def postorder(roots: Iterable[Node], producers: Producers) -> list[Node]:
@@ -75,16 +72,16 @@ def frames_of(order: Iterable[Node], fed: frozenset[Value]) -> dict[Node, Frame]
         if len(around) > 1:
             raise CannotRun(node, "its inputs come from different loops")
         frame = around.pop() if around else ()
-        if node.op in ENTER:
+        if node.op in ENTERS:
             name = node.attrs.get("frame_name")
             frame = (*frame, name.decode(errors="replace") if isinstance(name, bytes) else "")
-        elif node.op in EXIT:
+        elif node.op in EXITS:
             if not frame:
                 raise CannotRun(node, "it leaves a loop that nothing enters")
             frame = frame[:-1]
         frames[node] = frame
     for node, frame in frames.items():
         for value in node.inputs:
-            if value.node.op in NEXT and node.op in MERGE_OPS and frames.get(value.node, frame) != frame:
+            if value.node.op in NEXT_ITERATIONS and node.op in MERGES and frames.get(value.node, frame) != frame:
                 raise CannotRun(node, "its inputs come from different loops")
     return frames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,10 @@ from pbslim.engines.builtin.scope import Action, CannotRun, Scope, Shared
 from pbslim.errors import PbslimError
 from pbslim.ir import Body, FunctionRef, Node
 from pbslim.kernels.checks import require
+from pbslim.ops.families import CALLS, CASES, IFS, WHILES
 
 MAX_DEPTH = 64
 """Calls within calls beyond this are taken for recursion without end."""
-
-_CALLS = {"PartitionedCall": "f", "StatefulPartitionedCall": "f"}
-_BRANCHES = {"If": ("then_branch", "else_branch"), "StatelessIf": ("then_branch", "else_branch")}
-_LOOPS = {"While": ("cond", "body"), "StatelessWhile": ("cond", "body")}
-_CASES = ("Case", "StatelessCase")
 
 
 class Callee:
@@ -103,11 +99,13 @@ def called(node: Node, scope: Scope) -> Iterator[Callee]:
 def _references(node: Node, scope: Scope) -> Iterable[FunctionRef]:
     if node.op in scope.graph.library.functions:
         return [FunctionRef(node.op, scope.attrs(node))]
-    if node.op in _CALLS:
-        return [scope.function_attr(node, _CALLS[node.op])]
-    if node.op in _BRANCHES or node.op in _LOOPS:
-        return [scope.function_attr(node, key) for key in {**_BRANCHES, **_LOOPS}[node.op]]
-    if node.op in _CASES:
+    if node.op in CALLS:
+        return [scope.function_attr(node, "f")]
+    if node.op in IFS:
+        return [scope.function_attr(node, key) for key in ("then_branch", "else_branch")]
+    if node.op in WHILES:
+        return [scope.function_attr(node, key) for key in ("cond", "body")]
+    if node.op in CASES:
         refs = scope.attrs(node).get("branches")
         if not isinstance(refs, tuple) or not all(isinstance(ref, FunctionRef) for ref in refs) or not refs:
             raise CannotRun(node, "attribute 'branches' does not name functions")
@@ -115,7 +113,7 @@ def _references(node: Node, scope: Scope) -> Iterable[FunctionRef]:
     return []
 
 
-def _checked(node: Node, scope: Scope, count: int, returns: Callable[[int], bool] = lambda _: True) -> list[Callee]:
+def _checked(node: Node, scope: Scope, count: int) -> list[Callee]:
     """The functions that `node` calls, each of which must take `count` arguments."""
     callees = list(called(node, scope))
     for callee in callees:
@@ -125,19 +123,19 @@ def _checked(node: Node, scope: Scope, count: int, returns: Callable[[int], bool
     return callees
 
 
-@action("PartitionedCall", "StatefulPartitionedCall")
+@action(*CALLS)
 def _call(node: Node, scope: Scope) -> Action:
     [callee] = _checked(node, scope, len(node.inputs))
     return callee
 
 
-@action("If", "StatelessIf")
+@action(*IFS)
 def _if(node: Node, scope: Scope) -> Action:
     taken, other = _checked(node, scope, len(node.inputs) - 1)
     return lambda values: (taken if truth(values[0]) else other)(values[1:])
 
 
-@action("Case", "StatelessCase")
+@action(*CASES)
 def _case(node: Node, scope: Scope) -> Action:
     branches = _checked(node, scope, len(node.inputs) - 1)
 
@@ -149,7 +147,7 @@ def _case(node: Node, scope: Scope) -> Action:
     return run
 
 
-@action("While", "StatelessWhile")
+@action(*WHILES)
 def _while(node: Node, scope: Scope) -> Action:
     condition, body = _checked(node, scope, len(node.inputs))
     if len(body.body.returns) != len(node.inputs) or len(condition.body.returns) != 1:
@@ -166,6 +164,4 @@ def _while(node: Node, scope: Scope) -> Action:
 def truth(value: Any) -> bool:
     """What a value means as a condition: a number that is not zero, a string or tensor that is not empty."""
     require(isinstance(value, np.ndarray), "the condition is not a tensor")
-    if value.ndim:
-        return value.size > 0
-    return bool(value[()])
+    return bool(value.size) if value.ndim else bool(value[()])

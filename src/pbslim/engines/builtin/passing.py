@@ -11,18 +11,18 @@ from pbslim.engines.builtin.actions import action
 from pbslim.engines.builtin.scope import Action, CannotRun, Scope
 from pbslim.errors import PbslimError
 from pbslim.ir import Node
+from pbslim.ops.families import ALIASES, ENTERS, EXITS, NEXT_ITERATIONS
 
-_ONE = ("Identity", "RefIdentity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault", "Print")
-_ONE += ("DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "LoopCond", "_EagerConst")
-_LOOPS = ("Enter", "Exit", "NextIteration", "RefEnter", "RefExit", "RefNextIteration")
+_ONE = ALIASES | {"PlaceholderWithDefault", "RefIdentity", "Print"}
+_ONE |= {"DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "_EagerConst"}
 
-PASSING = frozenset({"Const", "IdentityN", *_ONE})
+PASSING = _ONE | {"Const", "HostConst", "IdentityN", "_HostConst"}
 """Ops that hand on a constant or what they get, and do nothing besides."""
 
 _SHOWN = 8
 
 
-@action(*_ONE, *_LOOPS)
+@action(*_ONE, *ENTERS, *EXITS, *NEXT_ITERATIONS, "LoopCond")
 def _pass_first(node: Node, _scope: Scope) -> Action:
     if not node.inputs:
         raise CannotRun(node, "it has no input")
@@ -41,7 +41,7 @@ def _do_nothing(_node: Node, _scope: Scope) -> Action:
 
 @action("Const", "HostConst", "_HostConst")
 def _constant(node: Node, _scope: Scope) -> Action:
-    """An array that lies in its file; where that is not on a boundary of elements, a copy, with which numpy is quick."""
+    """The array in its file, or a copy where the elements do not lie on boundaries of their own."""
     tensor = node.tensor()
     if tensor.dtype is not STRING and tensor.dtype.scalar is None:
         raise CannotRun(node, f"there are no constants of type {tensor.dtype}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pbslim import ops
 from pbslim.engines.builtin.actions import make_action
-from pbslim.engines.builtin.frames import ENTER, EXIT, NEXT, Frame, frames_of, postorder, producers_of
+from pbslim.engines.builtin.frames import Frame, frames_of, postorder, producers_of
 from pbslim.engines.builtin.passing import PASSING
 from pbslim.engines.builtin.scope import Action, CannotRun, Scope
 from pbslim.engines.builtin.steps import (
@@ -24,10 +24,9 @@ from pbslim.engines.builtin.steps import (
 )
 from pbslim.errors import PbslimError
 from pbslim.ir import Node, Value
-from pbslim.ir.order import MERGE_OPS
-from pbslim.kernels import PreparedKernel
+from pbslim.kernels import Prepared
+from pbslim.ops.families import ENTERS, EXITS, MERGES, NEXT_ITERATIONS, SWITCHES
 
-SWITCHES = frozenset({"Switch", "RefSwitch", "_SwitchN"})
 _ALWAYS = frozenset({"ControlTrigger"})
 _TOKEN, _HANDED = -1, -2  # ports that stand for the node's having run, and for its value in the turn before
 
@@ -76,7 +75,7 @@ def needed_nodes(fetched: Iterable[Value], also: Iterable[Node], fed: frozenset[
     roots = dict.fromkeys([*(value.node for value in fetched if value not in fed), *also])
     while True:
         order = postorder(roots, lambda node: producers_of(node, fed))
-        handed = {v.node: None for n in order if n.op in MERGE_OPS for v in n.inputs if v.node.op in NEXT}
+        handed = {v.node: None for n in order if n.op in MERGES for v in n.inputs if v.node.op in NEXT_ITERATIONS}
         if handed.keys() <= roots.keys():
             return order
         roots.update(handed)
@@ -117,23 +116,23 @@ class _Planner:
         for node in needed:
             inside = self.inside(node)
             for depth in range(len(inside)):
-                if node.op not in EXIT or depth + 1 < len(inside):
+                if node.op not in EXITS or depth + 1 < len(inside):
                     members.setdefault(inside[: depth + 1], []).append(node)
 
         def producers(node: Node) -> Iterator[Node]:
             yield from producers_of(node, fed)
-            if node.op in EXIT:  # the whole loop runs before anything that comes out of it is read
+            if node.op in EXITS:  # the whole loop runs before anything that comes out of it is read
                 yield from members[self.inside(node)]
 
         self._nodes: dict[Frame, list[Node]] = {}
         for node in postorder(needed, producers):
             self._nodes.setdefault(self.frames[node], []).append(node)
-            if node.op in EXIT:
+            if node.op in EXITS:
                 self._nodes.setdefault(self.inside(node), []).append(node)
 
     def inside(self, node: Node) -> Frame:
         """The loops around the inputs of an Exit, or the outputs of any other node."""
-        return self.frames[node.inputs[0].node if node.op in EXIT else node]
+        return self.frames[node.inputs[0].node if node.op in EXITS else node]
 
     def nodes(self, frame: Frame) -> list[Node]:
         """The nodes of a loop, each after its producers, Exits inside and outside."""
@@ -164,13 +163,13 @@ class _Level:
         """Make the steps."""
         for node in self._nodes:
             outside = self._planner.frames[node] == self._frame
-            if node.op in EXIT and outside:
+            if node.op in EXITS and outside:
                 self._add_loop(self._planner.inside(node))
-            elif node.op in ENTER or (node.outputs and all(value in self._planner.fed for value in node.outputs)):
+            elif node.op in ENTERS or (node.outputs and all(value in self._planner.fed for value in node.outputs)):
                 continue
             elif node.op in SWITCHES:
                 self._add_switch(node)
-            elif node.op in MERGE_OPS:
+            elif node.op in MERGES:
                 self._add_merge(node)
             else:
                 self._add_node(node)
@@ -234,7 +233,7 @@ class _Level:
     def _add_merge(self, node: Node) -> None:
         reads = []
         for value in node.inputs:
-            if value.node.op in NEXT and value not in self._planner.fed:
+            if value.node.op in NEXT_ITERATIONS and value not in self._planner.fed:
                 reads.append(self.register(value.node, _HANDED))
                 self.template[reads[-1]] = DEAD
                 self._perhaps_dead.add(node)
@@ -252,15 +251,15 @@ class _Level:
         members = self._planner.nodes(frame)
         entries = []
         for node in members:
-            if node.op in ENTER:
+            if node.op in ENTERS:
                 stays = bool(node.attrs.get("is_constant", False))
                 if not stays or self._is_doubtful(node):
                     inner._perhaps_dead.add(node)
                 places = [inner.register(node, 0)] + [inner.register(node, _TOKEN)] * (node in inner._awaited)
                 entries.append(Entry(self._reads(node) + self._waits(node), tuple(places), stays))
         inner.fill()
-        exits = [node for node in members if node.op in EXIT and self._planner.inside(node) == frame]
-        handed = [(inner.register(n, 0), inner.register(n, _HANDED)) for n in members if n.op in NEXT]
+        exits = [node for node in members if node.op in EXITS and self._planner.inside(node) == frame]
+        handed = [(inner.register(n, 0), inner.register(n, _HANDED)) for n in members if n.op in NEXT_ITERATIONS]
         inner.release({inner.register(node, 0) for node in exits} | {register for register, _ in handed})
         results = []
         for node in exits:
@@ -272,7 +271,7 @@ class _Level:
 
 def is_pure(node: Node, action: Action) -> bool:
     """Whether a node gives the same for the same inputs, and does nothing besides."""
-    if isinstance(action, PreparedKernel):
+    if isinstance(action, Prepared):
         definition = ops.find(node.op)
         return definition is not None and not definition.is_stateful
     return node.op in PASSING

@@ -16,10 +16,10 @@ from pbslim.engines.builtin.scope import CannotRun, Run, Scope, Shared
 from pbslim.engines.protocol import Array, Feeds, Program, Unsupported, as_fed, find_value
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Value
-from pbslim.ir.order import MERGE_OPS, check_inputs
+from pbslim.ir.order import check_inputs
+from pbslim.ops.families import FEEDABLE, MERGES, PLACEHOLDERS, SWITCHES
 
-_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
-_CONTROL = frozenset({"Switch", "RefSwitch", "_SwitchN", *MERGE_OPS})
+_CONTROL = SWITCHES | MERGES | PLACEHOLDERS
 _OLD_PRODUCER = 24  # files before wrote a shape that is not known like that of a scalar
 
 
@@ -56,7 +56,7 @@ class BuiltinProgram(Program):
             array = array.astype(dtype.numpy, copy=False)
         elif dtype is STRING and array.dtype.kind != "O":
             raise UsageError(f"input '{name}' takes strings, it is fed {array.dtype}")
-        if node.op in _PLACEHOLDERS or node.op == "PlaceholderWithDefault":
+        if node.op in FEEDABLE:
             shape = node.shape_attr("shape")
             if not (shape.rank == 0 and 0 < self._graph.producer < _OLD_PRODUCER) and not _fits(array.shape, shape):
                 raise UsageError(f"input '{name}' takes the shape {shape}, it is fed {list(array.shape)}")
@@ -67,7 +67,7 @@ class BuiltinProgram(Program):
         fetched = [find_value(self._graph, name) for name in fetches]
         try:
             needed = needed_nodes(fetched, (), frozenset(fed))
-            missing = [n.name for n in self._graph if n.op in _PLACEHOLDERS and n in needed and n.output() not in fed]
+            missing = [n.name for n in self._graph if n.op in PLACEHOLDERS and n in needed and n.output() not in fed]
             if missing:
                 names = ", ".join(f"'{name}'" for name in missing)
                 raise UsageError(f"no value is fed for {'input' if len(missing) == 1 else 'inputs'} {names}")
@@ -79,7 +79,7 @@ class BuiltinProgram(Program):
 
 def _dtype_of(value: Value) -> DType | None:
     node = value.node
-    if node.op in _PLACEHOLDERS or node.op == "PlaceholderWithDefault":
+    if node.op in FEEDABLE:
         return node.dtype_attr("dtype")
     dtypes = ops.output_dtypes(node.op, node.attrs) or ()
     return dtypes[value.port].base if value.port < len(dtypes) else None
@@ -120,7 +120,7 @@ def find_unsupported(graph: Graph, fetches: Sequence[str], fed: Collection[str] 
 
 
 def _look_at(node: Node, scope: Scope) -> None:
-    if node.op not in _CONTROL and node.op not in _PLACEHOLDERS:
+    if node.op not in _CONTROL:
         make_action(node, scope)
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from pbslim import ops
+from pbslim.analysis.evaluation import kernel_attrs
 from pbslim.dtypes import DType
-from pbslim.ir import AttrValue, FunctionRef, Graph, Node, Tensor, TypeVariable
+from pbslim.ir import AttrValue, FunctionRef, Graph, Node, TypeVariable
 from pbslim.kernels import Attributes
 
 T = TypeVar("T")
 
 
 class CannotRun(Exception):  # noqa: N818 - an answer, not an error
-    """This engine has no way to run a node; the text says why."""
+    """A node that this engine has no way to run; the text says why."""
 
     def __init__(self, node: Node, reason: str) -> None:
         super().__init__(reason)
@@ -102,11 +103,6 @@ class Scope:
         if not isinstance(value, FunctionRef):
             raise CannotRun(node, f"attribute '{key}' does not name a function")
         return value
-
-
-def kernel_attrs(attrs: Mapping[str, AttrValue]) -> dict[str, object]:
-    """Attributes as kernels take them: tensors as arrays."""
-    return {key: value.numpy() if isinstance(value, Tensor) else value for key, value in attrs.items()}
 
 
 Action: TypeAlias = Callable[[list[Any]], "list[Any]"]

@@ -61,4 +61,8 @@ def _pop(_node: Node, _scope: Scope) -> Action:
 
 @action("StackClose", "StackCloseV2")
 def _close(_node: Node, _scope: Scope) -> Action:
-    return lambda values: _stack(values[0]).values.clear() or []
+    def run(values: list[Any]) -> list[Any]:
+        _stack(values[0]).values.clear()
+        return []
+
+    return run
