@@ -40,6 +40,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     slicing,
     spatial,
     strings,
+    suppression,
 )
 from pbslim.kernels.checks import KernelError
 from pbslim.kernels.registry import Attributes, Prepared, evaluate, has_kernel, kernel_names

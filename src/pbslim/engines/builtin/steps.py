@@ -51,7 +51,7 @@ class Step(ABC):
 
 
 def _any_dead(registers: Registers, reads: tuple[int, ...]) -> bool:
-    for register in reads:  # quicker than a generator, and this runs for every node
+    for register in reads:  # noqa: SIM110 - quicker than a generator, and it runs for every node
         if registers[register] is DEAD:
             return True
     return False
