@@ -26,6 +26,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     linear_algebra,
     logic,
     normalization,
+    philox,
     pooling,
     products,
     quantization,

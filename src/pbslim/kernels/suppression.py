@@ -34,7 +34,7 @@ class _Boxes:
         common = np.maximum(height, zero) * np.maximum(width, zero)
         areas = self._areas[others]
         found = common / (self._areas[i] + areas - common)
-        return np.where((self._areas[i] <= 0) | (areas <= 0), zero, found)
+        return np.asarray(np.where((self._areas[i] <= 0) | (areas <= 0), zero, found))
 
 
 def kept_boxes(similarity: Similarity, scores: Array, count: int, threshold: Any, least: Any) -> Array:
@@ -126,8 +126,9 @@ def _suppression_v3(_attrs: Attributes, boxes: Array, scores: Array, size: Array
 
 @kernel("NonMaxSuppressionV4", takes=f"{_TYPES} {_TYPES} int32 half|float half|float")
 def _suppression_v4(attrs: Attributes, boxes: Array, scores: Array, size: Array, *limits: Array) -> list[Any]:
-    kept = _suppression_v3(attrs, boxes, scores, size, *limits)
-    return [_padded(kept, int(size), attrs.flag("pad_to_max_output_size")), np.int32(len(kept))]
+    count, threshold = _checked(boxes, scores, size), _fraction(limits[0], "iou_threshold")
+    kept = kept_boxes(_Boxes(boxes), scores, count, threshold, scalar(limits[1], "score_threshold"))
+    return [_padded(kept, count, attrs.flag("pad_to_max_output_size")), np.int32(len(kept))]
 
 
 @kernel("NonMaxSuppressionV5", takes=f"{_TYPES} {_TYPES} int32 T:half|float T:half|float T:half|float")

@@ -6,8 +6,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pbslim.engines.builtin import (  # noqa: F401  # each module registers its actions
+    functions,
+    images,
     passing,
+    random_ops,
     stacks,
+    tables,
     tensor_arrays,
     tensor_lists,
 )

@@ -25,7 +25,7 @@ from pbslim.engines.builtin.steps import (
 from pbslim.errors import PbslimError
 from pbslim.ir import Node, Value
 from pbslim.kernels import Prepared
-from pbslim.ops.families import ENTERS, EXITS, MERGES, NEXT_ITERATIONS, SWITCHES
+from pbslim.ops.families import ENTERS, EXITS, FEEDABLE, MERGES, NEXT_ITERATIONS, SWITCHES
 
 _ALWAYS = frozenset({"ControlTrigger"})
 _TOKEN, _HANDED = -1, -2  # ports that stand for the node's having run, and for its value in the turn before
@@ -89,7 +89,7 @@ def make_plan(scope: Scope, fetched: Sequence[Value], fed: Sequence[Value], also
     """
     given = frozenset(fed)
     needed = needed_nodes(fetched, also, given)
-    planner = _Planner(scope, needed, given)
+    planner = _Planner(scope, needed, given, fetched)
     level = _Level(planner, ())
     for value in fed:
         level.register(value.node, value.port)
@@ -103,15 +103,26 @@ def make_plan(scope: Scope, fetched: Sequence[Value], fed: Sequence[Value], also
     return Plan(level.template, level.steps, fed_registers, wanted, [value.name for value in fetched])
 
 
+def _is_in_loop(value: Value) -> bool:
+    try:
+        return bool(frames_of(needed_nodes([value], (), frozenset()), frozenset())[value.node])
+    except CannotRun:
+        return False  # what it is made of does not matter
+
+
 class _Planner:
     """The nodes to plan, by the loop that they are in."""
 
-    def __init__(self, scope: Scope, needed: list[Node], fed: frozenset[Value]) -> None:
+    def __init__(self, scope: Scope, needed: list[Node], fed: frozenset[Value], fetched: Sequence[Value]) -> None:
+        for value in fed:
+            if value.node.inputs and _is_in_loop(value):
+                raise CannotRun(value.node, "it is inside of a loop and cannot be fed")
         self.scope, self.fed = scope, fed
         self.frames = frames_of(needed, fed)
-        for value in fed:
-            if self.frames.get(value.node):
-                raise CannotRun(value.node, "it is inside of a loop and cannot be fed")
+        self.ports: dict[Node, set[int]] = {node: {0} for node in needed if node.op in EXITS | NEXT_ITERATIONS}
+        for value in [*fetched, *(value for node in needed for value in node.inputs)]:
+            if value not in fed:
+                self.ports.setdefault(value.node, set()).add(value.port)
         members: dict[Frame, list[Node]] = {}
         for node in needed:
             inside = self.inside(node)
@@ -165,7 +176,7 @@ class _Level:
             outside = self._planner.frames[node] == self._frame
             if node.op in EXITS and outside:
                 self._add_loop(self._planner.inside(node))
-            elif node.op in ENTERS or (node.outputs and all(value in self._planner.fed for value in node.outputs)):
+            elif node.op in ENTERS or (node.op in FEEDABLE and node not in self._planner.ports):
                 continue
             elif node.op in SWITCHES:
                 self._add_switch(node)
@@ -188,8 +199,7 @@ class _Level:
         return tuple(self.register(value.node, value.port) for value in node.inputs)
 
     def _writes(self, node: Node) -> tuple[tuple[int, int], ...]:
-        fed = self._planner.fed
-        return tuple((v.port, self.register(node, v.port)) for v in node.outputs if v not in fed)
+        return tuple((port, self.register(node, port)) for port in sorted(self._planner.ports.get(node, ())))
 
     def _waits(self, node: Node) -> tuple[int, ...]:
         """Registers that show whether what the node waits for has run, where that is in doubt."""

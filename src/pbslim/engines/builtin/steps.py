@@ -17,6 +17,9 @@ from pbslim.engines.builtin.scope import Action
 from pbslim.errors import PbslimError
 from pbslim.kernels import KernelError
 
+# numpy and objects that are no arrays have errors of their own
+_FAILURES = (KernelError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+
 
 class Dead(Enum):
     """The type of `DEAD`."""
@@ -87,12 +90,12 @@ class NodeStep(Step):
         """Call the action; raises PbslimError where it fails."""
         try:
             results = self.action([registers[i] for i in self.reads])
-            for port, register in self.writes:
-                registers[register] = results[port]
-        except KernelError as error:
-            raise PbslimError(f"{self.label}: {error}") from None
-        except IndexError:
-            raise PbslimError(f"{self.label}: it has no output {max(self.writes)[0]}") from None
+        except _FAILURES as error:
+            raise PbslimError(f"{self.label}: {' '.join(str(error).split())}") from error
+        if self.writes and len(results) <= self.writes[-1][0]:
+            raise PbslimError(f"{self.label}: it has no output {self.writes[-1][0]}")
+        for port, register in self.writes:
+            registers[register] = results[port]
         for register in self.freed:
             registers[register] = None
 

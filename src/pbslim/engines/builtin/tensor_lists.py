@@ -13,7 +13,7 @@ from pbslim.engines.builtin.actions import action
 from pbslim.engines.builtin.elements import joined_shape, shape_from, stacked, zeros
 from pbslim.engines.builtin.scope import Action, Scope
 from pbslim.ir import Node
-from pbslim.kernels.checks import MAX_ELEMENTS, Array, KernelError, require, scalar, vector
+from pbslim.kernels.checks import Array, KernelError, checked_shape, require, scalar, vector
 
 _MAX_LENGTH = 2**24
 
@@ -259,7 +259,7 @@ def _concat(node: Node, scope: Scope) -> Action:
         if not elements:
             return [stacked([], row, handle.dtype or np.dtype(np.float32)), np.zeros(0, np.int64)]
         require(len({element.shape[1:] for element in elements}) == 1, "elements differ in shape")
-        require(sum(element.size for element in elements) <= MAX_ELEMENTS, "the result is too large")
+        checked_shape([sum(map(len, elements)), *elements[0].shape[1:]])
         return [np.concatenate(elements), np.array([len(element) for element in elements], np.int64)]
 
     return run
