@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pbslim.dtypes import DTYPES, FLOAT, INT32, STRING, Shape
 from pbslim.kernels import KernelError, evaluate, has_kernel, kernel_names
 from pbslim.kernels.checks import MAX_ELEMENTS, Array
-from tests.kernels.cases import CASES, Case, case, i4, i8, numbers, strings
+from tests.kernels.cases import CASES
+from tests.kernels.operands import Case, case, i4, i8, numbers, strings
 
 F4, I4 = np.float32, np.int32
 QUINT8, QINT32 = DTYPES[12], DTYPES[13]
