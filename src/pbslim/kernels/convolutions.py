@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from pbslim.kernels.checks import Array, checked_shape, require, widened
+from pbslim.kernels.checks import Array, check_products, checked_shape, require, widened
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.windows import Windows, spatial_of
@@ -74,7 +74,9 @@ def _convolution(
     require(groups and outer % groups == 0, f"{outer} filters cannot be shared by {groups} groups of channels")
     strides = spatial_of(attrs.integers("strides"), data_format, "strides")
     places = Windows.of(attrs, images.shape, sizes, strides=strides, dilations=dilations, data_format=data_format)
-    result = np.empty(checked_shape([images.shape[0], *places.counts, outer]), widened(filters[:0]).dtype)
+    shape = checked_shape([images.shape[0], *places.counts, outer])
+    check_products(math.prod(shape) * math.prod(sizes) * inner, filters.dtype)
+    result = np.empty(shape, widened(filters[:0]).dtype)
     wide = np.ascontiguousarray(widened(images))
     if inner == 1 and groups > 1 and rank == 4:
         _each_channel(wide, widened(filters), places, result, finish)

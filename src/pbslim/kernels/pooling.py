@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, checked_shape, has_nan, lowest, require, vector, widened
+from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, has_nan, lowest, require, vector, widened
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.windows import Windows, combined, spatial_of
@@ -71,6 +71,7 @@ def _mean(attrs: Attributes, x: Array, *formats: str) -> Array:
 
 def _rounded_sums(x: Array, places: Windows) -> Array:
     total = np.zeros([x.shape[0], *places.counts, x.shape[-1]], x.dtype)
+    check_work(math.prod(len(axis.elements()) for axis in places.axes) * (total.size + STEP))
     for element in itertools.product(*(axis.elements() for axis in places.axes)):
         inside = [axis.inside(k) for axis, k in zip(places.axes, element, strict=True)]
         part = total[(slice(None), *(windows for windows, _ in inside))]

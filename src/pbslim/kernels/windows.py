@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from pbslim.kernels.checks import Array, checked_shape, require
+from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, require
 from pbslim.kernels.registry import Attributes
 
 Box: TypeAlias = "tuple[slice, ...]"
@@ -191,7 +191,9 @@ def combined(x: Array, places: Windows, start: Any, combine: np.ufunc) -> Array:
     for number, axis in enumerate(places.axes, 1):
         result = np.full((*x.shape[:number], axis.count, *x.shape[number + 1 :]), start, x.dtype)
         before = (slice(None),) * number
-        for k in axis.elements():
+        ranks = axis.elements()
+        check_work(len(ranks) * (result.size + STEP))
+        for k in ranks:
             windows, elements = axis.inside(k)
             part = result[(*before, windows)]
             combine(part, x[(*before, elements)], out=part)
