@@ -152,7 +152,7 @@ def truncated_normal(stream: Philox, count: int, dtype: np.dtype[Any]) -> Array:
     for block in range(stride):
         words = stream.skipped(block).blocks(groups, stride)
         fractions = _long_fraction(words) if dtype == np.float64 else _fraction(words)
-        for number in _normal_pairs(fractions.reshape(groups, -1, 2)).reshape(groups, -1).T:
+        for number in _normal_pairs(fractions.reshape(groups, together // 2, 2)).reshape(groups, together).T:
             rows = np.flatnonzero((np.abs(number) < 2) & (filled < together))
             found[rows, filled[rows]] = number[rows]
             filled[rows] += 1

@@ -57,10 +57,11 @@ def kept_boxes(similarity: Similarity, scores: Array, count: int, threshold: Any
     return np.array(kept, np.int32)
 
 
-def _softly_kept(
-    similarity: Similarity, scores: Array, count: int, threshold: Any, least: Any, sigma: Any
-) -> tuple[Array, Array]:
-    """Boxes alike a better one lose score, and are kept if enough is left; gives indices and scores."""
+def _softly_kept(similarity: Similarity, scores: Array, count: int, least: Any, sigma: Any) -> tuple[Array, Array]:
+    """Boxes alike a better one lose score, and are kept if enough is left; gives indices and scores.
+
+    N. Bodla et al., Soft-NMS: improving object detection with one line of code (ICCV 2017).
+    """
     kind = scores.dtype.type
     scale = kind(-0.5) / sigma
     queue = [(-score, i, 0) for i, score in enumerate(scores) if score > least]
@@ -71,7 +72,7 @@ def _softly_kept(
         negative, i, compared = heapq.heappop(queue)
         score = -negative
         alike = similarity(i, np.array(kept[compared:][::-1], np.int64))
-        for weight in np.where(alike <= threshold, np.exp(scale * alike * alike), kind(0)):
+        for weight in np.exp(scale * alike * alike):
             score = kind(score * weight)
             if score <= least:
                 break
@@ -140,7 +141,7 @@ def _suppression_v5(
     floor, width = scalar(least, "score_threshold"), scalar(sigma, "soft_nms_sigma")
     require(width >= 0, "soft_nms_sigma is negative")
     if width > 0:
-        kept, left = _softly_kept(_Boxes(boxes), scores, count, threshold, floor, width)
+        kept, left = _softly_kept(_Boxes(boxes), scores, count, floor, width)
     else:
         kept = kept_boxes(_Boxes(boxes), scores, count, threshold, floor)
         left = scores[kept]
@@ -157,7 +158,7 @@ def _suppression_with_overlaps(
     require(scores.shape == overlaps.shape[:1], f"{len(overlaps)} boxes and {scores.size} scores")
     count = int(scalar(size, "max_output_size"))
     limits = scalar(threshold, "overlap_threshold"), scalar(least, "score_threshold")
-    return kept_boxes(lambda i, others: overlaps[i, others], scores, count, *limits)
+    return kept_boxes(lambda i, others: overlaps[others, i], scores, count, *limits)
 
 
 @kernel("CombinedNonMaxSuppression", takes="float float int32 int32 float float")

@@ -145,10 +145,10 @@ def call(name: str) -> Graph:
 def test_recursion_has_an_end() -> None:
     graph = call("Grow")
     with BUILTIN.load(graph) as program:
-        assert program.run({"x": X, "n": np.int32(3)}, ["y"])[0].tolist() == [8, -16]
+        assert program.run({"x": X, "n": np.array(3, np.int32)}, ["y"])[0].tolist() == [8, -16]
         with pytest.raises(PbslimError, match="function 'Grow' is called within 64 other calls"):
-            program.run({"x": X, "n": np.int32(300)}, ["y"])
-        assert program.run({"x": X, "n": np.int32(1)}, ["y"])[0].tolist() == [2, -4]
+            program.run({"x": X, "n": np.array(300, np.int32)}, ["y"])
+        assert program.run({"x": X, "n": np.array(1, np.int32)}, ["y"])[0].tolist() == [2, -4]
 
 
 def test_refusals_name_the_function() -> None:
