@@ -9,7 +9,7 @@ from pbslim.ir import AttrValue, Encoded, Node, OpaqueTensor, StringTensor, Tens
 _Key = tuple[tuple[str, object], ...]
 
 
-class Fingerprints:
+class ContentKeys:
     """Keys of the attributes of nodes; each tensor is read at most once."""
 
     def __init__(self) -> None:
