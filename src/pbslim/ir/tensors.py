@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 CHUNK_BYTES = 1 << 19
 """How much of a tensor is worked on at a time: small enough for the processor's cache."""
 
-_MAX_REPEATED = 1 << 28
+_MAX_REPEATED = 1 << 26
 
 
 class Buffer(Protocol):
