@@ -11,7 +11,7 @@ from pbslim.ir import AttrValue, Encoded, Node, OpaqueTensor, SplatTensor, Strin
 _Key = tuple[tuple[str, object], ...]
 
 
-class Fingerprints:
+class ContentKeys:
     """Keys of the attributes of nodes; each tensor is read at most once."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pbslim.analysis.constants import const_value
 from pbslim.analysis.evaluation import CannotFold, Evaluator
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
 from pbslim.ir import AttrValue, DeferredTensor, Graph, Node, Tensor, Value
@@ -76,11 +76,11 @@ class _Flattener:
         read = conv.inputs[1]
         made: list[Node] = []
         if upsampled and (weights.data_readers == [conv] and weights.name not in self._context.protected):
-            set_const(weights, upsampled, anchors(weights))
+            set_const(weights, upsampled, frame_controls(weights))
         elif upsampled:
             constant: dict[str, AttrValue] = {"dtype": upsampled.dtype, "value": upsampled}
             name = self._graph.unique_name(f"{weights.name}/upsampled")
-            made.append(self._graph.add(name, "Const", attrs=constant, controls=anchors(weights)))
+            made.append(self._graph.add(name, "Const", attrs=constant, controls=frame_controls(weights)))
             read = made[0].output()
         controls = [control for node in (batch, conv, space) for control in node.controls if control not in inner]
         inputs = [space.inputs[0], read]

@@ -7,7 +7,7 @@ After::   w = Const [0.120, 0.120, -0.484, …]    num_steps levels a tensor
 from __future__ import annotations
 
 from pbslim.analysis.constants import const_value
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
@@ -41,4 +41,4 @@ def round_weights(graph: Graph, context: Context, *, num_steps: int = 256, keep_
             context.skip(node.name, f"it has only {values.size} different values already")
             continue
         rounded = tensor.mapped(rounder(low, high, num_steps))
-        set_const(node, rounded, anchors(node))
+        set_const(node, rounded, frame_controls(node))

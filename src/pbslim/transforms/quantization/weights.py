@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from pbslim.analysis.constants import const_value
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.dtypes import FLOAT
 from pbslim.ir import AttrValue, Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
@@ -104,7 +104,7 @@ def set_dequantize(
         The three new constants that it reads, named by `suffixes`; `put_before` gives them their place.
     """
     parts = []
-    controls = anchors(node)
+    controls = frame_controls(node)
     for suffix, tensor in zip(suffixes, (codes, scalar(bounds[0]), scalar(bounds[1])), strict=True):
         attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
         parts.append(graph.add(graph.unique_name(node.name + suffix), "Const", attrs=attrs, controls=controls))
