@@ -39,9 +39,18 @@ class Input:
     shape: Shape | None = None
 
     @property
+    def says(self) -> bool:
+        """Whether it says anything of type or shape."""
+        return self.dtype is not None or self.shape is not None
+
+    @property
     def tensor(self) -> str:
         """Its tensor name, ``node`` or ``node:port``."""
         return f"{self.node}:{self.port}" if self.port else self.node
+
+    def __str__(self) -> str:
+        parts = [self.node, "" if self.port is None else f":{self.port}", f":{self.dtype}" if self.dtype else ""]
+        return "".join(parts) + ("" if self.shape is None else str(self.shape))
 
     @classmethod
     def named(cls, tensor: str) -> Input:

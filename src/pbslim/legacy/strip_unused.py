@@ -29,7 +29,7 @@ def strip_unused(
         input_node_names: names of nodes; each becomes a Placeholder, with the static shape that it carries if any.
         output_node_names: names of nodes. What they do not need may be broken.
         placeholder_type_enum: the number of the new placeholders' data type (1 is float), or one number an input.
-            Each keeps the type that the node gives if this is None. An input that already is a placeholder always
+            Each has the type that its readers expect if this is None. An input that already is a placeholder always
             keeps its type, which its readers rely on.
 
     Raises:

@@ -54,7 +54,7 @@ def strip_unused_nodes(
     present = [each for each in inputs if each.node in graph]
     needed = _needed(graph, {each.node for each in present}, context.output_nodes)
     values = fed_values(graph, present, needed)
-    replaced = {value: each for each, value in values.items() if value.node.op != "Placeholder" or _says(each)}
+    replaced = {value: each for each, value in values.items() if value.node.op != "Placeholder" or each.says}
     if replaced:
         if len(name) != len(type_for_name) or len(name) != len(shape_for_name):
             raise TransformError("name, type_for_name and shape_for_name must be given equally often")
@@ -83,10 +83,6 @@ def _inputs(names: Collection[str], given: Collection[str]) -> list[Input]:
         if not same:
             found.append(each)
     return found
-
-
-def _says(each: Input) -> bool:
-    return each.dtype is not None or each.shape is not None
 
 
 def _renamed(each: Input, value: Value | None, made: Mapping[Value, Node], context: Context) -> str:
@@ -152,7 +148,7 @@ class _Forms:
     def _chosen(self, value: Value, each: Input) -> tuple[DType, Shape | None]:
         """The type, and the shape that somebody asks for."""
         wishes, expected = self._wishes, expected_dtype(value, self._needed)
-        if _says(each):
+        if each.says:
             return each.dtype or expected or FLOAT, each.shape
         if each.node in wishes.by_name:
             dtype, shape = wishes.by_name[each.node]
