@@ -28,7 +28,7 @@ from pbslim.rewrite.replacing import set_const
 from pbslim.transforms.batch_norms.affine_steps import MOVES, AffineStep, moved_inputs, moved_layout, step
 from pbslim.transforms.batch_norms.forms import BATCH_NORMS
 from pbslim.transforms.batch_norms.linear_ops import LINEAR_OPS, Layout, channel_axes, output_layout, scaled
-from pbslim.transforms.quantization.weights import check_not_coarse, pieces
+from pbslim.transforms.quantization.weights import check_not_coarse
 
 _MAX_COPY_BYTES = 1 << 16
 _DEEPEST = 50
@@ -249,7 +249,7 @@ def _weights(conv: Node) -> Tensor:
 
 
 def _largest(weights: Tensor) -> float:
-    return max((float(np.abs(piece).max()) for piece in pieces(weights)), default=0.0)
+    return max((float(np.abs(piece).max()) for piece in weights.value_pieces()), default=0.0)
 
 
 def _has_one_reader(node: Node) -> bool:
