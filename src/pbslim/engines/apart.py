@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -121,6 +122,9 @@ class ProgramApart(Program):
         found: list[Array] = self._receive("run")
         return found
 
+    def __enter__(self) -> ProgramApart:
+        return self
+
     def close(self) -> None:
         """End the process at once."""
         self._process.kill()
@@ -161,10 +165,8 @@ class ProgramApart(Program):
 
 
 def _close(pipe: IO[bytes]) -> None:
-    try:
+    with suppress(OSError):  # of what a process that is gone has not read
         pipe.close()
-    except OSError:  # what was not read by a process that is gone
-        pass
 
 
 def _collect(pipe: IO[bytes] | None, answers: queue.SimpleQueue[_Answer | None]) -> None:

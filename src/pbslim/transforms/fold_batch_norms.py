@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT
 from pbslim.ir import Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, near_misses, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
-from pbslim.transforms.shared.affine_channels import fold_affine_channels
-from pbslim.transforms.shared.linear_ops import channel_axes, channel_count, scaled
-from pbslim.transforms.shared.weights import check_not_coarse, const_value, set_const
+from pbslim.rewrite.replacing import set_const
+from pbslim.transforms.batch_norms.affine_channels import fold_affine_channels
+from pbslim.transforms.batch_norms.linear_ops import channel_axes, channel_count, scaled
+from pbslim.transforms.quantization.weights import check_not_coarse
 
 _MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"), name="conv")

@@ -15,8 +15,8 @@ from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Skip, near_misses, rewrite_all
-from pbslim.transforms.shared.batch_norms import BatchNorm
-from pbslim.transforms.shared.old_batch_norms import BATCH_TO_SPACE, CONCAT, DIRECT, Folder, Scale
+from pbslim.transforms.batch_norms.forms import BatchNorm
+from pbslim.transforms.batch_norms.old_batch_norms import BATCH_TO_SPACE, CONCAT, DIRECT, Folder, Scale
 
 
 @transform(effect="reassociates", in_functions=True)

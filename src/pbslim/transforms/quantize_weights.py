@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from pbslim.analysis.constants import const_value
 from pbslim.dtypes import QUINT8
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.affine import decoded, quantizer, weights_range
 from pbslim.quant.levels import few_values
-from pbslim.transforms.shared.weights import const_value, float_weights, pieces, put_before, set_dequantize
+from pbslim.rewrite.replacing import put_before
+from pbslim.transforms.quantization.weights import float_weights, pieces, set_dequantize
 
 _EQUAL = 1e-6  # of the range: what single precision comes to
 _SUFFIXES = ("_quantized_const", "_quantized_min", "_quantized_max")

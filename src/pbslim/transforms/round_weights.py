@@ -6,12 +6,15 @@ After::   w = Const [0.120, 0.120, -0.484, …]    num_steps levels a tensor
 
 from __future__ import annotations
 
+from pbslim.analysis.constants import const_value
+from pbslim.analysis.frames import anchors
 from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.levels import few_values
 from pbslim.quant.rounding import rounder
-from pbslim.transforms.shared.weights import anchors, const_value, float_weights, pieces, set_const
+from pbslim.rewrite.replacing import set_const
+from pbslim.transforms.quantization.weights import float_weights, pieces
 
 _MIN_ELEMENTS = 16
 

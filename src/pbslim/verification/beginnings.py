@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.analysis.constants import constant
 from pbslim.ir import Node, Tensor, Use, Value
 from pbslim.ops.families import ALIASES
-from pbslim.transforms.shared.constants import constant
 
 Array = npt.NDArray[Any]
 
 RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
 """The ranges that images come in."""
 
-_SAME_VALUES = ALIASES | {"Cast", "CheckNumerics", "ExpandDims", "Pack", "Pad", "PadV2", "Reshape", "Squeeze", "Unpack"} | (
-    {"Transpose", "StridedSlice", "ConcatV2", "MirrorPad", "TensorListFromTensor", "Select", "SelectV2"}
+_SAME_VALUES = (
+    ALIASES
+    | {"Cast", "CheckNumerics", "ExpandDims", "Pack", "Pad", "PadV2", "Reshape", "Squeeze", "Unpack"}
+    | ({"Transpose", "StridedSlice", "ConcatV2", "MirrorPad", "TensorListFromTensor", "Select", "SelectV2"})
 )
 _GATHERS = {"Gather": (0, 1), "GatherV2": (0, 1), "ResourceGather": (0, 1)}
 _ARITHMETIC = frozenset({"Add", "AddV2", "BiasAdd", "Div", "Mul", "RealDiv", "Sub"})
@@ -89,7 +91,7 @@ def lookup_keys(value: Value) -> Array | None:
     for use in readers(value, _moves):
         if use.node.op.startswith("LookupTableFind") and use.slot == 1:
             for other in use.node.inputs[0].uses:
-                if other.node.op.startswith("InitializeTable") and len(other.node.inputs) == 3:  # noqa: PLR2004
+                if other.node.op.startswith("InitializeTable") and len(other.node.inputs) == 3:
                     keys = constant(other.node.inputs[1])
                     if keys is not None and keys.size:
                         return keys.numpy().reshape(-1)
@@ -116,7 +118,7 @@ def scaling(value: Value) -> Scaling | None:
         node = use.node
         if _moves(use):
             continue
-        number = _number(node, 1 - use.slot) if node.op in _ARITHMETIC and len(node.inputs) == 2 else None  # noqa: PLR2004
+        number = _number(node, 1 - use.slot) if node.op in _ARITHMETIC and len(node.inputs) == 2 else None
         if number is None:
             break
         found = True

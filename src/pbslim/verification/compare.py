@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.engines.apart import Memory
-from pbslim.report.endpoints import find_names, require
+from pbslim.analysis.endpoints import find_names, require
 from pbslim.verification import metrics
 from pbslim.verification.feeds import DEFAULT_SAMPLES, Samples, generate_samples
 from pbslim.verification.metrics import Kind
@@ -216,7 +215,7 @@ class _Found:
         notes: list[str] = []
         verdict = _verdict(comparisons, identical=not any(apart))
         if verdict.is_exact:
-            changed = changed_constants(*(side.graph for side in self.sides), inputs, self.plan.outputs)
+            changed = changed_constants(self.sides[0].graph, self.sides[1].graph, inputs, self.plan.outputs)
             if changed:
                 worst = max(changed, key=lambda each: each.largest_difference / max(each.largest_value, 1e-30))
                 verdict = Verdict.NEAR_LOSSLESS

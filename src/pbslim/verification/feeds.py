@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pbslim import ops
+from pbslim.analysis.endpoints import require
+from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import BOOL, FLOAT, STRING, DType, Shape
 from pbslim.engines import engine
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Value
-from pbslim.passes.registry import node_name
-from pbslim.report.endpoints import require
-from pbslim.transforms.shared.static_shapes import StaticShapes
+from pbslim.names import node_name
 from pbslim.verification import beginnings, images, photographs
 
 Array = npt.NDArray[Any]
@@ -30,7 +30,7 @@ _LOWEST, _BEYOND = 0, 10
 _TEXTS = (
     b"The quick brown fox jumps over the lazy dog.",
     b"import os\nfor name in os.listdir('.'):\n    print(name)\n",
-    b"#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n",
+    b'#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n',
     b"It was the best of times, it was the worst of times, it was the age of wisdom.",
     b"SELECT name, COUNT(*) FROM orders WHERE price > 10 GROUP BY name;",
     b"42",
@@ -111,7 +111,7 @@ class _Plan:
     what: str = "generated values"
     image: bool = False
     channels_first: bool = False
-    range: tuple[float, float] = (0.0, 1.0)
+    pixels: tuple[float, float] = (0.0, 1.0)
     one: Callable[[np.random.Generator, tuple[int, ...]], Array] | None = None
     random: bool = False
     encoded: bool = False
@@ -138,7 +138,7 @@ class _Plan:
         if self.encoded:
             return images.png(picture)
         height, width, channels = self._layout()
-        low, high = self.range
+        low, high = self.pixels
         values = low + images.fit(picture, height, width, channels) * ((high - low) / 255)
         if not self.dtype.is_floating:
             values = np.rint(values)
@@ -164,9 +164,9 @@ def _plan(graph: Graph, name: str, shapes: StaticShapes) -> _Plan:
         plan.one = lambda _, dims: np.zeros(dims, np.bool_)
     elif plan.image:
         plan.what = "photographs"
-        plan.range = _image_range(graph, value, plan)
+        plan.pixels = _image_range(graph, value, plan)
     elif dtype.is_floating and not plan.dims:
-        plan.one = _scalar(name, value)
+        plan.one = _scalar(name)
     else:
         _plan_numbers(plan, value)
     return plan
@@ -209,7 +209,7 @@ def _is_channels_first(attrs: Any) -> bool:
 def _guessed_dims(value: Value, shape: Shape, plan: _Plan) -> tuple[int, ...]:
     dims = list(shape.dims or ())
     found = beginnings.first_filter(value)
-    if len(dims) == 4:  # noqa: PLR2004
+    if len(dims) == 4:
         plan.channels_first = bool(found and _is_channels_first(found[0].attrs)) or (
             dims[1] in (1, 3) and dims[3] not in (1, 3, 4)
         )
@@ -221,7 +221,7 @@ def _guessed_dims(value: Value, shape: Shape, plan: _Plan) -> tuple[int, ...]:
         plan.image = large and (dims[axis] in (1, 3, 4) or dims[axis] < 0)
         if plan.image and dims[axis] < 0:
             dims[axis] = 3
-    elif len(dims) == 2 and dims[1] < 0 and found and "MatMul" in found[0].op:  # noqa: PLR2004
+    elif len(dims) == 2 and dims[1] < 0 and found and "MatMul" in found[0].op:
         dims[1] = beginnings.channels_of(*found)
     unknown = _IMAGE_SIDE if plan.image else _LENGTH
     guessed = [d if d >= 0 or i == 0 else unknown for i, d in enumerate(dims)]
@@ -247,7 +247,7 @@ def _plan_strings(plan: _Plan, value: Value) -> None:
         plan.one = texts
 
 
-def _scalar(name: str, value: Value) -> Callable[[np.random.Generator, tuple[int, ...]], Array]:
+def _scalar(name: str) -> Callable[[np.random.Generator, tuple[int, ...]], Array]:
     """A share to keep is 1 and one to drop 0, so that nothing is dropped; any other single number is 1."""
     last = node_name(name).rpartition("/")[2].lower()
     drops = ("rate" in last or "drop" in last) and "keep" not in last
@@ -276,7 +276,7 @@ def _smooth_noise(random: np.random.Generator, dims: tuple[int, ...]) -> Array:
     """Noise of unit variance; along a longest axis of at least 16 its power falls with the frequency, as in nature."""
     noise = random.standard_normal(dims)
     longest = max(dims, default=0)
-    if longest < 16:  # noqa: PLR2004
+    if longest < 16:
         return noise
     axis = dims.index(longest)
     spectrum = np.fft.rfft(noise, axis=axis)
@@ -311,12 +311,12 @@ def _tried_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float]
     best, least = None, math.inf
     try:
         with engine("builtin").load(graph) as program:
-            for plan.range in beginnings.RANGES:
+            for plan.pixels in beginnings.RANGES:
                 fed = plan.values(range(max(plan.dims[0], 2)), 0, photographs.tests)
                 (found,) = program.run({value.name: fed}, [target.name])
                 score = _strangeness(found, channels_last=not plan.channels_first)
                 if score < least:
-                    best, least = plan.range, score
+                    best, least = plan.pixels, score
     except PbslimError:
         return None  # the engine cannot run it, or it needs other inputs
     return best
@@ -325,5 +325,5 @@ def _tried_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float]
 def _strangeness(values: Array, *, channels_last: bool) -> float:
     axes = tuple(i for i in range(values.ndim) if i != (values.ndim - 1 if channels_last else 1))
     deviation, mean = values.std(axes), values.mean(axes)
-    alive = deviation > 1e-4  # noqa: PLR2004
+    alive = deviation > 1e-4
     return float((np.log(deviation[alive]) ** 2 + mean[alive] ** 2).mean()) if alive.any() else math.inf

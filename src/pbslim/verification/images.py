@@ -24,11 +24,11 @@ def resize(image: Array, height: int, width: int) -> npt.NDArray[np.float32]:
 
 
 def _weights(before: int, after: int) -> npt.NDArray[np.float32]:
-    """What each of `before` pixels gives to each of `after`, [after, before]: a triangle as wide as the larger pixel."""
+    """What each of `before` pixels gives to each of `after`, [after, before]: triangles as wide as the larger pixel."""
     scale = before / after
     centers = (np.arange(after) + 0.5) * scale - 0.5
     near = np.maximum(0, 1 - np.abs(np.arange(before) - centers.clip(0, before - 1)[:, None]) / max(scale, 1.0))
-    return (near / near.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(near / near.sum(axis=1, keepdims=True), np.float32)
 
 
 def variant(image: Array, random: np.random.Generator) -> Array:
@@ -38,7 +38,7 @@ def variant(image: Array, random: np.random.Generator) -> Array:
     part = image[top : top + height, left : left + width].astype(np.float32)
     mean = part.mean()
     part = np.clip((part - mean) * random.uniform(0.7, 1.2) + mean * random.uniform(0.8, 1.2), 0, 255)
-    return (part[:, ::-1] if random.random() < 0.5 else part).astype(np.uint8)  # noqa: PLR2004
+    return np.asarray(part[:, ::-1] if random.random() < 0.5 else part, np.uint8)
 
 
 def fit(image: Array, height: int, width: int, channels: int) -> npt.NDArray[np.float32]:
@@ -46,7 +46,7 @@ def fit(image: Array, height: int, width: int, channels: int) -> npt.NDArray[np.
     resized = resize(image, height, width)
     if channels == 1:
         return (resized @ np.array(_LUMA, np.float32))[..., None]
-    if channels == 4:  # noqa: PLR2004
+    if channels == 4:
         return np.concatenate([resized, np.full_like(resized[..., :1], 255)], axis=-1)
     return resized
 

@@ -50,6 +50,9 @@ def how_to_judge(graph: Graph, output: str) -> Judged:
     dtype = dtypes[value.port] if value.port < len(dtypes) else None
     if dtype is not None and not dtype.is_floating and not dtype.name.startswith("complex"):
         return Judged(output, output, Kind.CODES, "", ordered)
+    best_of = constant(value.node.inputs[1]) if value.node.op == "ArgMax" else None
+    if best_of is not None and _is_last_axis(graph, value.node.inputs[0], int(best_of.numpy())):
+        return replace(how_to_judge(graph, value.node.inputs[0].name), output=output, kind=Kind.SCORES, is_ordered=ordered)
     last = value
     while last.node.op in _LOOKED_THROUGH and last.node.inputs and last.port == 0:
         last = last.node.inputs[0]
@@ -73,7 +76,7 @@ def _is_squashed_later(value: Value) -> bool:
 
 def looks_like_shares(values: Array) -> bool:
     """Whether the rows of an output are shares that add up to 1, as a softmax in whatever form gives."""
-    if values.dtype.kind != "f" or values.ndim != 2 or values.shape[-1] < 2:  # noqa: PLR2004
+    if values.dtype.kind != "f" or values.ndim != 2 or values.shape[-1] < 2:
         return False
     rows = values.astype(np.float64)
     return bool((rows >= 0).all() and np.allclose(rows.sum(-1), 1, atol=1e-3))

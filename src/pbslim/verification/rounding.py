@@ -57,9 +57,11 @@ def rounding_levels(
         unexplained = [i for i, distance in enumerate(largest) if distance > levels[i]]
         if not unexplained or (seed and all(largest[i] > _CLEAR * levels[i] > 0 for i in unexplained)):
             break
-        worst = {max(range(len(batches)), key=lambda b: apart[b][i]) for i in unexplained}  # noqa: B023
+        worst = {max(range(len(batches)), key=lambda b: apart[b][i]) for i in unexplained}
         tried = sorted(worst)[:_TRIED_BATCHES]
-        for number, found in zip(tried, _with_noise(setting, side, [batches[b] for b in tried], fetches, seed), strict=True):
+        for number, found in zip(
+            tried, _with_noise(setting, side, [batches[b] for b in tried], fetches, seed), strict=True
+        ):
             levels = [max(level, _distance(a, b)) for level, a, b in zip(levels, first[number], found, strict=True)]
     return levels, largest
 
@@ -114,4 +116,4 @@ def _disturbed(array: Array, random: np.random.Generator) -> Array:
     if array.dtype not in (np.float32, np.float64):
         return array  # a unit of half precision is a real difference in single precision
     noise = random.uniform(-_UNITS, _UNITS, array.shape).astype(array.dtype)
-    return array + array * (noise * np.finfo(array.dtype).eps)
+    return np.asarray(array + array * (noise * np.finfo(array.dtype).eps))

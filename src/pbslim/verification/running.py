@@ -17,7 +17,7 @@ from pbslim.engines import choose, engine
 from pbslim.engines.apart import Memory, ProgramApart
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
-from pbslim.passes.registry import node_name
+from pbslim.names import node_name
 from pbslim.wire import save
 from pbslim.wire.memmapped import package_of
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pbslim.transforms  # noqa: F401 - registers them
+from pbslim.analysis.diff import diff
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
-from pbslim.recipes import transforms_of
-from pbslim.report.diff import diff
+from pbslim.passes.simplification import SIMPLIFY
 
 _ROUNDING = 1e-5  # of the largest value: how far folding in another order takes weights apart
 
@@ -32,7 +32,7 @@ def changed_constants(
     Both are simplified first, as the recipe ``optimize`` does it, so that a graph and what the recipe made of it are
     comparable. Where more than constants differ then, there is nothing to say.
     """
-    steps = pipeline.plan(transforms_of("optimize")).steps
+    steps = pipeline.plan(SIMPLIFY).steps
     graphs = [first.copy(), second.copy()]
     try:
         for graph in graphs:

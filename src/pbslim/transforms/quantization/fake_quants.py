@@ -14,8 +14,8 @@ from pbslim.ir import Graph, Node
 from pbslim.passes.registry import Context
 from pbslim.quant.affine import is_too_narrow
 from pbslim.rewrite import Match, Pattern, Skip, anything, const, op, rewrite
+from pbslim.rewrite.inner import must_be_inner
 from pbslim.transforms.quantization.nodes import add_requantize, become_dequantize, quantized, scalar_const
-from pbslim.transforms.shared.inner import must_be_inner
 
 _FAKE_QUANT = "FakeQuantWithMinMaxVars"
 _FARTHEST = 3
@@ -50,7 +50,7 @@ def _behind(distance: int) -> Pattern:
 def _hoist(graph: Graph, context: Context, distance: int, match: Match) -> Sequence[Node]:
     fake_quant = match["fake quant"]
     steps = [match[f"step {step}"] for step in range(1, distance + 1)]
-    must_be_inner(match, steps, context)
+    must_be_inner(match, steps, context.input_nodes, context.output_nodes)
     last, first = steps[0], steps[-1]
     source = first.inputs[0]
     name = graph.unique_name(f"{fake_quant.name}_hoisted")

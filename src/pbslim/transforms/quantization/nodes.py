@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT, QINT32, QUINT8
 from pbslim.errors import PbslimError, TransformError
 from pbslim.ir import AttrValue, Graph, Node, Value
 from pbslim.quant.affine import is_too_narrow
 from pbslim.rewrite import Skip
-from pbslim.transforms.shared.weights import const_value, scalar
+from pbslim.rewrite.replacing import scalar
 
 _CODES: dict[str, AttrValue] = {"T": QUINT8, "mode": b"MIN_FIRST"}
 

@@ -48,7 +48,7 @@ def _decoded(first: int) -> npt.NDArray[np.uint8]:
     luma = _pictures(planes["luma"], LUMA_STEPS)
     chroma = np.stack([_pictures(planes[name], CHROMA_STEPS) for name in ("blue", "red")], axis=-1)
     colors = (chroma @ TO_RGB.T.astype(np.float32)).repeat(2, axis=1).repeat(2, axis=2)
-    rgb = np.clip(np.rint(luma[..., None] + colors + 128), 0, 255).astype(np.uint8)
+    rgb = np.asarray(np.clip(np.rint(luma[..., None] + colors + 128), 0, 255), np.uint8)
     rgb.setflags(write=False)
     return rgb
 
@@ -58,4 +58,4 @@ def _pictures(coefficients: npt.NDArray[np.int8], steps: npt.NDArray[np.float64]
     count, down, across = coefficients.shape[2:]
     basis = np.einsum("vy,ux,vu->yxvu", COSINES, COSINES, steps).reshape(64, 64).astype(np.float32)
     blocks = (basis @ coefficients.reshape(64, -1).astype(np.float32)).reshape(8, 8, count, down, across)
-    return blocks.transpose(2, 3, 0, 4, 1).reshape(count, 8 * down, 8 * across)
+    return np.asarray(blocks.transpose(2, 3, 0, 4, 1).reshape(count, 8 * down, 8 * across))
