@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pbslim.dtypes import DTYPES, STRING, DType, Shape
-from pbslim.kernels.checks import MAX_ELEMENTS, Array, KernelError, checked_shape, require
+from pbslim.kernels.checks import Array, KernelError, checked_shape, require
+from pbslim.kernels.limits import MAX_ELEMENTS
 
 Results: TypeAlias = "Array | Sequence[Array]"
 Function: TypeAlias = "Callable[..., Results]"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import click
+
 from pbslim.analysis.inspection import inspect_file
+from pbslim.cli.options import FILE, HELP, json_option
 from pbslim.errors import one_line
 from pbslim.report import terminal
 from pbslim.wire.memmapped import GRAPH_REGION
@@ -13,7 +16,10 @@ from pbslim.wire.memmapped import GRAPH_REGION
 _MOST_REGIONS = 1000
 
 
-def run(source: Path, as_json: bool) -> int:
+@click.command("inspect", context_settings=HELP)
+@click.argument("source", metavar="IN.pb", type=FILE)
+@json_option
+def command(source: Path, as_json: bool) -> int:
     """Tell what a graph file holds."""
     found = inspect_file(source)
     if as_json:

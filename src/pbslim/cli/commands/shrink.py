@@ -5,13 +5,32 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import click
+
 from pbslim.analysis.zipsize import ZipSize
+from pbslim.cli.options import FILE, HELP, NAMES, json_option
 from pbslim.errors import one_line
 from pbslim.report import terminal
+from pbslim.shrinking.recipes import RECIPES, SUMMARIES
 from pbslim.shrinking.shrink import shrink
 
 
-def run(
+@click.command("shrink", context_settings=HELP)
+@click.argument("source", metavar="IN.pb", type=FILE)
+@click.option("-o", "--out", type=FILE, help="File to write; IN-small.pb if not given.")
+@click.option(
+    "--recipe",
+    type=click.Choice(list(RECIPES)),
+    default="round",
+    show_default=True,
+    help="; ".join(f"{name}: {what}" for name, what in SUMMARIES.items()) + ".",
+)
+@click.option("--inputs", type=NAMES, help="Names of the inputs; found from the graph if not given.")
+@click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
+@click.option("--exact-zip", is_flag=True, help="Deflate large files whole to tell their zipped size.")
+@click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
+@json_option
+def command(
     source: Path,
     out: Path | None,
     recipe: str,
@@ -21,7 +40,7 @@ def run(
     explain: bool,
     as_json: bool,
 ) -> int:
-    """Shrink and tell what it did."""
+    """Make a frozen graph smaller by a well-known recipe."""
     target = out or source.with_name(f"{source.stem}-small.pb")
     with terminal.progress("reading") as show:
         result = shrink(

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
+from pbslim.cli.options import FILE, HELP, LegacyCommand, bool_option
 from pbslim.errors import PbslimError, UsageError
 from pbslim.legacy.graph_to_dot import graph_to_dot
 from pbslim.wire import load
 from pbslim.wire.write import replacing, require_apart
 
 
-def run(
+@click.command("graph_to_dot", cls=LegacyCommand, context_settings=HELP)
+@click.option("--graph", type=FILE, required=True, help="GraphDef file, binary or text.")
+@bool_option("--input_binary", default=True, help="No effect: the format is detected.", expose_value=False)
+@click.option("--dot_output", type=FILE, help="DOT file to write.")
+@click.option("--svg_output", type=FILE, help="Picture to write; needs Graphviz and pip install 'pbslim[graphviz]'.")
+def command(
     graph: Path,
-    input_binary: bool,  # noqa: ARG001 - the form is found out
     dot_output: Path | None,
     svg_output: Path | None,
 ) -> int:
-    """Draw the graph into the files that are named."""
+    """Draw a graph in Graphviz's DOT language; control edges are dashed."""
     if dot_output is None and svg_output is None:
         raise UsageError("name the file to write with --dot_output")
     if not graph.exists():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 import pbslim.transforms  # noqa: F401 - registers them
+from pbslim.cli.options import FILE, HELP, NAMES, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.names import node_name
 from pbslim.passes import pipeline, registry
@@ -13,7 +16,17 @@ from pbslim.wire import load, save
 from pbslim.wire.write import require_apart
 
 
-def run(
+@click.command("transform_graph", context_settings=HELP)
+@click.option("--in_graph", type=FILE, required=True, help="GraphDef file, binary or text.")
+@click.option("--out_graph", type=FILE, required=True, help="File to write.")
+@click.option("--inputs", type=NAMES, default="", help="Names of the inputs, separated by commas.")
+@click.option("--outputs", type=NAMES, default="", help="Names of the outputs, separated by commas.")
+@click.option("--transforms", default="", help="What to do, for instance 'fold_constants round_weights(num_steps=64)'.")
+@bool_option("--output_as_text", default=False, help="Write the text form.")
+@click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
+@click.option("--dry_run", "--dry-run", is_flag=True, help="Say what would be done, write nothing.")
+@json_option
+def command(
     in_graph: Path,
     out_graph: Path,
     inputs: tuple[str, ...],
@@ -24,7 +37,7 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Plan, load, run, write."""
+    """Run transforms on a frozen graph, by the command line of TensorFlow's Graph Transform Tool."""
     plan = pipeline.plan(transforms)
     if not plan.steps:
         known = ", ".join(registry.names())

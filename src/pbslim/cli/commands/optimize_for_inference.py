@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
+from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, SWITCHES, LegacyCommand, bool_option, json_option
 from pbslim.legacy.optimize_for_inference import optimize_for_inference
 from pbslim.report import terminal
 from pbslim.wire import load, save
 from pbslim.wire.write import make_folder, require_apart
 
 
-def run(
+@click.command("optimize_for_inference", cls=LegacyCommand, context_settings=HELP)
+@click.option("--input", "source", type=FILE, required=True, help="GraphDef file, binary or text.")
+@click.option("--output", "target", type=FILE, required=True, help="File to write.")
+@click.option("--input_names", type=NAMES, required=True, help="Names of the inputs, separated by commas.")
+@click.option("--output_names", type=NAMES, required=True, help="Names of the outputs, separated by commas.")
+@bool_option("--frozen_graph", default=True, help="false: write the text form.")
+@click.option("--placeholder_type_enum", type=NUMBERS, help="Type of all inputs, or of each; kept if not given.")
+@bool_option("--toco_compatible", default=False, help="Leave resizing, padding and convolution apart.")
+@click.option("--placeholder_to_const_names", type=SWITCHES, help="Bool placeholders to fix, as is_training=False.")
+@bool_option("--all_batch_norms", default=False, help="Fold all batch norms, however they are written.")
+@click.option("--explain", is_flag=True, help="Say what could have been folded or fused and why it was not.")
+@json_option
+def command(
     source: Path,
     target: Path,
     input_names: tuple[str, ...],
@@ -23,7 +38,7 @@ def run(
     explain: bool,
     as_json: bool,
 ) -> int:
-    """Load, optimize, write."""
+    """Take out what only training needs and merge ops, by the command line of TensorFlow's optimize_for_inference."""
     types = placeholder_type_enum
     require_apart(target, source)
     with terminal.progress("reading") as show:

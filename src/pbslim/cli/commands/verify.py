@@ -6,15 +6,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.cli.options import FILE, HELP, NAMES, json_option
 from pbslim.errors import UsageError
 from pbslim.report import terminal
 from pbslim.verification import compare_files
 
 
-def run(
+@click.command("verify", context_settings=HELP)
+@click.argument("first", metavar="A.pb", type=FILE)
+@click.argument("second", metavar="B.pb", type=FILE)
+@click.option("--feeds", type=FILE, help="An .npz file: tensor name → array. Generated if not given.")
+@click.option("--inputs", type=NAMES, help="Placeholders to generate values for.")
+@click.option("--outputs", type=NAMES, help="Outputs to compare; all if not given.")
+@click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute difference that is allowed.")
+@click.option("--rtol", type=float, default=1e-4, show_default=True, help="The same relative to the largest value.")
+@json_option
+def command(
     first: Path,
     second: Path,
     feeds: Path | None,
@@ -24,7 +35,7 @@ def run(
     rtol: float,
     as_json: bool,
 ) -> int:
-    """Compare two graphs; 1 when an output differs."""
+    """Run two graphs with TensorFlow on the same inputs and compare the outputs; exit code 1 if they differ."""
     given = read_feeds(feeds) if feeds else None
     with terminal.progress("running both graphs"):
         found = compare_files(first, second, given, inputs=inputs, outputs=outputs, rtol=rtol, atol=atol)

@@ -5,15 +5,33 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import click
+
+from pbslim.cli.options import FILE, HELP, json_option
 from pbslim.legacy.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
 from pbslim.report import terminal
 from pbslim.wire import PROTOBUF_LIMIT
 
 
-def run(
+@click.command("convert_graphdef_memmapped_format", context_settings=HELP)
+@click.option("--in_graph", type=FILE, required=True, help="GraphDef file, binary or text.")
+@click.option("--out_graph", type=FILE, required=True, help="Package to write.")
+@click.option(
+    "--min_conversion_tensor_size",
+    "--min_conversion_size_bytes",
+    "min_conversion_tensor_size",
+    type=int,
+    default=10000,
+    show_default=True,
+    help="Constants of fewer bytes stay in the graph.",
+)
+@click.option("--reference", is_flag=True, help="Convert exactly what TensorFlow's tool did, unsafe places too.")
+@click.option("--explain", is_flag=True, help="Say for each constant that stays why it does.")
+@json_option
+def command(
     in_graph: Path, out_graph: Path, min_conversion_tensor_size: int, reference: bool, explain: bool, as_json: bool
 ) -> int:
-    """Convert, and say what was left and why; all but JSON goes to stderr, as the old tool's log did."""
+    """Write a package in which a runtime maps the weights from the file instead of loading them."""
     with terminal.progress("reading") as show:
         result = convert_graphdef_memmapped_format(
             in_graph,

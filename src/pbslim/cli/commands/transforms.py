@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import inspect
 
+import click
+
 import pbslim.transforms  # noqa: F401 - registers them
+from pbslim.cli.options import HELP
 from pbslim.passes import registry
 from pbslim.report import terminal
 
 
-def run(name: str | None) -> int:
+@click.command("transforms", context_settings=HELP)
+@click.argument("name", required=False)
+def command(name: str | None) -> int:
     """List the transforms, or print the manual of one."""
     console = terminal.stdout()
     if name is None:

@@ -7,8 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
+
 from pbslim.analysis.compatibility import Offender, offenders
 from pbslim.analysis.inventory import OpUse, op_inventory
+from pbslim.cli.commands.print_selective_registration_header import default_ops_option, kernels_option
+from pbslim.cli.options import FILE, HELP, json_option
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.legacy.print_selective_registration_header import selective_registration_header
@@ -20,7 +24,21 @@ from pbslim.wire.write import replacing, require_apart
 _SHOWN = 3
 
 
-def run(
+@click.command("ops", context_settings=HELP)
+@click.argument("models", metavar="MODEL.pb...", nargs=-1, type=FILE)
+@click.option(
+    "--header",
+    type=FILE,
+    is_flag=False,
+    flag_value="ops_to_register.h",
+    help="Write the header for TensorFlow's selective registration; - for stdout, ops_to_register.h if not named.",
+)
+@default_ops_option
+@kernels_option
+@click.option("--since", metavar="RELEASE", help="Check the graphs against what this TensorFlow accepts, such as 1.4.")
+@click.option("--nodes", is_flag=True, help="With --since: name every node.")
+@json_option
+def command(
     models: tuple[Path, ...],
     header: Path | None,
     default_ops: str,
@@ -29,7 +47,7 @@ def run(
     nodes: bool,
     as_json: bool,
 ) -> int:
-    """List the ops, write the header, hold the graphs against a release; 1 when that does not accept one."""
+    """List the ops that graphs need; exit code 1 if --since names a TensorFlow that does not accept them."""
     if not models:
         raise UsageError("name the graphs to look at")
     if header:

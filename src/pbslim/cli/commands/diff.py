@@ -6,13 +6,23 @@ import math
 from dataclasses import asdict
 from pathlib import Path
 
+import click
+
 from pbslim.analysis.diff import Change, diff
+from pbslim.cli.options import FILE, HELP, TOLERANCE, json_option
 from pbslim.report import terminal
 from pbslim.wire import load
 
 
-def run(first: Path, second: Path, by_op: bool, atol: float, ignore_defaults: bool, as_json: bool) -> int:
-    """Tell what became of the first graph; 1 when it is another one."""
+@click.command("diff", context_settings=HELP)
+@click.argument("first", metavar="A.pb", type=FILE)
+@click.argument("second", metavar="B.pb", type=FILE)
+@click.option("--by-op", is_flag=True, help="Sum up by op instead of listing the nodes.")
+@click.option("--atol", type=TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")
+@click.option("--ignore-defaults", is_flag=True, help="An attribute at its default value is the same as none.")
+@json_option
+def command(first: Path, second: Path, by_op: bool, atol: float, ignore_defaults: bool, as_json: bool) -> int:
+    """Tell what was added, removed and changed from A to B; exit code 1 if anything was."""
     found = diff(load(first), load(second), atol=atol, ignore_defaults=ignore_defaults)
     if as_json:
         content = asdict(found)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import click
+
 from pbslim.analysis.debug_text import shape_text
+from pbslim.cli.options import HELP, bool_option, json_option
 from pbslim.dtypes import Shape
 from pbslim.errors import UsageError
 from pbslim.legacy.summarize_graph import Summary, Terminal, summarize_graph
@@ -15,8 +18,12 @@ from pbslim.wire import load
 _TOOL = "tensorflow/tools/benchmark:benchmark_model"
 
 
-def run(in_graph: str | None, print_structure: bool, as_json: bool) -> int:
-    """Load, look, tell."""
+@click.command("summarize_graph", context_settings=HELP)
+@click.option("--in_graph", help="GraphDef file, binary or text.")
+@bool_option("--print_structure", default=False, help="List the nodes with their inputs, in execution order.")
+@json_option
+def command(in_graph: str | None, print_structure: bool, as_json: bool) -> int:
+    """Tell what a graph holds, in the words of TensorFlow's summarize_graph."""
     if not in_graph:
         raise UsageError("in_graph graph can't be empty; name the file with --in_graph")
     found = summarize_graph(load(in_graph), structure=print_structure)
