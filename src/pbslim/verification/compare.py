@@ -189,7 +189,7 @@ def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str) -> _Pla
     inner = has_inner_tensors(chosen)
     for i, (a, b) in enumerate(zip(first, second, strict=True)):
         if a.kind is not b.kind or not inner:
-            first[i], second[i] = (replace(each, tensor=each.output, kind=a.kind) for each in (a, b))
+            first[i], second[i] = a.as_it_is, b.as_it_is
     return _Plan(chosen, list(outputs), first, second)
 
 

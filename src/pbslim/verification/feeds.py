@@ -22,6 +22,10 @@ from pbslim.verification import beginnings, images, photographs
 
 Array = npt.NDArray[Any]
 
+Pictures = npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]]
+Pixels = tuple[float, float]
+"""The range of pixel values."""
+
 DEFAULT_SAMPLES = 16
 _BATCH = 4
 _IMAGE_SIDE, _LENGTH = 128, 64
@@ -60,7 +64,8 @@ def generate_samples(
     *,
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
-    pictures: Callable[[], npt.NDArray[np.uint8]] = photographs.tests,
+    pictures: Callable[[], Pictures] = photographs.tests,
+    pixels: Pixels | None = None,
 ) -> Samples:
     """Values that fit the type, shape and range of each input, the same for the same seed.
 
@@ -69,13 +74,14 @@ def generate_samples(
 
     Args:
         samples: how many to make; full batches where an input has a fixed batch size.
-        pictures: the photographs, RGB [n, h, w, 3].
+        pictures: the photographs, RGB [h, w, 3] each.
+        pixels: the range of pixel values that the graph takes; found from the graph when not given.
 
     Raises:
         UsageError: the type of an input is not known.
     """
     shapes = StaticShapes(graph)
-    plans = [_plan(graph, name, shapes) for name in inputs]
+    plans = [_plan(graph, name, shapes, pixels) for name in inputs]
     fixed = [plan.dims[0] for plan in plans if plan.dims and plan.dims[0] >= 0]
     size = max(min(fixed, default=_BATCH), 1)
     batches: list[dict[str, Array]] = []
@@ -95,6 +101,21 @@ def generate_feeds(graph: Graph, inputs: Sequence[str], seed: int = 0) -> dict[s
     return generate_samples(graph, inputs, samples=_BATCH, seed=seed).batches[0]
 
 
+def as_pixels(graph: Graph, name: str, values: Array, pixels: Pixels | None = None) -> tuple[Array, list[str]]:
+    """Bytes as the pixel values that an input of floats takes, and what had to be guessed; unchanged for others."""
+    plan = _plan(graph, name, StaticShapes(graph), pixels)
+    if not plan.image or not plan.dtype.is_floating:
+        return values, []
+    low, high = plan.pixels
+    return (low + values.astype(np.float64) * ((high - low) / 255)).astype(plan.dtype.numpy), [note for note in plan.notes if "pixels" in note]
+
+
+def fixed_batch(graph: Graph, name: str) -> int | None:
+    """The batch size that an input demands, None where any will do."""
+    dims = StaticShapes(graph).of(_value(graph, name)).dims if node_name(name) in graph else None
+    return dims[0] if dims and dims[0] > 0 else None
+
+
 @dataclass
 class _Plan:
     """How to make values for one input.
@@ -111,13 +132,13 @@ class _Plan:
     what: str = "generated values"
     image: bool = False
     channels_first: bool = False
-    pixels: tuple[float, float] = (0.0, 1.0)
+    pixels: Pixels = (0.0, 1.0)
     one: Callable[[np.random.Generator, tuple[int, ...]], Array] | None = None
     random: bool = False
     encoded: bool = False
     notes: list[str] = field(default_factory=list)
 
-    def values(self, numbers: range, seed: int, pictures: Callable[[], npt.NDArray[np.uint8]]) -> Array:
+    def values(self, numbers: range, seed: int, pictures: Callable[[], Pictures]) -> Array:
         """The samples of these numbers, stacked."""
         if self.image or self.encoded:
             made = [self._picture(number, seed, pictures()) for number in numbers]
@@ -131,7 +152,7 @@ class _Plan:
             stacked[place] = each
         return stacked if self.dims else stacked[0]
 
-    def _picture(self, number: int, seed: int, pictures: npt.NDArray[np.uint8]) -> Any:
+    def _picture(self, number: int, seed: int, pictures: Pictures) -> Any:
         picture = pictures[number % len(pictures)]
         if seed or number >= len(pictures):
             picture = images.variant(picture, np.random.default_rng([seed, number]))
@@ -149,7 +170,7 @@ class _Plan:
         return (second, third, first) if self.channels_first else (first, second, third)
 
 
-def _plan(graph: Graph, name: str, shapes: StaticShapes) -> _Plan:
+def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None) -> _Plan:
     value = _value(graph, name)
     dtype = _dtype(value)
     plan = _Plan(name, dtype, ())
@@ -164,7 +185,7 @@ def _plan(graph: Graph, name: str, shapes: StaticShapes) -> _Plan:
         plan.one = lambda _, dims: np.zeros(dims, np.bool_)
     elif plan.image:
         plan.what = "photographs"
-        plan.pixels = _image_range(graph, value, plan)
+        plan.pixels = pixels or _image_range(graph, value, plan)
     elif dtype.is_floating and not plan.dims:
         plan.one = _scalar(name)
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pbslim import ops
+from pbslim.analysis.constants import constant
+from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph, Value
 from pbslim.ir.order import ancestors
@@ -27,7 +29,7 @@ class Judged:
         output: its name.
         tensor: the tensor to compare: the output itself, or what the final softmax or sigmoid reads.
         kind: what the values of `tensor` mean.
-        squashed: the same of the output itself; `unsquashed` gives values like those of `tensor` from it.
+        squashed: the op that makes the output of them; `unsquashed` undoes it as far as that is possible.
         is_ordered: whether the output comes after a selection.
     """
 
@@ -36,6 +38,11 @@ class Judged:
     kind: Kind
     squashed: str
     is_ordered: bool
+
+    @property
+    def as_it_is(self) -> Judged:
+        """How to judge the output when it is all there is."""
+        return replace(self, tensor=self.output, kind=Kind.CODES if self.squashed == "ArgMax" else self.kind)
 
 
 def how_to_judge(graph: Graph, output: str) -> Judged:
@@ -49,10 +56,9 @@ def how_to_judge(graph: Graph, output: str) -> Judged:
     dtypes = ops.output_dtypes(value.node.op, value.node.attrs) or ()
     dtype = dtypes[value.port] if value.port < len(dtypes) else None
     if dtype is not None and not dtype.is_floating and not dtype.name.startswith("complex"):
-        return Judged(output, output, Kind.CODES, "", ordered)
-    best_of = constant(value.node.inputs[1]) if value.node.op == "ArgMax" else None
-    if best_of is not None and _is_last_axis(graph, value.node.inputs[0], int(best_of.numpy())):
-        return replace(how_to_judge(graph, value.node.inputs[0].name), output=output, kind=Kind.SCORES, is_ordered=ordered)
+        scores = _best_of(graph, value)
+        tensor = how_to_judge(graph, scores.name).tensor if scores else output
+        return Judged(output, tensor, Kind.SCORES if scores else Kind.CODES, value.node.op, ordered)
     last = value
     while last.node.op in _LOOKED_THROUGH and last.node.inputs and last.port == 0:
         last = last.node.inputs[0]
@@ -60,6 +66,16 @@ def how_to_judge(graph: Graph, output: str) -> Judged:
         return Judged(output, last.node.inputs[0].name, _SQUASHED[last.node.op], last.node.op, ordered)
     kind = Kind.SCORES if _is_squashed_later(last) else Kind.VALUES
     return Judged(output, output, kind, "", ordered)
+
+
+def _best_of(graph: Graph, value: Value) -> Value | None:
+    """The scores of which `value` tells the best along their last axis."""
+    node = value.node
+    axis = constant(node.inputs[1]) if node.op == "ArgMax" and len(node.inputs) > 1 else None
+    if axis is None or axis.size != 1:
+        return None
+    rank = StaticShapes(graph).of(node.inputs[0]).rank
+    return node.inputs[0] if int(axis.numpy()) in (-1, (rank or 0) - 1) else None
 
 
 def _is_squashed_later(value: Value) -> bool:
@@ -84,7 +100,7 @@ def looks_like_shares(values: Array) -> bool:
 
 def unsquashed(values: Array, squashed: str) -> Array:
     """Scores from the output of a softmax or sigmoid, where an engine gives no others."""
-    if not squashed or squashed == "LogSoftmax":
+    if squashed not in ("Sigmoid", "Softmax"):
         return values
     shares = np.maximum(values.astype(np.float64), _TINY)
     if squashed == "Softmax":
