@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,24 @@ import numpy as np
 import numpy.typing as npt
 
 from pbslim.analysis.endpoints import find_names, require
+from pbslim.errors import UsageError
+from pbslim.ir import Graph
 from pbslim.verification import metrics
-from pbslim.verification.feeds import DEFAULT_SAMPLES, Samples, generate_samples
+from pbslim.verification.accuracy import accuracy, predicted
+from pbslim.verification.demands import Demands, within
+from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples, generate_samples
+from pbslim.verification.given import given_samples, read_labelled, read_samples
+from pbslim.verification.layers import find_layers
 from pbslim.verification.metrics import Kind
 from pbslim.verification.outputs import Judged, how_to_judge, looks_like_shares, unsquashed
-from pbslim.verification.results import Comparison, Verification, judged
+from pbslim.verification.results import Accuracy, Comparison, Verification, judged
 from pbslim.verification.rounding import rounding_levels
 from pbslim.verification.running import (
     DEFAULT_TIMEOUT,
-    Batch,
     Runs,
     Setting,
     Side,
+    batch_size,
     engine_for,
     has_inner_tensors,
     require_fed,
@@ -37,90 +44,30 @@ from pbslim.wire.memmapped import package_of
 
 Array = npt.NDArray[Any]
 Metric = Callable[[dict[str, Array]], float]
-
-_RTOL, _ATOL = 1e-4, 1e-5
-_LEAST_BATCHES = 2
-
-
-@dataclass(frozen=True)
-class Demands:
-    """What must be met; when nothing is asked for, the second graph must compute the same but for float rounding.
-
-    Attributes:
-        min_snr: signal to noise in dB that every output must have.
-        min_agreement: share of equal decisions that every output must have.
-        rtol, atol: ``|a - b| <= atol + rtol * max|a|`` must hold for every element; None for 1e-4 and 1e-5 where the
-            other one is given.
-        max_drop: how much smaller the accuracy or the caller's metric may become.
-    """
-
-    min_snr: float | None = None
-    min_agreement: float | None = None
-    rtol: float | None = None
-    atol: float | None = None
-    max_drop: float | None = None
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether nothing is asked for."""
-        return self == Demands()
-
-    @property
-    def tolerances(self) -> tuple[float, float] | None:
-        """Relative and absolute tolerance, None when neither is asked for."""
-        if self.rtol is None and self.atol is None:
-            return None
-        return _RTOL if self.rtol is None else self.rtol, _ATOL if self.atol is None else self.atol
-
-
-def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:
-    """Check `second` against `first`: ``|a - b| <= atol + rtol * max|a|`` for every element; NaN equals NaN."""
-    found = _difference(output, first, second)
-    if found.problem or found.largest_difference == 0:
-        return found
-    if not _is_numeric(first):
-        problem = f"{found.largest_difference:.0f} of {first.size} values differ"
-        return replace(found, problem=problem)
-    allowed = atol + rtol * found.largest_value
-    problem = f"off by {found.largest_difference:.3g}, {allowed:.3g} is allowed"
-    return replace(found, problem="" if found.largest_difference <= allowed else problem)
-
-
-def _is_numeric(array: Array) -> bool:
-    return array.dtype.kind in "fiuc" or array.dtype.name == "bfloat16"
-
-
-def _difference(output: str, first: Array, second: Array) -> Comparison:
-    if first.shape != second.shape or first.dtype != second.dtype:
-        problem = f"{second.dtype}{list(second.shape)} instead of {first.dtype}{list(first.shape)}"
-        return Comparison(output, first.shape, float("inf"), 0.0, problem, float("inf"))
-    if not _is_numeric(first):
-        unequal = np.asarray(first != second)
-        return Comparison(output, first.shape, float(np.count_nonzero(unequal)), 0.0, "", float(unequal.mean()))
-    apart = metrics.difference(first, second)
-    finite = np.abs(first[np.isfinite(first)].astype(np.complex128 if first.dtype.kind == "c" else np.float64))
-    mean = float(apart.mean()) if apart.size else 0.0
-    return Comparison(output, first.shape, float(apart.max(initial=0)), float(finite.max(initial=0)), "", mean)
+"""A measure of a model: called with its outputs by name over all samples; more is better."""
 
 
 def compare_files(
     first: Path,
     second: Path,
-    feeds: Mapping[str, Array] | Samples | None = None,
+    feeds: Mapping[str, Array] | Path | None = None,
     *,
+    evaluation: Path | None = None,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
-    rtol: float | None = None,
-    atol: float | None = None,
-    min_snr: float | None = None,
-    min_agreement: float | None = None,
-    max_drop: float | None = None,
-    engine: str = "auto",
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
+    image_range: Pixels | None = None,
+    engine: str = "auto",
+    min_snr: float | None = None,
+    min_agreement: float | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    max_drop: float | None = None,
+    metric: Metric | None = None,
+    per_layer: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     budget: float | None = None,
-    metric: Metric | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
@@ -129,7 +76,7 @@ def compare_files(
 
     Args:
         budget: seconds after which no further inputs are tried.
-        on_progress: is told how many inputs are done, and of how many.
+        on_progress: is told how many batches are done, and of how many.
 
     Raises:
         UsageError: a name is not in a graph, or no engine can run both.
@@ -137,39 +84,65 @@ def compare_files(
     """
     started = time.perf_counter()
     sides = Side(first, load(first)), Side(second, load(second))
-    if outputs is None:
-        outputs = find_names(sides[1].graph)[1]
-    for side in sides:
-        for name in outputs:
-            require(side.graph, name)
-    names = find_names(sides[0].graph, inputs, outputs)[0]
-    given = _given(feeds) or generate_samples(sides[0].graph, names, samples=samples, seed=seed)
+    names, outputs = _ends(sides, inputs, outputs)
+    make = _Inputs(sides[0].graph, names, samples, seed, image_range)
+    given, labels = make.samples(feeds, evaluation)
     require_fed(sides, list(given.batches[0]))
     plan = _plan(sides, outputs, engine)
+    setting = Setting(plan.engine, timeout)
 
     def enough(done: int) -> bool:
         on_progress(done, len(given.batches))
-        late = budget is not None and time.perf_counter() - started > budget
-        return late and done >= _LEAST_BATCHES
+        return budget is not None and time.perf_counter() - started > budget
 
-    setting = Setting(plan.engine, timeout)
     runs = run_both(setting, sides, plan.fetches, given.batches, enough)
-    found = _Found(plan, sides, list(given.batches[: len(runs.first)]), runs)
-    demands = Demands(min_snr, min_agreement, rtol, atol, max_drop)
-    result = found.verification(setting, names, demands, metric)
-    origin = replace(result, origin=given.origin, notes=[*given.notes, *result.notes])
-    return replace(origin, seconds=time.perf_counter() - started)
+    found = _Found(setting, plan, sides, names, replace(given, batches=given.batches[: len(runs.first)]), runs, labels)
+    result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
+    if per_layer:
+        result = replace(result, layers=find_layers(setting, sides, outputs, given.batches[0], on_progress))
+    return replace(result, seconds=time.perf_counter() - started)
 
 
-def _given(feeds: Mapping[str, Array] | Samples | None) -> Samples | None:
-    if feeds is None or isinstance(feeds, Samples):
-        return feeds
-    return Samples([dict(feeds)], "the given inputs")
+def _ends(
+    sides: tuple[Side, Side], inputs: Sequence[str] | None, outputs: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """The inputs of the first graph, and the outputs that both have."""
+    wanted = list(outputs or find_names(sides[1].graph)[1])
+    for side in sides:
+        for name in wanted:
+            require(side.graph, name)
+    return find_names(sides[0].graph, inputs, wanted)[0], wanted
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """How inputs are made or read."""
+
+    graph: Graph
+    names: list[str]
+    count: int
+    seed: int
+    pixels: Pixels | None
+
+    def samples(
+        self, feeds: Mapping[str, Array] | Path | None, evaluation: Path | None
+    ) -> tuple[Samples, Array | None]:
+        """The samples, and labels if there are any."""
+        if feeds is not None and evaluation is not None:
+            raise UsageError("--feeds and --eval both give the inputs; name one")
+        if evaluation is not None:
+            return read_labelled(evaluation, self.graph, self.names, self.pixels)
+        if isinstance(feeds, Path):
+            return read_samples(feeds, self.graph, self.names, self.pixels), None
+        if feeds is not None:
+            return given_samples(feeds, self.graph, self.names, self.pixels), None
+        made = generate_samples(self.graph, self.names, samples=self.count, seed=self.seed, pixels=self.pixels)
+        return made, None
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is run: the outputs, then the tensors to judge them by where those are others."""
+    """What is run: the outputs, then the tensors to judge them by."""
 
     engine: str
     outputs: list[str]
@@ -195,87 +168,117 @@ def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str) -> _Pla
 
 @dataclass(frozen=True)
 class _Found:
-    """What both graphs gave, with what is made of it."""
+    """What both graphs gave, and what is made of it."""
 
+    setting: Setting
     plan: _Plan
     sides: tuple[Side, Side]
-    batches: list[Batch]
+    inputs: list[str]
+    given: Samples
     runs: Runs
+    labels: Array | None
 
-    def verification(
-        self, setting: Setting, inputs: Sequence[str], demands: Demands, metric: Metric | None
-    ) -> Verification:
-        """The result, but for what the caller adds."""
-        comparisons = self._comparisons()
-        levels, apart = self._rounding(setting)
+    def verification(self, demands: Demands, metric: Metric | None) -> Verification:
+        """The result."""
+        levels, apart = self._rounding()
         comparisons = [
-            replace(each, is_rounding=not each.problem and own <= level)
-            for each, own, level in zip(comparisons, apart, levels, strict=True)
+            replace(self._comparison(i), is_rounding=own <= level)
+            for i, (own, level) in enumerate(zip(apart, levels, strict=True))
         ]
-        notes: list[str] = []
-        verdict = _verdict(comparisons, identical=not any(apart))
-        if verdict.is_exact:
-            changed = changed_constants(self.sides[0].graph, self.sides[1].graph, inputs, self.plan.outputs)
-            if changed:
-                worst = max(changed, key=lambda each: each.largest_difference / max(each.largest_value, 1e-30))
-                verdict = Verdict.NEAR_LOSSLESS
-                notes.append(
-                    f"{len(changed)} constants differ, '{worst.name}' by {worst.largest_difference:.3g} where its "
-                    f"largest value is {worst.largest_value:.3g}; these inputs hardly show it"
-                )
-        measured = self._measured(metric)
-        comparisons, failures = _checked(comparisons, verdict, demands, measured)
+        verdict, notes = self._verdict(comparisons, identical=not any(apart))
+        measured = (metric(self._outputs[0]), metric(self._outputs[1])) if metric else None
+        right = self._accuracy()
+        comparisons = demands.checked(comparisons)
         known = [memory for memory in self.runs.memory if memory]
         told = len(known) == len(self.sides) and any(package_of(side.graph) for side in self.sides)
         return Verification(
             comparisons,
-            tuple(known) if told else (),
-            verdict,
-            failures,
-            self.plan.engine,
-            sum(self._sizes()),
-            notes=notes,
+            memory=tuple(known) if told else (),
+            verdict=verdict,
+            failures=demands.failures(comparisons, verdict, right, measured),
+            engine=self.plan.engine,
+            samples=sum(self._sizes),
+            origin=self.given.origin,
+            notes=[*self.given.notes, *notes],
+            accuracy=right,
             metric=measured,
         )
 
+    @cached_property
     def _sizes(self) -> list[int]:
-        return [batch_size(batch) for batch in self.batches]
+        return [batch_size(batch) for batch in self.given.batches]
+
+    @cached_property
+    def _outputs(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        pairs = [self._values(i) for i in range(len(self.plan.outputs))]
+        first, second = (dict(zip(self.plan.outputs, side, strict=True)) for side in zip(*pairs, strict=True))
+        return first, second
 
     def _values(self, column: int) -> tuple[Array, Array]:
         first, second = ([row[column] for row in rows] for rows in (self.runs.first, self.runs.second))
-        sizes = self._sizes()
-        return stacked(first, sizes), stacked(second, sizes)
+        return stacked(first, self._sizes), stacked(second, self._sizes)
 
-    def _comparisons(self) -> list[Comparison]:
+    def _comparison(self, i: int) -> Comparison:
+        name, how = self.plan.outputs[i], self.plan.first[i]
+        first, second = self._outputs[0][name], self._outputs[1][name]
+        found = replace(_difference(name, first, second), is_ordered=how.is_ordered)
+        if found.problem:
+            return found
+        return _with_metrics(found, how, first, self._values(len(self.plan.outputs) + i), sum(self._sizes))
+
+    def _rounding(self) -> tuple[list[float], list[float]]:
         count = len(self.plan.outputs)
-        samples = sum(self._sizes())
-        found = []
-        for i, name in enumerate(self.plan.outputs):
-            first, second = self._values(i)
-            each = replace(_difference(name, first, second), is_ordered=self.plan.first[i].is_ordered)
-            if not each.problem:
-                each = _with_metrics(each, self.plan.first[i], first, self._values(count + i), samples)
-            found.append(each)
-        return found
+        first, second = ([row[count:] for row in rows] for rows in (self.runs.first, self.runs.second))
+        fetches = self.plan.fetches[0][count:]
+        return rounding_levels(self.setting, self.sides[0], self.given.batches, fetches, first, second)
 
-    def _rounding(self, setting: Setting) -> tuple[list[float], list[float]]:
-        count = len(self.plan.outputs)
-        first = [row[count:] for row in self.runs.first]
-        second = [row[count:] for row in self.runs.second]
-        return rounding_levels(setting, self.sides[0], self.batches, self.plan.fetches[0][count:], first, second)
+    def _verdict(self, comparisons: list[Comparison], *, identical: bool) -> tuple[Verdict, list[str]]:
+        verdict = _verdict(comparisons, identical=identical)
+        if not verdict.is_exact:
+            return verdict, []
+        graphs = (side.graph for side in self.sides)
+        changed = changed_constants(*graphs, inputs=self.inputs, outputs=self.plan.outputs)
+        if not changed:
+            return verdict, []
+        worst = max(changed, key=lambda each: each.share)
+        count = f"{len(changed)} constants differ, most" if len(changed) > 1 else "constant"
+        text = f"{count} '{worst.name}' by {worst.share:.2g} of its largest value, though these inputs hardly show it"
+        return Verdict.NEAR_LOSSLESS, [text]
 
-    def _measured(self, metric: Metric | None) -> tuple[float, float] | None:
-        if metric is None:
+    def _accuracy(self) -> Accuracy | None:
+        if self.labels is None:
             return None
-        values = [self._values(i) for i in range(len(self.plan.outputs))]
-        one, two = (dict(zip(self.plan.outputs, side, strict=True)) for side in zip(*values, strict=True))
-        return float(metric(one)), float(metric(two))
+        labels = self.labels[: sum(self._sizes)]
+        name, classes = predicted(self._outputs[0], labels)
+        other = predicted({name: self._outputs[1][name]}, labels)[1]
+        return Accuracy(accuracy(classes, labels), accuracy(other, labels))
 
 
-def batch_size(batch: Batch) -> int:
-    """How many samples a batch holds: the first dimension that its inputs share."""
-    sizes = {len(value) for value in batch.values() if np.ndim(value)}
-    return sizes.pop() if len(sizes) == 1 else 1
+def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:
+    """Check `second` against `first`: ``|a - b| <= atol + rtol * max|a|`` for every element; NaN equals NaN."""
+    found = _difference(output, first, second)
+    return replace(found, problem=found.problem or within(found, rtol, atol))
+
+
+def _difference(output: str, first: Array, second: Array) -> Comparison:
+    if first.shape != second.shape or first.dtype != second.dtype:
+        problem = f"{second.dtype}{list(second.shape)} instead of {first.dtype}{list(first.shape)}"
+        return Comparison(output, first.shape, float("inf"), 0.0, problem, mean_difference=float("inf"))
+    if first.dtype.kind not in "fiuc" and first.dtype.name != "bfloat16":
+        unequal = np.asarray(first != second)
+        mean = float(unequal.mean()) if unequal.size else 0.0
+        return Comparison(
+            output, first.shape, float(np.count_nonzero(unequal)), 0.0, mean_difference=mean, is_numeric=False
+        )
+    apart = metrics.difference(first, second)
+    sizes = np.abs(first.astype(np.complex128 if first.dtype.kind == "c" else np.float64))
+    return Comparison(
+        output,
+        first.shape,
+        float(apart.max(initial=0)),
+        float(sizes[np.isfinite(sizes)].max(initial=0)),
+        mean_difference=float(apart.mean()) if apart.size else 0.0,
+    )
 
 
 def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Array, Array], samples: int) -> Comparison:
@@ -286,10 +289,10 @@ def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Arr
     if kind is Kind.VALUES and looks_like_shares(output):
         kind = Kind.SCORES
         first, second = (unsquashed(each, "Softmax") for each in pair)
-    if first.shape != second.shape:
+    if first.shape != second.shape or not first.size:
         return found
     agreement = metrics.decisions(first, second, kind, samples)
-    if kind is Kind.CODES:
+    if kind is Kind.CODES or first.dtype.kind == "c":
         return replace(found, agreement=agreement)
     return replace(
         found,
@@ -303,50 +306,11 @@ def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Arr
 def _verdict(comparisons: list[Comparison], *, identical: bool) -> Verdict:
     if identical and all(each.largest_difference == 0 for each in comparisons):
         return Verdict.IDENTICAL
-    if all(each.is_rounding for each in comparisons):
-        return Verdict.ROUNDING
     if any(each.problem for each in comparisons):
         return Verdict.BROKEN
+    if all(each.is_rounding for each in comparisons):
+        return Verdict.ROUNDING
     real = [each for each in judged(comparisons) if not each.is_rounding] or comparisons
     snr = min((each.snr for each in real if each.snr is not None), default=float("inf"))
     share = min((each.agreement.high for each in real if each.agreement is not None), default=1.0)
     return judge(snr, share)
-
-
-def _checked(
-    comparisons: list[Comparison], verdict: Verdict, demands: Demands, measured: tuple[float, float] | None
-) -> tuple[list[Comparison], list[str]]:
-    """The comparisons with what is wrong with them, and the demands that are not met."""
-    checked = [replace(each, problem=each.problem or _problem(each, demands)) for each in comparisons]
-    failures = [f"'{each.output}': {each.problem}" for each in checked if each.problem]
-    if demands.is_nothing and not verdict.is_exact and not failures:
-        failures.append(f"the result is {verdict}, not the same but for float rounding")
-    if measured and demands.max_drop is not None and measured[0] - measured[1] > demands.max_drop:
-        failures.append(f"the metric drops from {measured[0]:.6g} to {measured[1]:.6g}")
-    return checked, failures
-
-
-def _problem(found: Comparison, demands: Demands) -> str:
-    if demands.is_nothing:
-        return "" if found.is_rounding else _differs(found)
-    if demands.min_snr is not None and found.snr is not None and not found.is_ordered and found.snr < demands.min_snr:
-        return f"{found.snr:.1f} dB, at least {demands.min_snr:g} are asked for"
-    agreement, least = found.agreement, demands.min_agreement
-    if least is not None and agreement is not None and not found.is_ordered and agreement.share < least:
-        return f"{agreement.share:.1%} of decisions agree, at least {least:.1%} are asked for"
-    if demands.tolerances is None:
-        return ""
-    if found.agreement is not None and found.snr is None:
-        unequal = found.mean_difference > 0
-        return _differs(found) if unequal else ""
-    rtol, atol = demands.tolerances
-    allowed = atol + rtol * found.largest_value
-    if found.largest_difference <= allowed:
-        return ""
-    return f"off by {found.largest_difference:.3g}, {allowed:.3g} is allowed"
-
-
-def _differs(found: Comparison) -> str:
-    if found.snr is None and found.agreement is not None:
-        return f"{1 - found.agreement.share:.1%} of {found.agreement.decisions} values differ"
-    return f"off by {found.largest_difference:.3g}"

@@ -107,7 +107,8 @@ def as_pixels(graph: Graph, name: str, values: Array, pixels: Pixels | None = No
     if not plan.image or not plan.dtype.is_floating:
         return values, []
     low, high = plan.pixels
-    return (low + values.astype(np.float64) * ((high - low) / 255)).astype(plan.dtype.numpy), [note for note in plan.notes if "pixels" in note]
+    scaled = low + values.astype(np.float64) * ((high - low) / 255)
+    return scaled.astype(plan.dtype.numpy), [note for note in plan.notes if "pixels" in note]
 
 
 def fixed_batch(graph: Graph, name: str) -> int | None:

@@ -57,6 +57,22 @@ def read_samples(path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels
     return replace(given_samples(arrays, graph, inputs, pixels), origin=str(path))
 
 
+def read_labelled(
+    path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels | None = None
+) -> tuple[Samples, Array]:
+    """The inputs and the labels in an .npz file.
+
+    Raises:
+        UsageError: the file cannot be read, has no labels, or an array is for no input.
+    """
+    arrays = read_arrays(path)
+    names = [name for name in LABELS if name in arrays and name not in graph]
+    if not names:
+        raise UsageError(f"'{path}' has no labels: it needs an array called '{LABELS[0]}'")
+    labels = arrays.pop(names[0])
+    return replace(given_samples(arrays, graph, inputs, pixels), origin=str(path)), labels
+
+
 def given_samples(
     arrays: Mapping[str, Array], graph: Graph, inputs: Sequence[str], pixels: Pixels | None = None
 ) -> Samples:

@@ -29,6 +29,7 @@ class Comparison:
         is_rounding: whether the rounding of floats explains the difference.
         is_ordered: whether it comes after a selection (non-maximum suppression, top-k), where a small difference
             changes the order.
+        is_numeric: whether its values have differences; strings and flags do not.
     """
 
     output: str
@@ -43,6 +44,12 @@ class Comparison:
     top_five: Agreement | None = None
     is_rounding: bool = False
     is_ordered: bool = False
+    is_numeric: bool = True
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
 
     @property
     def agrees(self) -> bool:

@@ -19,7 +19,7 @@ from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.names import node_name
 from pbslim.wire import save
-from pbslim.wire.memmapped import package_of
+from pbslim.wire.memmapped import lay_out, package_of
 
 Array = npt.NDArray[Any]
 Batch = Mapping[str, Array]
@@ -54,20 +54,33 @@ class Setting:
     engine: str
     timeout: float = DEFAULT_TIMEOUT
 
-    def start(self, path: Path, label: str, *, is_package: bool = False) -> ProgramApart:
-        """The graph in `path` in a process of its own; messages call it `label`."""
-        hint = "; perhaps an op wrote into a constant that is mapped" if is_package else ""
-        name = _LABELS.get(self.engine, self.engine)
-        return ProgramApart(self.engine, path, label=label, timeout=self.timeout, hint=hint, name=name)
+    @contextmanager
+    def running(self, side: Side) -> Iterator[ProgramApart]:
+        """A graph from its file, in a process of its own."""
+        if package_of(side.graph) is None:
+            with self._start(side.path, str(side.path)) as program:
+                yield program
+            return
+        hint = "; perhaps an op wrote into a constant that is mapped"
+        with TemporaryDirectory() as folder:
+            # TensorFlow's Python has no file system for packages, but any file can be a region. They are laid out
+            # here, as a process that crashes would leave them behind.
+            path = lay_out(side.path, Path(folder)) if self.engine == "tensorflow" else side.path
+            with self._start(path, str(side.path), hint) as program:
+                yield program
 
     @contextmanager
     def edited(self, graph: Graph, label: str) -> Iterator[ProgramApart]:
-        """A graph that is in no file, running."""
+        """A graph that is in no file, running; messages call it `label`."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / "graph.pb"
             save(graph, path)
-            with self.start(path, label) as program:
+            with self._start(path, label) as program:
                 yield program
+
+    def _start(self, path: Path, label: str, hint: str = "") -> ProgramApart:
+        name = _LABELS.get(self.engine, self.engine)
+        return ProgramApart(self.engine, path, label=label, timeout=self.timeout, hint=hint, name=name)
 
 
 def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[str]]) -> str:
@@ -117,10 +130,7 @@ def run_both(
     """
     results: tuple[list[list[Array]], list[list[Array]]] = ([], [])
     with ExitStack() as stack:
-        programs = [
-            stack.enter_context(setting.start(side.path, str(side.path), is_package=package_of(side.graph) is not None))
-            for side in sides
-        ]
+        programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
             program.wait()
         for number, batch in enumerate(batches, 1):
@@ -147,6 +157,12 @@ def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
 def has_inner_tensors(name: str) -> bool:
     """Whether an engine gives any tensor, not outputs alone."""
     return engine(name).inner_tensors
+
+
+def batch_size(batch: Batch) -> int:
+    """How many samples a batch holds: the first dimension that its inputs share."""
+    sizes = {len(value) for value in batch.values() if np.ndim(value)}
+    return sizes.pop() if len(sizes) == 1 else 1
 
 
 def stacked(arrays: Sequence[Array], sizes: Sequence[int]) -> Array:

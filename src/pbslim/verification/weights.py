@@ -23,9 +23,14 @@ class ChangedConstant:
     largest_difference: float
     largest_value: float
 
+    @property
+    def share(self) -> float:
+        """The difference as a share of the largest value."""
+        return self.largest_difference / self.largest_value if self.largest_value else float("inf")
+
 
 def changed_constants(
-    first: Graph, second: Graph, inputs: Sequence[str], outputs: Sequence[str]
+    first: Graph, second: Graph, *, inputs: Sequence[str], outputs: Sequence[str]
 ) -> list[ChangedConstant]:
     """The constants that differ by more than rounding, if that is all in which the graphs differ.
 
