@@ -12,7 +12,8 @@ import pytest
 from pbslim.dtypes import STRING, DType, Shape
 from pbslim.kernels import evaluate, kernel_names
 from pbslim.kernels.checks import Array
-from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY, Case
+from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY
+from tests.kernels.operands import Case
 
 ONEDNN = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
 tf = pytest.importorskip("tensorflow")
@@ -31,7 +32,7 @@ SUMS = {
     "L2Loss",
 }
 SUMS |= {"LogSoftmax", "MatMul", "Mean", "Prod", "Sum"}
-SUMS |= {"AvgPool", "Conv2D", "DepthwiseConv2dNative", "LRN", "ResizeBilinear"}
+SUMS |= {"AvgPool", "AvgPool3D", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "LRN", "ResizeBilinear"}
 SUMS |= {"SegmentMean", "SegmentProd", "SegmentSum", "UnsortedSegmentProd"}
 SUMS |= {f"SparseSegment{op}{n}" for op in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments")}
 SUMS |= {"CropAndResize", "ResizeArea", "ResizeBicubic", "LogMatrixDeterminant"}

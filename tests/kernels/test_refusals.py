@@ -15,7 +15,8 @@ from pbslim.dtypes import DTYPES, FLOAT, INT32, STRING, Shape
 from pbslim.kernels import KernelError, evaluate, has_kernel, kernel_names
 from pbslim.kernels.checks import Array
 from pbslim.kernels.limits import MAX_ELEMENTS, Limits, limited
-from tests.kernels.cases import CASES, Case, case, i4, i8, numbers, strings
+from tests.kernels.cases import CASES
+from tests.kernels.operands import Case, case, i4, i8, numbers, strings
 
 F4, I4 = np.float32, np.int32
 QUINT8, QINT32 = DTYPES[12], DTYPES[13]

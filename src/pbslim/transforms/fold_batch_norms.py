@@ -10,17 +10,16 @@ from collections.abc import Sequence
 
 from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT
-from pbslim.ir import Graph, Node, SplatTensor, Tensor
+from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, near_misses, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.replacing import set_const
 from pbslim.transforms.batch_norms.affine_channels import fold_affine_channels
-from pbslim.transforms.batch_norms.linear_ops import channel_axes, channel_count, scaled
+from pbslim.transforms.batch_norms.linear_ops import channel_axes, scalable_channels, scaled
 from pbslim.transforms.quantization.weights import check_not_coarse
 
-_MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"), name="conv")
 _PATTERN = op("Mul", _CONV, const("scale"), name="mul")
 
@@ -67,11 +66,9 @@ def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False,
 def _factors(conv: Node, weights: Tensor, scale: Tensor) -> Array:
     if weights.dtype is not FLOAT or scale.dtype is not FLOAT:
         raise Skip(f"weights are {weights.dtype}, scale is {scale.dtype}, both must be float")
-    columns = channel_count(conv, weights)
+    columns = scalable_channels(conv, weights)
     if conv.op == "MatMul" and conv.attrs.get("transpose_b"):
         raise Skip("its weights are transposed")
-    if isinstance(weights, SplatTensor) and weights.size > _MAX_EXPANDED:
-        raise Skip(f"its weights are one value {weights.size} times")
     if scale.shape != (columns,):
         raise Skip(f"the scale has shape {list(scale.shape)}, expected [{columns}]")
     if conv.attrs.get("data_format") == b"NCHW":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pbslim.analysis.diff import Change, diff
+from pbslim.analysis.diff import ChangedNode, diff
 from pbslim.cli.options import FILE, HELP, TOLERANCE, json_option
 from pbslim.report import terminal
 from pbslim.wire import load
@@ -53,6 +53,6 @@ def command(first: Path, second: Path, by_op: bool, atol: float, ignore_defaults
     return 1
 
 
-def _line(change: Change) -> str:
+def _line(change: ChangedNode) -> str:
     name = change.name if change.name == change.new_name else f"{change.name} → {change.new_name}"
     return f"~ {name} ({change.op}): {'; '.join(change.changes)}"

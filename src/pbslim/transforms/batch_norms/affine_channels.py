@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pbslim.analysis.constants import constant, way_to_constant
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.dtypes import HALF
 from pbslim.errors import DecodeError
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Tensor, Value
@@ -22,10 +22,10 @@ from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Skip
 from pbslim.rewrite.replacing import set_const
-from pbslim.transforms.batch_norms.affine_steps import MOVES, Step, moved_inputs, moved_layout, step
+from pbslim.transforms.batch_norms.affine_steps import MOVES, AffineStep, moved_inputs, moved_layout, step
 from pbslim.transforms.batch_norms.forms import BATCH_NORMS
 from pbslim.transforms.batch_norms.linear_ops import LINEAR_OPS, Layout, channel_axes, output_layout, scaled
-from pbslim.transforms.quantization.weights import check_not_coarse, pieces
+from pbslim.transforms.quantization.weights import check_not_coarse
 
 _MAX_COPY_BYTES = 1 << 16
 _DEEPEST = 50
@@ -35,7 +35,7 @@ _DEEPEST = 50
 class _Chain:
     """Steps, the last one first, on top of a linear op, or of a move with chains of its own."""
 
-    steps: list[Step]
+    steps: list[AffineStep]
     base: Node
     layout: Layout
     below: list[_Chain] = field(default_factory=list)
@@ -110,7 +110,7 @@ class _Folder:
     # Looking
 
     def _trace(self, value: Value, depth: int = 0) -> _Chain:
-        steps: list[Step] = []
+        steps: list[AffineStep] = []
         node = value.node
         if depth:
             self._check_free(value)
@@ -173,14 +173,14 @@ class _Folder:
             return
         top, *inner = [each.node for each in chain.steps]
         read = [value for each in chain.steps for value in each.node.inputs]
-        doomed = [*inner] if bias else [*inner, base]
-        controls = [c for node in (top, *doomed) for c in node.controls if c not in doomed]
+        removed = [*inner] if bias else [*inner, base]
+        controls = [c for node in (top, *removed) for c in node.controls if c not in removed]
         if bias:
             top.become("BiasAdd", *bias, controls=controls, device=base.device)
         else:
             top.become(base.op, base.inputs, base.attrs, controls=controls, device=base.device)
-        self.graph.erase(doomed)
-        self.gone.update(doomed)
+        self.graph.erase(removed)
+        self.gone.update(removed)
         self._drop_idle(value.node for value in read)
 
     def _bias(self, conv: Node, chain: _Chain) -> tuple[list[Value], dict[str, AttrValue]]:
@@ -188,7 +188,7 @@ class _Folder:
         weights = _weights(conv)
         attrs: dict[str, AttrValue] = {"dtype": weights.dtype, "value": ArrayTensor(chain.shift, weights.dtype)}
         name = self.graph.unique_name(f"{conv.name}_bn_offset")
-        controls = anchors(way_to_constant(conv.inputs[1])[-1])
+        controls = frame_controls(way_to_constant(conv.inputs[1])[-1])
         offset = self.graph.add(name, "Const", attrs=attrs, controls=controls)
         layout: dict[str, AttrValue] = (
             {"data_format": b"NCHW"} if chain.layout.axis == 1 < chain.layout.rank - 1 else {}
@@ -237,7 +237,7 @@ def _weights(conv: Node) -> Tensor:
 
 
 def _largest(weights: Tensor) -> float:
-    return max((float(np.abs(piece).max()) for piece in pieces(weights)), default=0.0)
+    return max((float(np.abs(piece).max()) for piece in weights.value_pieces()), default=0.0)
 
 
 def _has_one_reader(node: Node) -> bool:
