@@ -55,6 +55,7 @@ class ProgramApart(Program):
     Attributes:
         memory: what loading and running took so far, None where the system does not tell.
         seconds: how long the last request took there.
+        timeout: seconds to wait for an answer before giving up.
 
     Args:
         engine: the name of the engine.
@@ -76,7 +77,7 @@ class ProgramApart(Program):
         folding: bool = False,
         hint: str = "",
     ) -> None:
-        self._label, self._timeout, self._hint, self._path, self._name = label, timeout, hint, str(path), name
+        self._label, self.timeout, self._hint, self._path, self._name = label, timeout, hint, str(path), name
         self.memory: Memory | None = None
         self.seconds = 0.0
         command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
@@ -142,7 +143,7 @@ class ProgramApart(Program):
             self._answers.put(None)
 
     def _receive(self, what: str) -> Any:
-        end = time.monotonic() + self._timeout
+        end = time.monotonic() + self.timeout
         while True:
             try:
                 answer = self._answers.get(timeout=_GLANCE)
@@ -150,7 +151,7 @@ class ProgramApart(Program):
             except queue.Empty:
                 if time.monotonic() > end:
                     self.close()
-                    reason = f"'{self._label}' did not {what} within {self._timeout:g} s"
+                    reason = f"'{self._label}' did not {what} within {self.timeout:g} s"
                     advice = "it may wait for a queue or file that nobody fills; --timeout allows more time"
                     raise PbslimError(f"{reason}: {advice}") from None
         if answer is None:

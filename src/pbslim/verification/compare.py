@@ -220,10 +220,12 @@ class _Found:
 
     def _comparison(self, i: int) -> Comparison:
         name, how = self.plan.outputs[i], self.plan.first[i]
+        for one, other in zip(self.runs.first, self.runs.second, strict=True):
+            found = _difference(name, one[i], other[i])
+            if found.problem:
+                return replace(found, is_ordered=how.is_ordered)
         first, second = self._outputs[0][name], self._outputs[1][name]
         found = replace(_difference(name, first, second), is_ordered=how.is_ordered)
-        if found.problem:
-            return found
         return _with_metrics(found, how, first, self._values(len(self.plan.outputs) + i), sum(self._sizes))
 
     def _rounding(self) -> tuple[list[float], list[float]]:

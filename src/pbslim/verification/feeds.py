@@ -83,7 +83,7 @@ def generate_samples(
     shapes = StaticShapes(graph)
     plans = [_plan(graph, name, shapes, pixels) for name in inputs]
     fixed = [plan.dims[0] for plan in plans if plan.dims and plan.dims[0] >= 0]
-    size = max(min(fixed, default=_BATCH), 1)
+    size = max(min(fixed, default=_BATCH if any(plan.dims for plan in plans) else 1), 1)
     batches: list[dict[str, Array]] = []
     done = 0
     while done < samples or not batches:
@@ -151,7 +151,7 @@ class _Plan:
         stacked = np.empty((len(made), *np.shape(made[0])), kind)
         for place, each in enumerate(made):
             stacked[place] = each
-        return stacked if self.dims else stacked[0]
+        return stacked if self.dims else stacked[:1].reshape(stacked.shape[1:])
 
     def _picture(self, number: int, seed: int, pictures: Pictures) -> Any:
         picture = pictures[number % len(pictures)]
