@@ -159,6 +159,7 @@ def unary() -> Iterator[Case]:
     for op in ("Softmax", "LogSoftmax"):
         for dtype in FLOATS:
             yield case(op, numbers(dtype, 3, 7))
+            yield case(op, numbers(dtype, 3, 33))
         yield case(op, numbers(F4, 2, 3, 4))
         yield case(op, numbers(F4, 5))
         yield case(op, numbers(F4, 0, 5))
