@@ -26,7 +26,9 @@ from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.inner import beyond
 from pbslim.rewrite.replacing import set_const
 
-_MAX_ELEMENTS = 1 << 28
+_MAX_SIZE = 1 << 30
+_MAX_SMALL = 1 << 24  # for whatever filter; beyond that, it may become
+_MAX_GROWTH = 1 << 10  # times as large
 _TRIALS = 12
 _SPACE = op("SpaceToBatchND", anything("x"), anything("block"), anything("paddings"), name="space")
 _CONV = op("Conv2D|DepthwiseConv2dNative", _SPACE, anything("filter"), name="conv")
@@ -151,8 +153,9 @@ class _Flattener:
             raise Skip(f"its filter is {old.dtype}")
         height, width, *rest = old.shape
         shape = ((height - 1) * block[0] + 1, (width - 1) * block[1] + 1, *rest)
-        if math.prod(shape) > _MAX_ELEMENTS:
-            raise Skip(f"the filter would have {math.prod(shape)} elements")
+        size = math.prod(shape) * old.dtype.itemsize
+        if size > min(max(_MAX_SMALL, _MAX_GROWTH * old.stored_nbytes), _MAX_SIZE):
+            raise Skip(f"the filter would have {size} bytes")
 
         def compute() -> Array:
             new = np.zeros(shape, old.dtype.numpy)

@@ -14,7 +14,7 @@ from pbslim.passes.registry import Context, transform
 from pbslim.quant.levels import few_values
 from pbslim.quant.rounding import rounder
 from pbslim.rewrite.replacing import set_const
-from pbslim.transforms.quantization.weights import float_weights, pieces
+from pbslim.transforms.quantization.weights import float_weights
 
 _MIN_ELEMENTS = 16
 
@@ -37,7 +37,7 @@ def round_weights(graph: Graph, context: Context, *, num_steps: int = 256, keep_
         raise TransformError(f"num_steps must be at least 1, not {num_steps}")
     for node, low, high in float_weights(graph, context, _MIN_ELEMENTS):
         tensor = const_value(node)
-        if keep_coarse and (values := few_values(pieces(tensor), num_steps + 1)) is not None:
+        if keep_coarse and (values := few_values(tensor.value_pieces(), num_steps + 1)) is not None:
             context.skip(node.name, f"it has only {values.size} different values already")
             continue
         rounded = tensor.mapped(rounder(low, high, num_steps))
