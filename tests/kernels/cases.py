@@ -40,6 +40,8 @@ from tests.kernels.operands import (
     numbers,
     strings,
 )
+from tests.kernels.random_cases import random
+from tests.kernels.suppression_cases import combined_suppression, suppression
 from tests.kernels.window_cases import sizes, volumes, windows
 
 
@@ -160,6 +162,8 @@ def unary() -> Iterator[Case]:
         for dtype in FLOATS:
             yield case(op, numbers(dtype, 3, 7))
         yield case(op, numbers(F4, 2, 3, 4))
+        yield case(op, numbers(F4, 3, 33))
+        yield case(op, numbers(F8, 2, 1, 33))
         yield case(op, numbers(F4, 5))
         yield case(op, numbers(F4, 0, 5))
         yield case(op, np.array([[1000, 0], [-INF, 1]], F4))
@@ -1011,7 +1015,7 @@ def decoding() -> Iterator[Case]:
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
-    *(gradients, text, characters, decoding),
+    *(gradients, text, characters, decoding, suppression, combined_suppression, random),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]
