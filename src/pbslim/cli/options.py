@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+_IN_BRACKETS = re.compile(r"\[[^\]]*\]")
 TOLERANCE = click.FloatRange(min=0)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -35,6 +37,19 @@ class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         if "" in names:
             self.fail(f"there is an empty name in '{value}'", param, ctx)
         return names
+
+
+class InputList(NameList):
+    """Inputs separated by commas, each ``NAME[:PORT][:DTYPE][SHAPE]``; commas in a shape are its own."""
+
+    name = "inputs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split `value` outside of brackets."""
+        if isinstance(value, tuple):
+            return value
+        names = super().convert(_IN_BRACKETS.sub(lambda shape: shape[0].replace(",", "\0"), value), param, ctx)
+        return tuple(name.replace("\0", ",") for name in names)
 
 
 class NumberList(NameList):
@@ -91,7 +106,45 @@ def _spelled_out(argument: str, flags: Mapping[str, click.Parameter]) -> str:
     return argument
 
 
+class Percent(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """A share, as ``1%`` or ``0.01``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read `value`."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.fail(f"'{value}' is not a share such as 1% or 0.01", param, ctx)
+        return share
+
+
+class Pixels(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """Two numbers, the smaller one first."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Read `value`."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = map(float, value.split(","))
+        except ValueError:
+            low, high = 0.0, 0.0
+        if not low < high:
+            self.fail(f"'{value}' is not a range such as -1,1 or 0,255", param, ctx)
+        return low, high
+
+
 FILE = FileName(path_type=Path)
+INPUTS = InputList()
+PERCENT = Percent()
+PIXELS = Pixels()
 NAMES = NameList()
 NUMBERS = NumberList()
 SWITCHES = SwitchList()
