@@ -12,14 +12,15 @@ import pytest
 from pbslim.dtypes import STRING, DType, Shape
 from pbslim.kernels import evaluate, kernel_names
 from pbslim.kernels.checks import Array
-from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY, Case
+from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY
+from tests.kernels.operands import Case
 
 ONEDNN = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
 tf = pytest.importorskip("tensorflow")
 
 # TensorFlow computes functions and orders sums in ways of its own; all other results are equal to the bit
 FUNCTIONS = {*INEXACT, *REAL_ONLY, *ACTIVATIONS} - {"Ceil", "Floor", "Rint", "Relu", "Relu6", "LeakyRelu"}
-FUNCTIONS |= {"Angle", "Atan2", "ComplexAbs", "Pow", "Softmax", "Xlog1py", "Xlogy"}
+FUNCTIONS |= {"Angle", "Atan2", "ComplexAbs", "NonMaxSuppressionV5", "Pow", "Softmax", "Xlog1py", "Xlogy"}
 SUMS = {
     "AccumulateNV2",
     "BatchMatMul",
@@ -31,7 +32,7 @@ SUMS = {
     "L2Loss",
 }
 SUMS |= {"LogSoftmax", "MatMul", "Mean", "Prod", "Sum"}
-SUMS |= {"AvgPool", "Conv2D", "DepthwiseConv2dNative", "LRN", "ResizeBilinear"}
+SUMS |= {"AvgPool", "AvgPool3D", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "LRN", "ResizeBilinear"}
 SUMS |= {"SegmentMean", "SegmentProd", "SegmentSum", "UnsortedSegmentProd"}
 SUMS |= {f"SparseSegment{op}{n}" for op in ("Sum", "Mean", "SqrtN") for n in ("", "WithNumSegments")}
 SUMS |= {"CropAndResize", "ResizeArea", "ResizeBicubic", "LogMatrixDeterminant"}
@@ -40,6 +41,7 @@ SUMS |= {f"{op}{rank}" for op in ("FFT", "IFFT", "RFFT", "IRFFT") for rank in ("
 SUMS |= {"BiasAddGrad", "HSVToRGB", "InvGrad", "RGBToHSV", "ReciprocalGrad", "RsqrtGrad", "SeluGrad"}
 SUMS |= {"SigmoidGrad", "SoftplusGrad", "SoftsignGrad", "SqrtGrad", "TanhGrad"}
 SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
+SUMS |= {f"Stateless{op}Normal{n}" for op in ("Random", "Truncated") for n in ("", "V2")}
 OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {
     np.float32: 1e-6,

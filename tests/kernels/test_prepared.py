@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pbslim.kernels import KernelError, Prepared, evaluate
-from tests.kernels.cases import CASES, F4, I4, Case, case, numbers
+from tests.kernels.cases import CASES
+from tests.kernels.operands import F4, I4, Case, case, numbers
 
 
 def _by_op() -> dict[str, list[Case]]:

@@ -14,7 +14,7 @@ from pbslim import ops
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import STRING, DType
 from pbslim.errors import DecodeError, GraphError
-from pbslim.ir import ArrayTensor, DeferredTensor, Node, SplatTensor, StringTensor, Tensor, Value
+from pbslim.ir import ArrayTensor, AttrValue, DeferredTensor, Node, SplatTensor, StringTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.kernels import KernelError, evaluate
 from pbslim.ops.families import ALIASES, SHAPES
@@ -82,7 +82,7 @@ class Evaluator:
             raise CannotFold(node, str(error)) from None
 
     def _run(self, node: Node, inputs: list[Tensor]) -> list[Tensor]:
-        attrs = kernel_attrs(node)
+        attrs = kernel_attrs(node.attrs)
         arrays = _run_kernel(node.op, attrs, inputs)
         dtypes = ops.output_dtypes(node.op, node.attrs) or ()
         tensors: list[Tensor] = []
@@ -115,10 +115,10 @@ def _run_kernel(op: str, attrs: Mapping[str, object], inputs: list[Tensor]) -> l
         return evaluate(op, attrs, [t.numpy() for t in inputs], [t.dtype for t in inputs])
 
 
-def kernel_attrs(node: Node) -> dict[str, object]:
-    """The attributes of `node` as kernels take them: tensors as arrays."""
+def kernel_attrs(attrs: Mapping[str, AttrValue]) -> dict[str, object]:
+    """Attributes as kernels take them: tensors as arrays."""
     found: dict[str, object] = {}
-    for key, value in node.attrs.items():
+    for key, value in attrs.items():
         if not key.startswith("_"):
             found[key] = value.numpy() if isinstance(value, Tensor) else value
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +20,8 @@ Array = npt.NDArray[Any]
 
 CHUNK_BYTES = 1 << 19
 """How much of a tensor is worked on at a time: small enough for the processor's cache."""
+
+_MAX_REPEATED = 1 << 26
 
 
 class Buffer(Protocol):
@@ -74,6 +76,18 @@ class Tensor(ABC):
         step = chunk_length(self.dtype, multiple_of)
         for start in range(0, flat.size, step):
             yield flat[start : start + step]
+
+    def head(self) -> Array | None:
+        """The first elements, of which the last stands for all that follow; None where that is no shorter form.
+
+        What looks at every element should look at these alone: the shape may be absurdly large.
+        """
+        return None
+
+    def value_pieces(self) -> Iterable[Array]:
+        """Flat arrays in which every element occurs, though not as often: the `head`, or else all `chunks`."""
+        head = self.head()
+        return self.chunks() if head is None else [head]
 
     def reshaped(self, shape: tuple[int, ...]) -> Tensor:
         """The same elements in another shape (of equal size), nothing read."""
@@ -143,6 +157,10 @@ class SplatTensor(Tensor):
         """One element."""
         return self.dtype.itemsize
 
+    def head(self) -> Array | None:
+        """The value."""
+        return np.full(min(self.size, 1), self.value, self.dtype.numpy)
+
     def numpy(self) -> Array:
         """A view that repeats the value without holding it more than once."""
         return np.broadcast_to(np.asarray(self.value, self.dtype.numpy), self.shape)
@@ -162,6 +180,51 @@ class SplatTensor(Tensor):
         """Still one value."""
         result = function(np.full(1, self.value, self.dtype.numpy))
         return SplatTensor(result[0], dtype or self.dtype, self.shape)
+
+
+class RepeatedTensor(Tensor):
+    """A few values, of which the last fills the rest of the shape; they are not expanded to be written."""
+
+    listed = True
+
+    def __init__(self, values: Array, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape = dtype, shape
+        self._values = _frozen(values)
+
+    @property
+    def stored_nbytes(self) -> int:
+        """Those of the values."""
+        return self._values.nbytes
+
+    def head(self) -> Array | None:
+        """The values."""
+        return self._values
+
+    def numpy(self) -> Array:
+        """All elements.
+
+        Raises:
+            DecodeError: they are far too many for a tensor that a few values make up.
+        """
+        if self.size >= _MAX_REPEATED:
+            raise DecodeError(f"a tensor repeats a value {self.size - self._values.size} times")
+        return _gathered(self)
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The elements in pieces."""
+        step = chunk_length(self.dtype, multiple_of)
+        for start in range(0, self.size, step):
+            known = self._values[start : start + step]
+            count = min(step, self.size - start)
+            yield known if known.size == count else np.r_[known, np.full(count - known.size, self._values[-1])]
+
+    def reshaped(self, shape: tuple[int, ...]) -> Tensor:
+        """Still a few values."""
+        return RepeatedTensor(self._values, self.dtype, shape)
+
+    def mapped(self, function: Callable[[Array], Array], dtype: DType | None = None) -> Tensor:
+        """Still a few values."""
+        return RepeatedTensor(function(self._values), dtype or self.dtype, self.shape)
 
 
 class ElementwiseTensor(Tensor):

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, broadcast_shape, widened
+from pbslim.kernels.checks import Array, broadcast_shape, check_work, widened
 from pbslim.kernels.registry import Attributes, kernel
+
+_CALL = 64  # steps for each element, about what a call takes
 
 
 def unary(function: Callable[..., Any]) -> Callable[[Attributes, Array], Any]:
@@ -31,6 +33,7 @@ def _each(function: Callable[[float], float]) -> Callable[..., Array]:
     """A function of one Python float, for each element."""
 
     def run(x: Array, out: Array | None) -> Array:  # noqa: ARG001
+        check_work(_CALL * x.size)
         values = map(function, x.reshape(-1))
         return np.fromiter(values, np.float64, x.size).astype(x.dtype).reshape(x.shape)
 

@@ -14,7 +14,7 @@ from pbslim.ir.order import drop_lost_colocations
 def extract_sub_graph(graph: Graph, outputs: Iterable[str]) -> None:
     """Keep only the nodes that `outputs` (node names) need, in their order; library and versions stay.
 
-    Needed are the producers of data and control inputs, and those that a needed node asks to stand beside (``_class``).
+    Needed are the producers of data and control inputs, and those that a needed node is colocated with (``_class``).
 
     Raises:
         GraphError: an output, or something it needs, is not in the graph.
@@ -35,8 +35,8 @@ def extract_sub_graph(graph: Graph, outputs: Iterable[str]) -> None:
 
 
 def _neighbours(node: Node) -> list[str]:
-    wishes = node.attrs.get("_class")
-    return [name for wish in wishes if (name := colocated_with(wish))] if isinstance(wishes, tuple) else []
+    entries = node.attrs.get("_class")
+    return [name for entry in entries if (name := colocated_with(entry))] if isinstance(entries, tuple) else []
 
 
 def remove_training_nodes(graph: Graph, protected: Collection[str] = ()) -> None:

@@ -30,6 +30,13 @@ RECIPES = {
 }
 """Name → text for ``--transforms``."""
 
+SUMMARIES = {
+    "optimize": "same results, fewer ops",
+    "round": "256 levels per tensor, small when zipped",
+    "eight-bit": "small as it is",
+}
+"""Name → what it is good for."""
+
 
 def transforms_of(recipe: str) -> str:
     """The text of a recipe.

@@ -15,15 +15,14 @@ import numpy as np
 from pbslim import dtypes
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
-from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, SplatTensor, StringTensor, Tensor
+from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, RepeatedTensor, SplatTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, ArrayTensor, Buffer
 from pbslim.wire import schema
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, signed, tag, varint
 
-_DTYPE, _SHAPE, _CONTENT, _STRING = 1, 2, 4, 8
+_DTYPE, _SHAPE, _CONTENT, _STRING, _FLOAT8 = 1, 2, 4, 8, 18
 _MAX_ELEMENTS = 1 << 48
 _MAX_RANK = 32  # of numpy before its version 2
-_MAX_REPEATED = 1 << 28
 
 # The typed list of each type: its field name and the numpy type of the stored numbers.
 _LISTS: dict[str, tuple[str, type[np.generic]]] = {
@@ -165,9 +164,9 @@ def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tupl
     stored = stored[:size]
     if size and stored.size <= 1:
         return SplatTensor(stored[0] if stored.size else dtype.numpy.type(0), dtype, dims)
+    if 1 < stored.size <= size // 2:
+        return RepeatedTensor(stored, dtype, dims)
     if 1 < stored.size < size:
-        if size >= _MAX_REPEATED:
-            raise DecodeError(f"a tensor at byte {start} repeats a value {size - stored.size} times")
         tail = np.broadcast_to(stored[-1], size - stored.size)
         return DeferredTensor(lambda: np.concatenate([stored, tail]), dtype, dims)
     return ArrayTensor(stored.reshape(dims), dtype)
@@ -295,8 +294,12 @@ def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:
         return [head + _strings(tensor)]
     if tensor.size == 0:
         return [head]
-    if isinstance(tensor, SplatTensor) and tensor.dtype.name in _LISTS:
-        return [head + _one_value(tensor)]
+    values = tensor.head()
+    if values is not None and tensor.dtype.name.startswith("float8"):
+        return [head + length_delimited(_FLOAT8, values.tobytes())]
+    if values is not None and tensor.dtype.name in _LISTS:
+        name, _ = _LISTS[tensor.dtype.name]
+        return [head + length_delimited(_LIST_FIELDS[name], _listed(tensor.dtype, values).tobytes())]
     if tensor.dtype is dtypes.STRING:  # a view of one, for instance
         return [head + _strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
     if isinstance(tensor, ListedTensor) and tensor.can_be_listed:
@@ -316,37 +319,30 @@ def _strings(tensor: StringTensor) -> bytes:
     return b"".join(length_delimited(_STRING, value) for value in values)
 
 
-def _one_value(tensor: SplatTensor) -> bytes:
-    message: Any = schema.new("TensorProto")
-    name, number_type = _LISTS[tensor.dtype.name]
-    value = np.asarray(tensor.value, tensor.dtype.numpy).reshape(1)
-    if tensor.dtype.name in ("half", "bfloat16"):
-        value = value.view(np.uint16)
-    elif tensor.dtype.name.startswith("complex"):
-        value = value.view(number_type)
-    getattr(message, name).extend(value.astype(number_type).tolist())
-    return bytes(message.SerializeToString())
-
-
 def _typed_values(tensor: ListedTensor) -> list[bytes | Piece]:
     if not tensor.count:
         return []
     name, _ = _LISTS[tensor.dtype.name]
-    fixed = tensor.dtype.name in _FIXED_LISTS
 
     def pieces() -> Iterator[Array]:
         left = tensor.count
         for chunk in tensor.chunks():
-            numbers = chunk[:left]
-            left -= numbers.size
-            if numbers.size and not fixed:
-                stored = numbers.view(np.uint16) if tensor.dtype.name in ("half", "bfloat16") else numbers
-                wide = np.uint64 if stored.dtype.kind == "u" else np.int64
-                numbers = packed_varints(stored.astype(wide).view(np.uint64))
-            yield numbers
+            yield _listed(tensor.dtype, chunk[:left])
+            left -= chunk.size
+            if left <= 0:
+                return
 
+    fixed = tensor.dtype.name in _FIXED_LISTS
     size = tensor.count * tensor.dtype.itemsize if fixed else sum(piece.size for piece in pieces())
-    return [tag(_LIST_FIELDS[name], LEN) + varint(size), Piece(size, lambda: iter(pieces()))]
+    return [tag(_LIST_FIELDS[name], LEN) + varint(size), Piece(size, pieces)]
+
+
+def _listed(dtype: DType, numbers: Array) -> Array:
+    """Some elements as they stand in the typed list of their type."""
+    if dtype.name in _FIXED_LISTS:
+        return numbers
+    stored = numbers.view(np.uint16) if dtype.name in ("half", "bfloat16") else numbers
+    return packed_varints(stored.astype(np.uint64 if stored.dtype.kind == "u" else np.int64).view(np.uint64))
 
 
 def packed_varints(numbers: Array) -> Array:
