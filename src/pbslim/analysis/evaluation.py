@@ -1,29 +1,28 @@
 """Values of constant nodes, computed with the numpy kernels.
 
-Big results are not held: those that only look at a constant in another way (Identity, Reshape) share its bytes,
-others are computed again when they are written.
+Those that only look at a constant in another way (Identity, Reshape) share its bytes, and one value for a whole shape
+stays one; others are computed when they are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from pbslim import ops
+from pbslim.analysis.results import ComputedTensor, ResultStore, Step, text_bytes
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import STRING, DType
 from pbslim.errors import DecodeError, GraphError
-from pbslim.ir import ArrayTensor, DeferredTensor, Node, SplatTensor, StringTensor, Tensor, Value
+from pbslim.ir import ArrayTensor, Node, SplatTensor, StringTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.kernels import KernelError, evaluate
 from pbslim.ops.families import ALIASES, SHAPES
 
-_HELD_BYTES = 1 << 18
-_MAX_ELEMENTS = 1 << 28
+_HELD_BYTES = 1 << 10
 _SAME = ALIASES | {"PlaceholderWithDefault"}
 _UNIFORM = frozenset({"Fill", "ZerosLike", "OnesLike"})
-_VIEWS = frozenset({"Reshape", "Squeeze", "ExpandDims"})
+_VIEWS = frozenset({"EnsureShape", "ExpandDims", "Reshape", "Squeeze"})
+_OF_SHAPE = _VIEWS | {"ZerosLike", "OnesLike"}  # the elements of their first input do not matter
 
 
 class CannotFold(Exception):  # noqa: N818 - an answer, not an error
@@ -35,10 +34,15 @@ class CannotFold(Exception):  # noqa: N818 - an answer, not an error
 
 
 class Evaluator:
-    """Computes values and remembers them."""
+    """Computes values and remembers them.
 
-    def __init__(self, shapes: StaticShapes) -> None:
-        self._shapes = shapes
+    Args:
+        shapes: of the graph.
+        store: where results are kept; evaluators that share one also share the limits of what may be computed.
+    """
+
+    def __init__(self, shapes: StaticShapes, store: ResultStore | None = None) -> None:
+        self._shapes, self._store = shapes, store or ResultStore()
         self._known: dict[Node, list[Tensor]] = {}
 
     def value(self, value: Value) -> Tensor:
@@ -69,50 +73,56 @@ class Evaluator:
     def _compute(self, node: Node) -> list[Tensor]:
         try:
             if node.op == "Const":
+                self._store.allow(node.tensor())
                 return [node.tensor()]
             if node.op in SHAPES:
                 return list(map(ArrayTensor, self._shapes.result(node)))
             inputs = [self._port(value) for value in node.inputs]
             if node.op in _SAME:
                 return inputs[:1]
-            if any(tensor.size > _MAX_ELEMENTS for tensor in inputs):
-                raise CannotFold(node, f"an operand has more than {_MAX_ELEMENTS} elements")
             return self._run(node, inputs)
         except (KernelError, DecodeError, GraphError) as error:
             raise CannotFold(node, str(error)) from None
 
     def _run(self, node: Node, inputs: list[Tensor]) -> list[Tensor]:
-        attrs = kernel_attrs(node)
-        arrays = _run_kernel(node.op, attrs, inputs)
-        dtypes = ops.output_dtypes(node.op, node.attrs) or ()
+        types = ops.output_dtypes(node.op, node.attrs) or ()
+        step = Step(node.op, kernel_attrs(node), inputs, types)
+        arrays = _of_shape(step) if node.op in _OF_SHAPE | _UNIFORM else self._store.compute(step)
         tensors: list[Tensor] = []
         for port, array in enumerate(arrays):
             found = DType.from_numpy(array.dtype)
-            dtype = dtypes[port] if port < len(dtypes) else found
+            dtype = types[port] if port < len(types) else found
             if dtype is not STRING if found is STRING else dtype.scalar is not found.scalar:
                 raise CannotFold(node, f"by its attributes it gives {dtype}, but from its operands {found}")
-            if dtype is STRING:
-                tensors.append(StringTensor(tuple(array.reshape(-1).tolist()), array.shape))
-            elif node.op in _VIEWS and dtype is inputs[0].dtype:
+            stored = text_bytes(array) if dtype is STRING else array.nbytes
+            if node.op in _VIEWS:
+                if dtype is not inputs[0].dtype:
+                    raise CannotFold(node, f"by its attributes it gives {dtype}, but it reads {inputs[0].dtype}")
                 tensors.append(inputs[0].reshaped(array.shape))
-            elif node.op in _UNIFORM and array.size > 1:
-                tensors.append(SplatTensor(array.reshape(-1)[0], dtype, array.shape))
-            elif array.nbytes > _HELD_BYTES:
-                tensors.append(_deferred(node.op, attrs, inputs, port, dtype, array.shape))
+            elif node.op in _UNIFORM and array.size:
+                tensors.append(_splat(array, dtype))
+            elif stored > _HELD_BYTES or array.size > _HELD_BYTES:
+                tensors.append(ComputedTensor(self._store, step, port, dtype, array.shape, stored))
+            elif dtype is STRING:
+                tensors.append(StringTensor(tuple(array.reshape(-1).tolist()), array.shape))
             else:
                 tensors.append(ArrayTensor(array, dtype))
         return tensors
 
 
-def _deferred(
-    op: str, attrs: Mapping[str, object], inputs: list[Tensor], port: int, dtype: DType, shape: tuple[int, ...]
-) -> Tensor:
-    return DeferredTensor(lambda: _run_kernel(op, attrs, inputs)[port], dtype, shape)
+def _of_shape(step: Step) -> list[Array]:
+    """Results of one of `_OF_SHAPE` or `_UNIFORM`, of which the elements do not matter or are all the same."""
+    operands = [tensor.numpy() for tensor in step.inputs[1:]]
+    if step.inputs:
+        first = step.inputs[0]
+        blank = np.zeros((), object if first.dtype is STRING else first.dtype.numpy)
+        operands.insert(0, np.broadcast_to(blank, first.shape) if step.op in _OF_SHAPE else first.numpy())
+    return evaluate(step.op, step.attrs, operands, [tensor.dtype for tensor in step.inputs])
 
 
-def _run_kernel(op: str, attrs: Mapping[str, object], inputs: list[Tensor]) -> list[Array]:
-    with np.errstate(all="ignore"):
-        return evaluate(op, attrs, [t.numpy() for t in inputs], [t.dtype for t in inputs])
+def _splat(array: Array, dtype: DType) -> Tensor:
+    value = array[(0,) * array.ndim]
+    return StringTensor((value,), array.shape) if dtype is STRING else SplatTensor(value, dtype, array.shape)
 
 
 def kernel_attrs(node: Node) -> dict[str, object]:
