@@ -40,6 +40,8 @@ from tests.kernels.operands import (
     numbers,
     strings,
 )
+from tests.kernels.random_cases import random
+from tests.kernels.suppression_cases import combined_suppression, suppression
 from tests.kernels.window_cases import sizes, volumes, windows
 
 
@@ -1011,7 +1013,7 @@ def decoding() -> Iterator[Case]:
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
-    *(gradients, text, characters, decoding),
+    *(gradients, text, characters, decoding, suppression, combined_suppression, random),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

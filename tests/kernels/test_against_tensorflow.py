@@ -20,7 +20,7 @@ tf = pytest.importorskip("tensorflow")
 
 # TensorFlow computes functions and orders sums in ways of its own; all other results are equal to the bit
 FUNCTIONS = {*INEXACT, *REAL_ONLY, *ACTIVATIONS} - {"Ceil", "Floor", "Rint", "Relu", "Relu6", "LeakyRelu"}
-FUNCTIONS |= {"Angle", "Atan2", "ComplexAbs", "Pow", "Softmax", "Xlog1py", "Xlogy"}
+FUNCTIONS |= {"Angle", "Atan2", "ComplexAbs", "NonMaxSuppressionV5", "Pow", "Softmax", "Xlog1py", "Xlogy"}
 SUMS = {
     "AccumulateNV2",
     "BatchMatMul",
@@ -41,6 +41,7 @@ SUMS |= {f"{op}{rank}" for op in ("FFT", "IFFT", "RFFT", "IRFFT") for rank in ("
 SUMS |= {"BiasAddGrad", "HSVToRGB", "InvGrad", "RGBToHSV", "ReciprocalGrad", "RsqrtGrad", "SeluGrad"}
 SUMS |= {"SigmoidGrad", "SoftplusGrad", "SoftsignGrad", "SqrtGrad", "TanhGrad"}
 SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
+SUMS |= {f"Stateless{op}Normal{n}" for op in ("Random", "Truncated") for n in ("", "V2")}
 OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {
     np.float32: 1e-6,

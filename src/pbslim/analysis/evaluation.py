@@ -6,6 +6,8 @@ stays one; others are computed when they are read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from pbslim import ops
@@ -13,12 +15,13 @@ from pbslim.analysis.results import ComputedTensor, ResultStore, Step, text_byte
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import STRING, DType
 from pbslim.errors import DecodeError, GraphError
-from pbslim.ir import ArrayTensor, Node, SplatTensor, StringTensor, Tensor, Value
+from pbslim.ir import ArrayTensor, AttrValue, Node, SplatTensor, StringTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.kernels import KernelError, evaluate
 from pbslim.ops.families import ALIASES, SHAPES
 
 _HELD_BYTES = 1 << 10
+_MOST_DIMENSIONS = 1 << 10
 _SAME = ALIASES | {"PlaceholderWithDefault"}
 _UNIFORM = frozenset({"Fill", "ZerosLike", "OnesLike"})
 _VIEWS = frozenset({"EnsureShape", "ExpandDims", "Reshape", "Squeeze"})
@@ -86,7 +89,8 @@ class Evaluator:
 
     def _run(self, node: Node, inputs: list[Tensor]) -> list[Tensor]:
         types = ops.output_dtypes(node.op, node.attrs) or ()
-        step = Step(node.op, kernel_attrs(node), inputs, types)
+        attrs = kernel_attrs({key: value for key, value in node.attrs.items() if not isinstance(value, Tensor)})
+        step = Step(node.op, attrs, inputs, types)
         arrays = _of_shape(step) if node.op in _OF_SHAPE | _UNIFORM else self._store.compute(step)
         tensors: list[Tensor] = []
         for port, array in enumerate(arrays):
@@ -112,11 +116,15 @@ class Evaluator:
 
 def _of_shape(step: Step) -> list[Array]:
     """Results of one of `_OF_SHAPE` or `_UNIFORM`, of which the elements do not matter or are all the same."""
-    operands = [tensor.numpy() for tensor in step.inputs[1:]]
-    if step.inputs:
-        first = step.inputs[0]
-        blank = np.zeros((), object if first.dtype is STRING else first.dtype.numpy)
-        operands.insert(0, np.broadcast_to(blank, first.shape) if step.op in _OF_SHAPE else first.numpy())
+    operands = []
+    for slot, tensor in enumerate(step.inputs):
+        if slot == 0 and step.op in _OF_SHAPE:
+            blank = np.zeros((), object if tensor.dtype is STRING else tensor.dtype.numpy)
+            operands.append(np.broadcast_to(blank, tensor.shape))
+        elif tensor.size > _MOST_DIMENSIONS:
+            raise KernelError(f"{step.op}: operand {slot} has {tensor.size} elements")
+        else:
+            operands.append(tensor.numpy())
     return evaluate(step.op, step.attrs, operands, [tensor.dtype for tensor in step.inputs])
 
 
@@ -125,10 +133,10 @@ def _splat(array: Array, dtype: DType) -> Tensor:
     return StringTensor((value,), array.shape) if dtype is STRING else SplatTensor(value, dtype, array.shape)
 
 
-def kernel_attrs(node: Node) -> dict[str, object]:
-    """The attributes of `node` as kernels take them: tensors as arrays."""
+def kernel_attrs(attrs: Mapping[str, AttrValue]) -> dict[str, object]:
+    """Attributes as kernels take them: tensors as arrays."""
     found: dict[str, object] = {}
-    for key, value in node.attrs.items():
+    for key, value in attrs.items():
         if not key.startswith("_"):
             found[key] = value.numpy() if isinstance(value, Tensor) else value
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from pbslim import ops
 from pbslim.engines.protocol import Array, Engine, Feeds, Program, Unsupported, find_value
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
-from pbslim.ir.order import ancestors
+from pbslim.ir.order import reachable
 from pbslim.wire import to_bytes
 from pbslim.wire.mapping import MappedFile
 from pbslim.wire.memmapped import is_package, lay_out
@@ -142,9 +142,11 @@ class TensorFlow(Engine):
         """Why TensorFlow cannot be used; it is looked for, not loaded."""
         return "" if find_spec("tensorflow") else _MISSING
 
-    def unsupported(self, graph: Graph, fetches: Sequence[str]) -> list[Unsupported]:
+    def unsupported(self, graph: Graph, fetches: Sequence[str], fed: Collection[str] = ()) -> list[Unsupported]:
         """The nodes of which no TensorFlow knows the op."""
-        needed = ancestors(find_value(graph, name).node for name in fetches)
+        given = {find_value(graph, name) for name in fed}
+        roots = [value.node for value in (find_value(graph, name) for name in fetches) if value not in given]
+        needed = reachable(roots, lambda n: [*(v.node for v in n.inputs if v not in given), *n.controls])
         return [
             Unsupported(node.name, node.op, "no release of TensorFlow has this op")
             for node in graph

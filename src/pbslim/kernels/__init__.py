@@ -26,6 +26,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     linear_algebra,
     logic,
     normalization,
+    philox,
     pooling,
     products,
     quantization,
@@ -40,8 +41,9 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     slicing,
     spatial,
     strings,
+    suppression,
 )
 from pbslim.kernels.checks import KernelError
-from pbslim.kernels.registry import Prepared, evaluate, has_kernel, kernel_names
+from pbslim.kernels.registry import Attributes, Prepared, evaluate, has_kernel, kernel_names
 
-__all__ = ["KernelError", "Prepared", "evaluate", "has_kernel", "kernel_names"]
+__all__ = ["Attributes", "KernelError", "Prepared", "evaluate", "has_kernel", "kernel_names"]

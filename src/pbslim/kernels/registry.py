@@ -217,6 +217,16 @@ class Prepared:
         self.op, self._kernel, self._attrs, self._dtypes = op, kernel, attrs, input_dtypes
         self._checked: list[np.dtype[Any]] | None = None
 
+    def check_types(self) -> None:
+        """Raise KernelError if the kernel does not take operands of the types that were given beforehand."""
+        if self._dtypes is None:
+            return
+        try:
+            for i, (place, dtype) in enumerate(zip(self._kernel.places(len(self._dtypes)), self._dtypes, strict=True)):
+                require(dtype.base.name in place.types, f"operand {i} is of type {dtype.base}")
+        except KernelError as error:
+            raise KernelError(f"{self.op}: {error}") from None
+
     def __call__(self, inputs: Sequence[Array], spare: Sequence[Array] = ()) -> list[Array]:
         """As `evaluate`, but the memory of `spare` may be taken for the result.
 
