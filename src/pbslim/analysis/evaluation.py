@@ -98,20 +98,23 @@ class Evaluator:
             dtype = types[port] if port < len(types) else found
             if dtype is not STRING if found is STRING else dtype.scalar is not found.scalar:
                 raise CannotFold(node, f"by its attributes it gives {dtype}, but from its operands {found}")
-            stored = text_bytes(array) if dtype is STRING else array.nbytes
             if node.op in _VIEWS:
                 if dtype is not inputs[0].dtype:
                     raise CannotFold(node, f"by its attributes it gives {dtype}, but it reads {inputs[0].dtype}")
                 tensors.append(inputs[0].reshaped(array.shape))
             elif node.op in _UNIFORM and array.size:
                 tensors.append(_splat(array, dtype))
-            elif stored > _HELD_BYTES or array.size > _HELD_BYTES:
-                tensors.append(ComputedTensor(self._store, step, port, dtype, array.shape, stored))
-            elif dtype is STRING:
-                tensors.append(StringTensor(tuple(array.reshape(-1).tolist()), array.shape))
             else:
-                tensors.append(ArrayTensor(array, dtype))
+                tensors.append(self._result(step, port, array, dtype))
         return tensors
+
+    def _result(self, step: Step, port: int, array: Array, dtype: DType) -> Tensor:
+        stored = text_bytes(array) if dtype is STRING else array.nbytes
+        if max(stored, array.size) > _HELD_BYTES:
+            return ComputedTensor(self._store, step, port, dtype, array.shape, stored)
+        if dtype is STRING:
+            return StringTensor(tuple(array.reshape(-1).tolist()), array.shape)
+        return ArrayTensor(array, dtype)
 
 
 def _of_shape(step: Step) -> list[Array]:
@@ -119,7 +122,9 @@ def _of_shape(step: Step) -> list[Array]:
     operands = []
     for slot, tensor in enumerate(step.inputs):
         if slot == 0 and step.op in _OF_SHAPE:
-            blank = np.zeros((), object if tensor.dtype is STRING else tensor.dtype.numpy)
+            if tensor.dtype is not STRING and tensor.dtype.scalar is None:
+                raise KernelError(f"{step.op}: operand {slot} is of type {tensor.dtype}")
+            blank = np.array(b"", object) if tensor.dtype is STRING else np.zeros((), tensor.dtype.numpy)
             operands.append(np.broadcast_to(blank, tensor.shape))
         elif tensor.size > _MOST_DIMENSIONS:
             raise KernelError(f"{step.op}: operand {slot} has {tensor.size} elements")

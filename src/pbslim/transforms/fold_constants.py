@@ -8,11 +8,12 @@ The shape of a tensor counts as constant where it is known without running the g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 
 from pbslim import ops
 from pbslim.analysis.evaluation import CannotFold, Evaluator
+from pbslim.analysis.results import ResultStore
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
 from pbslim.errors import TransformError
@@ -138,6 +139,7 @@ class _Folder:
         self.graph, self.context, self.shapes = graph, context, shapes
         self.fed, self.fetched, self.roots = set(fed), set(fetched), roots
         self.refused: dict[Node, str] = {}
+        self._store = ResultStore()
         self._restrict(order)
 
     def _restrict(self, order: list[Node]) -> None:
@@ -150,7 +152,7 @@ class _Folder:
             return
         constant = self._constant_nodes()
         for node in self.order:
-            node.set_controls(control for control in node.controls if constant.get(control) != {})
+            node.set_controls(control for control in node.controls if constant.get(control, True))
         self._restrict(self.order)
 
     def prune_branches(self, order: list[Node]) -> list[Node]:
@@ -172,7 +174,7 @@ class _Folder:
         """The nodes with a constant predicate, and its value."""
         if not any(node.op in PREDICATES for node in self.order):
             return {}
-        constant, evaluator = self._constant_nodes(), Evaluator(self.shapes)
+        constant, evaluator = self._constant_nodes(), Evaluator(self.shapes, self._store)
         found = {}
         for node in self.order:
             slot = PREDICATES.get(node.op, len(node.inputs))
@@ -193,45 +195,71 @@ class _Folder:
 
     def fold(self, max_bytes: int, max_growth: int | None) -> None:
         """Find the results first; where one cannot be had, try again without it; then put them into the graph."""
-        evaluator = Evaluator(self.shapes)
+        evaluator = Evaluator(self.shapes, self._store)
         while True:
-            constant = self._constant_nodes()
-            replaced = self._replaced_sources(constant)
-            results: dict[Value, Tensor] = {}
-            failed = False
-            for value in self._border(constant):
-                try:
-                    tensor = evaluator.value(value)
-                    if max_growth is not None:
-                        _check_growth(value, tensor, max_growth, replaced)
-                except CannotFold as problem:
-                    self.refused[problem.node] = str(problem)
-                    failed = True
-                    continue
-                if 0 <= max_bytes < tensor.nbytes:
-                    reason = f"the result has {tensor.nbytes} bytes, over the limit of {max_bytes}"
-                    self.context.skip(value.node.name, reason)
-                    continue
-                results[value] = tensor
-            if not failed:
+            constant, refused = self._constant_nodes(), len(self.refused)
+            results = self._results(constant, evaluator, max_growth)
+            if len(self.refused) == refused:
                 break
         for node, reason in self.refused.items():
             self.context.skip(node.name, reason)
+        for value, tensor in list(results.items()):
+            if 0 <= max_bytes < tensor.nbytes:
+                reason = f"the result has {tensor.nbytes} bytes, over the limit of {max_bytes}"
+                self.context.skip(value.node.name, reason)
+                del results[value]
         self._replace(results, constant)
+        self._store.trim()
 
-    def _constant_nodes(self) -> dict[Node, dict[Node, None]]:
-        """Each constant node, with the nodes that are not and that it waits for."""
-        constant: dict[Node, dict[Node, None]] = {}
+    def _results(
+        self, constant: Mapping[Node, bool], evaluator: Evaluator, max_growth: int | None
+    ) -> dict[Value, Tensor]:
+        """What can be had of the values that something outside reads; nodes that have none are refused.
+
+        Where the reader of a value is refused, it is looked at too: in a long chain each may be the next one.
+        """
+        replaced = self._replaced_sources(constant)
+        room = _stored(replaced) if max_growth is not None else 0
+        results: dict[Value, Tensor] = {}
+        todo = self._border(constant)[::-1]
+        seen = set(todo)
+        while todo:
+            value = todo.pop()
+            try:
+                results[value] = tensor = evaluator.value(value)
+                if max_growth is not None:
+                    _check_growth(value, tensor, max_growth, replaced, room)
+            except CannotFold as problem:
+                self.refused[problem.node] = str(problem)
+                more = [v for v in problem.node.inputs if v not in seen and v.node in constant and v.node.op != "Const"]
+                todo += more
+                seen.update(more)
+        return results
+
+    def _constant_nodes(self) -> dict[Node, bool]:
+        """Each constant node, and whether it waits for one that is not."""
+        constant: dict[Node, bool] = {}
         for node in self.order:
-            if not self._is_constant(node, constant):
-                continue
-            waits: dict[Node, None] = {}
-            for producer in node.producers:
-                waits.update(constant.get(producer, {producer: None}))
-            constant[node] = waits
+            if self._is_constant(node, constant):
+                constant[node] = any(constant.get(producer, True) for producer in node.producers)
         return constant
 
-    def _is_constant(self, node: Node, constant: dict[Node, dict[Node, None]]) -> bool:
+    def _waits(self, node: Node, constant: Mapping[Node, bool]) -> list[Node]:
+        """What a constant node waits for and is not constant."""
+        if not constant[node]:
+            return []
+        found: dict[Node, None] = {}
+        todo, seen = [node], {node}
+        while todo:
+            for producer in todo.pop().producers:
+                if producer not in constant:
+                    found[producer] = None
+                elif constant[producer] and producer not in seen:
+                    seen.add(producer)
+                    todo.append(producer)
+        return list(found)
+
+    def _is_constant(self, node: Node, constant: Mapping[Node, bool]) -> bool:
         if any(value in self.fed for value in node.outputs) or node in self.refused:
             return False
         if node.op == "Const":
@@ -260,7 +288,7 @@ class _Folder:
             return False
         return True
 
-    def _border(self, constant: dict[Node, dict[Node, None]]) -> list[Value]:
+    def _border(self, constant: Mapping[Node, bool]) -> list[Value]:
         """The constant values that something outside reads, sorted as the reference names them."""
         found = []
         for node in constant:
@@ -272,12 +300,12 @@ class _Folder:
                     found.append(value)
         return sorted(found, key=lambda value: (value.node.name, value.port))
 
-    def _replaced_sources(self, constant: dict[Node, dict[Node, None]]) -> set[Node]:
+    def _replaced_sources(self, constant: Mapping[Node, bool]) -> set[Node]:
         """The Consts that only constant expressions read: a result can take their place in the file, once."""
         consts = (node for node in constant if node.op == "Const")
         return {node for node in consts if all(r in constant for r in node.readers if r in self.needed)}
 
-    def _replace(self, results: dict[Value, Tensor], constant: dict[Node, dict[Node, None]]) -> None:
+    def _replace(self, results: Mapping[Value, Tensor], constant: Mapping[Node, bool]) -> None:
         for k, (value, tensor) in enumerate(results.items()):
             uses = [use for use in value.uses if use.node in self.needed]
             number = self.context.folded
@@ -287,7 +315,7 @@ class _Folder:
                 continue
             name = self.graph.unique_name(f"{value.node.name}/_{k}__cf__{number}")
             attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": _as_folded(tensor)}
-            new = self.graph.add(name, "Const", attrs=attrs, controls=constant[value.node])
+            new = self.graph.add(name, "Const", attrs=attrs, controls=self._waits(value.node, constant))
             for use in uses:
                 use.node.set_input(use.slot, new.output())
 
@@ -301,23 +329,36 @@ def _as_folded(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[Node]) -> None:
-    sources: dict[Node, None] = {}
-    todo = [value.node]
-    seen: set[Node] = set()
-    while todo:
-        node = todo.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node in replaced:
-            sources[node] = None
-        elif node.op not in SHAPES:
-            todo += [v.node for v in node.inputs]
-    growth = result.stored_nbytes - sum(node.tensor().stored_nbytes for node in sources)
+def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[Node], room: int) -> None:
+    """Raise CannotFold unless `result` is small, or takes the place of Consts that nothing else has `replaced` yet.
+
+    Args:
+        room: bytes of all Consts that can be replaced at all.
+    """
+    growth = result.stored_nbytes
+    if growth <= max_growth:
+        return
+    sources = _sources(value.node, replaced) if growth - room <= max_growth else set()
+    growth -= _stored(sources)
     if growth > max_growth:
         raise CannotFold(value.node, f"the file would grow by {growth} bytes")
-    replaced.difference_update(sources)
+    replaced -= sources
+
+
+def _sources(node: Node, replaced: set[Node]) -> set[Node]:
+    """Those of `replaced` that a constant expression is made of."""
+    todo, seen = [node], {node}
+    while todo:
+        node = todo.pop()
+        if node not in replaced and node.op not in SHAPES:
+            more = {value.node for value in node.inputs} - seen
+            todo += more
+            seen |= more
+    return seen & replaced
+
+
+def _stored(nodes: Iterable[Node]) -> int:
+    return sum(node.tensor().stored_nbytes for node in nodes)
 
 
 def _finish(graph: Graph, order: list[Node], inputs: list[Node], roots: list[Node], fed: set[Value]) -> None:
