@@ -67,6 +67,10 @@ class Evaluator:
                 self._known[node] = self._compute(node)
         return self._port(value)
 
+    def finish(self) -> None:
+        """Give memory back; what was computed can still be read."""
+        self._store.trim()
+
     def _port(self, value: Value) -> Tensor:
         tensors = self._known[value.node]
         if value.port >= len(tensors):

@@ -33,7 +33,7 @@ def fold_subdivmul_batch_norms(graph: Graph, context: Context) -> None:
     """Fold each batch norm that is written out with a standard deviation (the root is taken already, no epsilon).
 
     Operands must be float vectors, one value a channel. Convolution, weights and ``beta`` must have no other reader.
-    ``fold_batch_norms(algebraic=true)`` folds these and other spellings; only the rounding differs.
+    ``fold_all_batch_norms`` folds these and other forms; only the rounding differs.
     """
 
     def fold(match: Match) -> Sequence[Node]:

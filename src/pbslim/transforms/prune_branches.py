@@ -1,4 +1,7 @@
-"""Take the branch that a constant predicate says; the other one goes.
+"""Keep only the branch that a constant predicate takes.
+
+Before::  x ─► Switch(true) ─► Relu ─► Merge ─► y,  Switch ─► Neg ─► Merge
+After::   x ─► Identity ─► Relu ─► Identity ─► y
 
 A taken Switch becomes an Identity, and so does a Merge of which one input is left: names stay, and what waits for
 such a node is dead or alive exactly when it was before. A functional If becomes a call of the branch.
@@ -10,17 +13,72 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from pbslim.analysis.constant_nodes import ConstantNodes
+from pbslim.analysis.evaluation import CannotFold
 from pbslim.dtypes import INT32
 from pbslim.ir import ArrayTensor, AttrValue, FunctionRef, Graph, Node, Value
 from pbslim.ir.order import ancestors
 from pbslim.ops.families import MERGES
+from pbslim.passes.registry import Context, transform
+from pbslim.transforms.constants.ends import Ends, ends_of
 
 _CALLS = {"If": "StatefulPartitionedCall", "StatelessIf": "PartitionedCall"}
-PREDICATES = {"Switch": 1, "If": 0, "StatelessIf": 0}
-"""Op → the number of the input that decides."""
+_PREDICATES = {"Switch": 1, "If": 0, "StatelessIf": 0}  # the number of the input that decides
 
 
-class Undecidable(Exception):  # noqa: N818 - an answer, not an error
+@transform(effect="exact", in_functions=True)
+def prune_branches(graph: Graph, context: Context) -> None:
+    """Where the predicate of a Switch or If is constant, keep only the branch that is taken, inner ones too.
+
+    Raises:
+        TransformError: an input or output is not in the graph, an input is no placeholder or named twice, or no output
+            is given.
+    """
+    ends = ends_of(graph, context)
+    nodes = ConstantNodes(graph, ends.fed, ends.roots)
+    prune(graph, context, ends, nodes)
+    for name in nodes.defaults:
+        context.note(f"'{name}' is not among the inputs: its default value decides")
+
+
+def prune(graph: Graph, context: Context, ends: Ends, nodes: ConstantNodes) -> None:
+    """Do it for a graph of which `nodes` knows the constants."""
+    done: set[Node] = set()
+    while taken := _decided(nodes, ends, context, done):
+        roots = {*ends.fetched, *(node.output() for node in ends.roots)}
+        try:
+            _take_branches(graph, taken, {value.node for value in ends.fed}, roots)
+        except _UndecidableError as problem:
+            context.skip(problem.node.name, str(problem))
+            return
+        done.update(taken)
+        nodes.refresh()
+
+
+def _decided(nodes: ConstantNodes, ends: Ends, context: Context, done: set[Node]) -> dict[Node, bool]:
+    """The nodes with a constant predicate, and its value."""
+    candidates = [node for node in nodes.order if node.op in _PREDICATES and node in nodes.needed and node not in done]
+    if not candidates:
+        return {}
+    constant, evaluator = nodes.find(), nodes.evaluator()
+    found = {}
+    for node in candidates:
+        slot = _PREDICATES[node.op]
+        if slot >= len(node.inputs) or node.inputs[slot].node not in constant:
+            continue
+        if node.op == "Switch" and any(value in ends.fetched for value in node.outputs):
+            continue
+        try:
+            tensor = evaluator.value(node.inputs[slot])
+        except CannotFold as problem:
+            context.skip(node.name, f"its predicate is not known: {problem}")
+            continue
+        if tensor.shape == () and tensor.dtype.scalar is not None:
+            found[node] = bool(tensor.numpy())
+    return found
+
+
+class _UndecidableError(Exception):
     """A branch cannot be taken; the text says why."""
 
     def __init__(self, node: Node, reason: str) -> None:
@@ -28,7 +86,7 @@ class Undecidable(Exception):  # noqa: N818 - an answer, not an error
         self.node = node
 
 
-def take_branches(graph: Graph, taken: Mapping[Node, bool], fed: Iterable[Node], roots: Iterable[Value]) -> None:
+def _take_branches(graph: Graph, taken: Mapping[Node, bool], fed: Iterable[Node], roots: Iterable[Value]) -> None:
     """Rewrite `graph` as if each node of `taken` always had this predicate.
 
     Args:
@@ -36,7 +94,7 @@ def take_branches(graph: Graph, taken: Mapping[Node, bool], fed: Iterable[Node],
         roots: values that must stay.
 
     Raises:
-        Undecidable: one of `roots` would never have a value, or a Merge would tell another branch than before;
+        _UndecidableError: one of `roots` would never have a value, or a Merge would tell another branch than before;
             nothing has changed.
     """
     switches = {node: int(value) for node, value in taken.items() if node.op == "Switch"}
@@ -46,12 +104,12 @@ def take_branches(graph: Graph, taken: Mapping[Node, bool], fed: Iterable[Node],
     merges = {node: slots for node, slots in merges.items() if len(slots) < len(node.inputs)}
     for value in roots:
         if value not in live.get(value.node, ()):
-            raise Undecidable(value.node, f"the output '{value.name}' is in a branch that is never taken")
+            raise _UndecidableError(value.node, f"the output '{value.name}' is in a branch that is never taken")
         if value.node in merges and value.port:
-            raise Undecidable(value.node, f"'{value.name}' says which branch was taken and is an output")
+            raise _UndecidableError(value.node, f"'{value.name}' says which branch was taken and is an output")
     for node, slots in merges.items():
         if len(slots) > 1 and node.output(1).uses:
-            raise Undecidable(node, "it says which of several branches was taken")
+            raise _UndecidableError(node, "it says which of several branches was taken")
     spared = ancestors(fed)  # what an input waits for is not asked for, but must not dangle
     dead = [node for node in graph if node not in live and node not in spared]
     for node, then in taken.items():

@@ -1,8 +1,11 @@
-"""Fold whatever is affine in each channel into the convolution or matrix product before it.
+"""Fold every scale and shift per channel, in whatever form, into the convolution or matrix product before it.
 
-A batch norm, however it is spelled, is ``x · scale + shift`` with one scale and one shift a channel: a single op or a
-chain of several. Such a chain is followed down to the ops that are linear in their weights; its scale goes into the
-weights, its shift into one BiasAdd.
+Before::  x ─► Conv2D(weights) ─► Sub(mean) ─► Mul(s) ─► Add(beta) ─► y
+After::   x ─► Conv2D(weights · s) ─► BiasAdd(beta − mean · s) ─► y
+
+A batch norm is ``x · scale + shift`` with one scale and one shift per channel, as a single op or as a chain of several.
+Such a chain is followed down to the ops that are linear in their weights; its scale goes into the weights, its shift
+into one BiasAdd.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from pbslim.errors import DecodeError
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Tensor, Value
 from pbslim.ir.order import execution_order
 from pbslim.ir.tensors import Array
-from pbslim.passes.registry import Context
+from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Skip
 from pbslim.rewrite.replacing import set_const
 from pbslim.transforms.batch_norms.affine_steps import MOVES, AffineStep, moved_inputs, moved_layout, step
@@ -29,6 +32,29 @@ from pbslim.transforms.quantization.weights import check_not_coarse
 
 _MAX_COPY_BYTES = 1 << 16
 _DEEPEST = 50
+
+
+@transform(effect="reassociates", in_functions=True)
+def fold_all_batch_norms(graph: Graph, context: Context, *, keep_coarse: bool = False) -> None:
+    """Fold the longest chain that ends in each node; one that does not fit is tried without its last steps.
+
+    A chain has any of Mul, RealDiv, Add, Sub, Neg, BiasAdd and batch norms (old, fused, V2, V3; not one that trains)
+    with constants on either side, of one value or one per channel. It follows Conv2D, DepthwiseConv2dNative, Conv3D,
+    their transposed forms or MatMul, in either data format. Squeeze, ExpandDims, Reshape, BatchToSpaceND and
+    concatenations may stand between. Small weights with another reader are copied.
+
+    Run fold_constants before: a batch norm computes its scale from constants.
+
+    Args:
+        keep_coarse: leave weights alone that have no more than 257 different values: they were rounded before, compress
+            well, and would have to be rounded once more.
+    """
+    folder = _Folder(graph, context, keep_coarse=keep_coarse)
+    before = list(graph)
+    for node in reversed(execution_order(graph)):
+        if node not in folder.gone and node.name not in context.input_nodes:
+            folder.fold(node)
+    _place_new(graph, before)
 
 
 @dataclass
@@ -59,20 +85,6 @@ class _Chain:
             part = slice(start, start + count) if count < self.layout.channels else slice(None)
             chain.push(scale[part], shift[part])
             start += count
-
-
-def fold_affine_channels(graph: Graph, context: Context, *, keep_coarse: bool = False) -> None:
-    """Fold every chain of `graph`; one that does not fit is tried without its last steps.
-
-    Args:
-        keep_coarse: leave weights with few different values alone.
-    """
-    folder = _Folder(graph, context, keep_coarse=keep_coarse)
-    before = list(graph)
-    for node in reversed(execution_order(graph)):
-        if node not in folder.gone and node.name not in context.input_nodes:
-            folder.fold(node)
-    _place_new(graph, before)
 
 
 class _Folder:
