@@ -12,7 +12,7 @@ from pbslim.ir import AttrValue, Graph, Node
 from pbslim.legacy.subgraphs import extract_sub_graph
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline
-from pbslim.passes.pipeline import PlannedStep, StepResult
+from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Context, Transform
 
 
@@ -47,7 +47,7 @@ def strip_unused(
             _make_placeholder(graph[name], asked, context)
         extract_sub_graph(graph, outputs)
 
-    step = PlannedStep(Transform("strip_unused", strip, "exact"), {})
+    step = Transform("strip_unused", strip, "exact")()
     return pipeline.run(graph, [step], inputs, outputs)[0]
 
 

@@ -71,7 +71,7 @@ def shrink(
     names = find_names(graph, inputs, outputs)
     require_frozen(graph, names[1])
     nodes, constants = _count(graph)
-    results = pipeline.run(graph, steps, *names, on_step=on_step)
+    results = pipeline.run(graph, steps, *names, functions=True, on_step=on_step)
     size = save(graph, out, progress=on_bytes)
     seconds = time.perf_counter() - started
     before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
