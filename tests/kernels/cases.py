@@ -162,6 +162,8 @@ def unary() -> Iterator[Case]:
         for dtype in FLOATS:
             yield case(op, numbers(dtype, 3, 7))
         yield case(op, numbers(F4, 2, 3, 4))
+        yield case(op, numbers(F4, 3, 33))
+        yield case(op, numbers(F8, 2, 1, 33))
         yield case(op, numbers(F4, 5))
         yield case(op, numbers(F4, 0, 5))
         yield case(op, np.array([[1000, 0], [-INF, 1]], F4))

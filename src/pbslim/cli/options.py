@@ -91,7 +91,44 @@ def _spelled_out(argument: str, flags: Mapping[str, click.Parameter]) -> str:
     return argument
 
 
+class Percent(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """A share, as ``1%`` or ``0.01``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read `value`."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.fail(f"'{value}' is not a share such as 1% or 0.01", param, ctx)
+        return share
+
+
+class Pixels(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """Two numbers, the smaller one first."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Read `value`."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = map(float, value.split(","))
+        except ValueError:
+            low, high = 0.0, 0.0
+        if not low < high:
+            self.fail(f"'{value}' is not a range such as -1,1 or 0,255", param, ctx)
+        return low, high
+
+
 FILE = FileName(path_type=Path)
+PERCENT = Percent()
+PIXELS = Pixels()
 NAMES = NameList()
 NUMBERS = NumberList()
 SWITCHES = SwitchList()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from pbslim.wire.memmapped import is_package, lay_out
 
 Runner = Callable[[Feeds, Sequence[str]], list[Array]]
 
+_TITLE = "Graph execution error:"
 _NO_FOLDING = -1  # OptimizerOptions.L0
 _MISSING = "TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'"
 
@@ -96,8 +98,7 @@ class TensorFlowProgram(Program):
             self.close()
             raise
         except Exception as error:  # noqa: BLE001 - TensorFlow raises many classes of its own
-            reason = str(error).strip().partition("\n")[0]
-            raise PbslimError(f"TensorFlow cannot run {self._label}: {reason}") from None
+            raise PbslimError(f"TensorFlow cannot run {self._label}: {_reason(str(error))}") from None
 
     def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
         """The values of `fetches`; see `Program.run`."""
@@ -108,6 +109,15 @@ class TensorFlowProgram(Program):
     def close(self) -> None:
         """End the session."""
         self._stack.close()
+
+
+def _reason(message: str) -> str:
+    """What went wrong, and at which node: the line before TensorFlow's first mark ``[[{{node x}}]]``."""
+    before, mark, after = message.partition("[[")
+    lines = [line.strip() for line in before.splitlines() if line.strip() and line.strip() != _TITLE]
+    reason = re.sub(r"^\(\d+\) ", "", lines[-1 if mark else 0]) if lines else "it does not say why"
+    node = re.match(r"(?:\{\{)?node ([^\s}\]]+)", after)
+    return f"node '{node[1]}': {reason}" if node else reason
 
 
 def _as_array(result: Any) -> Array:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from pbslim.errors import UsageError
+from pbslim.passes.simplification import CLEAN, SIMPLIFY
 
-_CLEAN = """
-strip_unused_nodes
-remove_nodes(op=Identity, op=CheckNumerics)
-drop_idle_controls(ignore_errors=true)
-prune_branches(ignore_errors=true)
-fold_constants(ignore_errors=true, max_growth_in_bytes=4096)
-"""
 # One range for a whole tensor suits weights as they were trained. With the scales of a batch norm in them, channels
 # differ so much that the small ones are lost (MobileNet V2 gives other answers), so fused ones stay where it is lossy.
 _LOSSY = (
-    _CLEAN
+    CLEAN
     + """fold_batch_norms(keep_coarse=true)
 fold_old_batch_norms(keep_coarse=true)
 """
 )
 
 RECIPES = {
-    "optimize": _CLEAN + "fold_all_batch_norms\n",
+    "optimize": SIMPLIFY,
     "round": _LOSSY + "round_weights(num_steps=256, keep_coarse=true)\n",
     "eight-bit": _LOSSY + "quantize_weights(keep_coarse=true)\n",
 }

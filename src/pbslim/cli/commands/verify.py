@@ -2,72 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-import numpy.typing as npt
 
-from pbslim.cli.options import FILE, HELP, NAMES, json_option
-from pbslim.errors import UsageError
-from pbslim.report import terminal
-from pbslim.verification import compare_files
+from pbslim.cli.options import FILE, HELP, NAMES, PERCENT, PIXELS, TOLERANCE, json_option
+from pbslim.engines import ENGINES
+from pbslim.report import terminal, verification
+from pbslim.verification.compare import compare_files
+from pbslim.verification.feeds import DEFAULT_SAMPLES
+from pbslim.verification.running import DEFAULT_TIMEOUT
+
+_ENGINES = click.Choice(["auto", *ENGINES])
+_COUNT = click.IntRange(min=1)
 
 
 @click.command("verify", context_settings=HELP)
 @click.argument("first", metavar="A.pb", type=FILE)
 @click.argument("second", metavar="B.pb", type=FILE)
-@click.option("--feeds", type=FILE, help="An .npz file: tensor name → array. Generated if not given.")
+@click.option(
+    "--feeds",
+    type=FILE,
+    help="An .npz file (tensor name → array), an .npy file, or a folder of images. Generated if not given.",
+)
+@click.option("--eval", "evaluation", type=FILE, help="An .npz file of inputs and 'labels': compare the accuracy too.")
 @click.option("--inputs", type=NAMES, help="Placeholders to generate values for.")
 @click.option("--outputs", type=NAMES, help="Outputs to compare; all if not given.")
-@click.option("--atol", type=float, default=1e-5, show_default=True, help="Absolute difference that is allowed.")
-@click.option("--rtol", type=float, default=1e-4, show_default=True, help="The same relative to the largest value.")
+@click.option("--samples", type=_COUNT, default=DEFAULT_SAMPLES, show_default=True, help="How many inputs to try.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of generated inputs.")
+@click.option("--image-range", type=PIXELS, metavar="LOW,HIGH", help="Pixel values; found from the graph if not given.")
+@click.option("--engine", type=_ENGINES, default="auto", show_default=True, help="What runs the graphs.")
+@click.option("--min-snr", type=float, metavar="DB", help="Signal to noise that every output must have.")
+@click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Equal decisions that are demanded, such as 99%.")
+@click.option("--max-drop", type=PERCENT, metavar="SHARE", help="How much accuracy may drop with --eval, such as 1%.")
+@click.option("--atol", type=TOLERANCE, help="Absolute difference that is allowed.")
+@click.option("--rtol", type=TOLERANCE, help="The same relative to the largest value.")
+@click.option("--per-layer", is_flag=True, help="Find the layers in which the difference arises.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    default=DEFAULT_TIMEOUT,
+    show_default=True,
+    help="Give up when one run takes longer.",
+)
 @json_option
-def command(
-    first: Path,
-    second: Path,
-    feeds: Path | None,
-    inputs: tuple[str, ...] | None,
-    outputs: tuple[str, ...] | None,
-    atol: float,
-    rtol: float,
-    as_json: bool,
-) -> int:
-    """Run two graphs with TensorFlow on the same inputs and compare the outputs; exit code 1 if they differ."""
-    given = read_feeds(feeds) if feeds else None
-    with terminal.progress("running both graphs"):
-        found = compare_files(first, second, given, inputs=inputs, outputs=outputs, rtol=rtol, atol=atol)
-    if as_json:
-        terminal.print_json([asdict(each) | {"agrees": each.agrees} for each in found.comparisons])
-    else:
-        rows = [
-            (
-                r.output,
-                str(list(r.shape)),
-                f"{r.largest_difference:.3g}",
-                f"{r.largest_value:.3g}",
-                r.problem or "agrees",
-            )
-            for r in found.comparisons
-        ]
-        columns = ["output", "shape", "largest difference", "largest value", ""]
-        terminal.stdout().print(terminal.table(columns, rows, right=(2, 3)))
-    for path, memory in zip((first, second), found.memory, strict=False):
-        resident, private = terminal.size_text(memory.resident), terminal.size_text(memory.private)
-        terminal.note(f"{path} took {resident} of resident memory, {private} of it private")
-    return 0 if found.agrees else 1
+def command(first: Path, second: Path, as_json: bool, **options: Any) -> int:
+    """Run two graphs on the same inputs and compare the outputs.
 
-
-def read_feeds(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an .npz file; nothing in it is executed.
-
-    Raises:
-        UsageError: it is not one.
+    Exit code 1 if they differ by more than float rounding, or by more than the options allow.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, AttributeError) as error:
-        raise UsageError(f"'{path}' is not an .npz file of plain arrays: {error}") from None
+    with terminal.progress_bar("running both graphs") as advance:
+        found = compare_files(first, second, on_progress=advance, **options)
+    if as_json:
+        terminal.print_json(verification.content(found))
+    else:
+        verification.show(found, (first, second))
+    for text in found.failures:
+        terminal.say(f"failed: {text}")
+    return 0 if found.agrees else 1
