@@ -595,6 +595,26 @@ def products() -> Iterator[Case]:
     yield case("Einsum", numbers(F4, 2, 3, 4), equation=b"abc->b")
     yield case("Einsum", numbers(F4, 2, 3, 4), numbers(F4, 2, 5, 4), equation=b"bqd,bkd->bqk")
     yield case("Einsum", numbers(F4, 2, 3), numbers(F4, 4), equation=b"ij,k->ijk")
+    for equation, shapes in (
+        (b"aecd,abcd->acbe", ((2, 3, 4, 5), (2, 6, 4, 5))),
+        (b"acbe,aecd->abcd", ((2, 3, 4, 5), (2, 5, 3, 6))),
+        (b"abc,cde->abde", ((2, 3, 4), (4, 5, 6))),
+        (b"abcd,cde->abe", ((2, 3, 4, 5), (4, 5, 6))),
+        (b"...ij,...jk->...ik", ((2, 1, 3, 4), (5, 4, 6))),
+        (b"i...,...j->j...i", ((2, 3, 4), (3, 4, 5))),
+        (b"...,...->...", ((3, 1), (4,))),
+        (b"ab...,b->...a", ((2, 3), (3,))),
+        (b"abc,dc->a", ((2, 3, 4), (5, 4))),
+        (b"ab,ab->", ((2, 3), (2, 3))),
+        (b"ab,ab->ba", ((2, 3), (2, 3))),
+        (b"ji,kj->ki", ((3, 2), (4, 3))),
+        (b"ab,cd->dbca", ((2, 3), (1, 4))),
+        (b"ab,bc->ac", ((0, 3), (3, 4))),
+        (b"ab,bc->ac", ((2, 0), (0, 4))),
+    ):
+        yield case("Einsum", *(numbers(F4, *shape, seed=k) for k, shape in enumerate(shapes)), equation=equation)
+    yield case("Einsum", numbers(F4, 2, 3, 4), equation=b"a...->...a")
+    yield case("Einsum", numbers(C8, 2, 3), numbers(C8, 4, 3), equation=b"ab,cb->ca")
     for dtype in (*FLOATS, I4, I8, C8):
         yield case("BiasAdd", numbers(dtype, 2, 3, 4), numbers(dtype, 4))
         yield case("BiasAddV1", numbers(dtype, 2, 3, 4), numbers(dtype, 4))

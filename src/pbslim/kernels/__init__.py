@@ -14,6 +14,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     convolutions,
     decoding,
     diagonals,
+    einsum,
     elementwise,
     fake_quantization,
     fingerprints,

@@ -23,6 +23,10 @@ _TILE = 2**16  # elements of repeated depthwise filters, and of a row of the res
 _TYPES = "T:half|bfloat16|float|double"
 
 
+_IMAGES = ("NHWC", "NCHW")
+_VOLUMES = ("NDHWC", "NCDHW")
+
+
 @kernel("Conv2D", takes=f"{_TYPES}|int32 {_TYPES}|int32")
 def _conv_2d(attrs: Attributes, x: Array, filters: Array) -> Array:
     return conv_2d(attrs, x, filters)
@@ -30,16 +34,12 @@ def _conv_2d(attrs: Attributes, x: Array, filters: Array) -> Array:
 
 def conv_2d(attrs: Attributes, x: Array, filters: Array, finish: Finish | None = None) -> Array:
     """What a Conv2D node gives, with `finish` done to it."""
-    data_format = data_format_of(attrs)
-    dilations = spatial_of(attrs.integers("dilations", (1, 1, 1, 1)), data_format, "dilations")
-    return _convolution(attrs, x, filters, dilations, data_format, finish)
+    return _convolution(attrs, x, filters, finish, *_IMAGES)
 
 
 @kernel("Conv3D", takes=f"{_TYPES} {_TYPES}")
 def _conv_3d(attrs: Attributes, x: Array, filters: Array) -> Array:
-    data_format = data_format_of(attrs, "NDHWC", "NCDHW")
-    dilations = spatial_of(attrs.integers("dilations", (1, 1, 1, 1, 1)), data_format, "dilations")
-    return _convolution(attrs, x, filters, dilations, data_format, None)
+    return _convolution(attrs, x, filters, None, *_VOLUMES)
 
 
 @kernel("DepthwiseConv2dNative", takes=f"{_TYPES} {_TYPES}")
@@ -50,35 +50,39 @@ def _depthwise_conv_2d(attrs: Attributes, x: Array, filters: Array) -> Array:
 def depthwise_conv_2d(attrs: Attributes, x: Array, filters: Array, finish: Finish | None = None) -> Array:
     """What a DepthwiseConv2dNative node gives, with `finish` done to it."""
     require(filters.ndim == 4, "filters must have 4 dimensions")
-    data_format = data_format_of(attrs)
-    channels = channels_last(x, data_format).shape[-1]
-    require(filters.shape[2] == channels, f"filters for {filters.shape[2]} channels do not fit {channels} channels")
     require(attrs.integers("dilations", (1,) * 4) == [1] * 4, "releases of TensorFlow differ in what its dilations do")
+    data_format = data_format_of(attrs)
     down, across = spatial_of(attrs.integers("strides"), data_format, "strides")
     require(down == across, "strides down and across differ")
-    height, width, _, multiplier = filters.shape
-    one_group_a_channel = filters.reshape(height, width, 1, channels * multiplier)
-    return _convolution(attrs, x, one_group_a_channel, [1, 1], data_format, finish)
+    channels, (height, width, inner, multiplier) = channels_last(x, data_format).shape[-1], filters.shape
+    require(inner == channels, f"filters for {inner} channels do not fit {channels} channels")
+    return _convolution(attrs, x, filters.reshape(height, width, 1, channels * multiplier), finish, *_IMAGES)
 
 
-def _convolution(
-    attrs: Attributes, x: Array, filters: Array, dilations: list[int], data_format: str, finish: Finish | None
-) -> Array:
-    """As many groups of channels as there are more channels than those that a filter takes."""
+def _places(attrs: Attributes, shape: tuple[int, ...], filters: tuple[int, ...], data_format: str) -> Windows:
+    """The windows in images of `shape`, whose channels come last, for filters of the other."""
     rank = len(data_format)
-    require(filters.ndim == rank, f"filters must have {rank} dimensions")
-    images = channels_last(x, data_format)
-    channels, (*sizes, inner, outer) = images.shape[-1], filters.shape
+    require(len(filters) == rank, f"filters must have {rank} dimensions")
+    channels, (*sizes, inner, outer) = shape[-1], filters
     require(inner and channels % inner == 0, f"filters for {inner} channels do not fit {channels} channels")
     groups = channels // inner
     require(groups and outer % groups == 0, f"{outer} filters cannot be shared by {groups} groups of channels")
     strides = spatial_of(attrs.integers("strides"), data_format, "strides")
-    places = Windows.of(attrs, images.shape, sizes, strides=strides, dilations=dilations, data_format=data_format)
-    shape = checked_shape([images.shape[0], *places.counts, outer])
-    check_products(math.prod(shape) * math.prod(sizes) * inner, filters.dtype)
+    dilations = spatial_of(attrs.integers("dilations", (1,) * rank), data_format, "dilations")
+    return Windows.of(attrs, shape, sizes, strides=strides, dilations=dilations, data_format=data_format)
+
+
+def _convolution(attrs: Attributes, x: Array, filters: Array, finish: Finish | None, *formats: str) -> Array:
+    """As many groups of channels as there are more channels than those that a filter takes."""
+    data_format = data_format_of(attrs, *formats)
+    images = channels_last(x, data_format)
+    key = images.shape, filters.shape
+    places = attrs.derived(key, lambda: _places(attrs, images.shape, filters.shape, data_format))
+    shape = checked_shape([images.shape[0], *places.counts, filters.shape[-1]])
+    check_products(math.prod(shape) * math.prod(filters.shape[:-1]), filters.dtype)
     result = np.empty(shape, widened(filters[:0]).dtype)
     wide = np.ascontiguousarray(widened(images))
-    if inner == 1 and groups > 1 and rank == 4:
+    if filters.shape[-2] == 1 < images.shape[-1] and len(formats[0]) == len(_IMAGES[0]):
         _each_channel(wide, widened(filters), places, result, finish)
     else:
         _products(wide, widened(filters), places, result, finish)
@@ -120,12 +124,16 @@ def _each_channel(images: Array, filters: Array, places: Windows, result: Array,
         images = images.repeat(channels // images.shape[-1], axis=-1)
     down, across = places.axes
     step = min(max(_TILE // max(height * width * channels, 1), 1), max(across.count, 1))
-    repeated = np.tile(filters, (1, 1, step, 1)).reshape(height, width, step * channels)
+    repeated = np.empty([height, width, step, channels], filters.dtype)
+    repeated[...] = filters
+    repeated = repeated.reshape(height, width, step * channels)
     limit = max(_BLOCK // max(2 * down.stride * across.stride * channels, 1), step)
     for first in range(0, across.count, step):
         columns = slice(first, min(first + step, across.count))
-        chunk = replace(across, before=across.before - first * across.stride, count=columns.stop - first)
-        part = Windows((down, chunk))
+        part = places
+        if step < across.count:
+            chunk = replace(across, before=across.before - first * across.stride, count=columns.stop - first)
+            part = Windows((down, chunk))
         for box in part.boxes(images.shape[0], limit):
             total = result[box[0], box[1], columns]
             rows = total.reshape(*total.shape[:2], -1)

@@ -18,15 +18,20 @@ _VOLUMES = ("NDHWC", "NCDHW")
 
 
 def _windows(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequence[int], data_format: str) -> Windows:
-    places = Windows.of(
-        attrs,
-        x.shape,
-        spatial_of(sizes, data_format, "ksize"),
-        strides=spatial_of(strides, data_format, "strides"),
-        data_format=data_format,
-    )
-    checked_shape([x.shape[0], *places.counts, x.shape[-1]])
-    return places
+    """Where the windows are in images whose channels come last."""
+
+    def derive() -> Windows:
+        places = Windows.of(
+            attrs,
+            x.shape,
+            spatial_of(sizes, data_format, "ksize"),
+            strides=spatial_of(strides, data_format, "strides"),
+            data_format=data_format,
+        )
+        checked_shape([x.shape[0], *places.counts, x.shape[-1]])
+        return places
+
+    return attrs.derived((x.shape, *sizes, *strides), derive)
 
 
 def _largest(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequence[int], *formats: str) -> Array:
