@@ -23,7 +23,7 @@ ALLOWED = {
     "kernels": FOUNDATION,
     "ops": FOUNDATION,
     "analysis": FACTS | {"kernels"},
-    "rewrite": FOUNDATION | {"ir", "analysis"},
+    "rewrite": FOUNDATION | {"ir", "ops", "analysis"},
     "passes": FOUNDATION | {"ir", "ops", "analysis", "rewrite"},
     "transforms": FACTS | {"quant", "kernels", "rewrite", "passes"},  # one reads checkpoints
     "engines": FACTS | {"kernels"},

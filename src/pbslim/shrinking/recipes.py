@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pbslim.errors import UsageError
-from pbslim.passes.simplification import CLEAN, SIMPLIFY
+from pbslim.passes.simplification import CLEAN, MERGE, SIMPLIFY
 
 # One range for a whole tensor suits weights as they were trained. With the scales of a batch norm in them, channels
 # differ so much that the small ones are lost (MobileNet V2 gives other answers), so fused ones stay where it is lossy.
@@ -12,6 +12,7 @@ _LOSSY = (
     + """fold_batch_norms(keep_coarse=true)
 fold_old_batch_norms(keep_coarse=true)
 """
+    + MERGE
 )
 
 RECIPES = {
