@@ -15,6 +15,8 @@ from pbslim.kernels.registry import Attributes, kernel
 
 _F = np.float32
 _D = np.float64
+BELOW_2_31 = np.nextafter(_F(2**31), _F(0))
+"""The highest code of 32 bits that single precision has."""
 
 
 def round_half_away(x: Any) -> Any:
@@ -34,6 +36,7 @@ class Levels:
 
 
 def bound_of(array: Array, what: str) -> np.float32:
+    """An end of a range, in single precision; raises KernelError unless it is one number."""
     require(array.size == 1, f"{what} must be one number")
     return _F(array.reshape(())[()])
 
@@ -89,7 +92,7 @@ def _dequantize(attrs: Attributes, x: Array, min_range: Array, max_range: Array)
 def _quantize_v2(attrs: Attributes, x: Array, min_range: Array, max_range: Array) -> list[Any]:
     """The codes and the range that they stand for, which holds zero and is not too small."""
     dtype = attrs.dtype("T")
-    require(dtype.is_quantized and dtype.name != "qint32", f"it gives no {dtype}")
+    require(dtype.is_quantized, f"it gives no {dtype}")
     levels = Levels(dtype.numpy)
     mode, rounding = attrs.text("mode", "MIN_COMBINED"), attrs.text("round_mode", "HALF_AWAY_FROM_ZERO")
     require(rounding in ("HALF_AWAY_FROM_ZERO", "HALF_TO_EVEN"), f"round_mode '{rounding}' is not known")
@@ -111,7 +114,9 @@ def _quantize_v2(attrs: Attributes, x: Array, min_range: Array, max_range: Array
         require(mode == "MIN_FIRST", f"mode '{mode}' is not known")
         require(np.ndim(low) == 0, "mode MIN_FIRST has one range only")
         codes = min_first_codes(x, low, high, levels)
-    codes = np.clip(codes, levels.low, levels.high).astype(levels.dtype)
+    if mode == "MIN_FIRST" and levels.high == 2**31 - 1:
+        codes = np.minimum(codes, BELOW_2_31)
+    codes = np.where(codes < 2**31, np.clip(codes, levels.low, levels.high), levels.low).astype(levels.dtype)
     shape = () if np.ndim(low) == 0 else (-1,)
     return [codes, np.asarray(low, _F).reshape(shape), np.asarray(high, _F).reshape(shape)]
 
@@ -128,6 +133,7 @@ def _scaled(attrs: Attributes, x: Array, low: Any, high: Any, levels: Levels, ro
 
 
 def min_first_codes(x: Array, low: np.float32, high: np.float32, levels: Levels) -> Any:
+    """The codes of real numbers, as whole floats, perhaps beyond those that the type has."""
     scale = _F(0) if low == high else _F(_D(levels.steps) / _D(high - low))
     first = _F(round_half_away(_F(low * scale)))
     return round_half_away(x * scale) - (first - _F(levels.low))
@@ -255,7 +261,8 @@ def unclamped_code_of(value: float, low: np.float32, high: np.float32, levels: L
     require(np.isfinite(low) and np.isfinite(high) and low <= high, "the range is not finite or upside down")
     if low == high:
         return levels.low
-    scale = levels.steps / _D(high - low)
+    steps = levels.steps + 1
+    scale = steps / (_D(high - low) * (steps / (steps - 1.0)))
     return int(round_half_away(_D(value) * scale) - round_half_away(_D(low) * scale)) + levels.low
 
 
