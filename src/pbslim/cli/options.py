@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+_IN_BRACKETS = re.compile(r"\[[^\]]*\]")
 TOLERANCE = click.FloatRange(min=0)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -35,6 +37,19 @@ class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         if "" in names:
             self.fail(f"there is an empty name in '{value}'", param, ctx)
         return names
+
+
+class InputList(NameList):
+    """Inputs separated by commas, each ``NAME[:PORT][:DTYPE][SHAPE]``; commas in a shape are its own."""
+
+    name = "inputs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split `value` outside of brackets."""
+        if isinstance(value, tuple):
+            return value
+        names = super().convert(_IN_BRACKETS.sub(lambda shape: shape[0].replace(",", "\0"), value), param, ctx)
+        return tuple(name.replace("\0", ",") for name in names)
 
 
 class NumberList(NameList):
@@ -127,6 +142,7 @@ class Pixels(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
 
 
 FILE = FileName(path_type=Path)
+INPUTS = InputList()
 PERCENT = Percent()
 PIXELS = Pixels()
 NAMES = NameList()

@@ -19,6 +19,17 @@ def extract_sub_graph(graph: Graph, outputs: Iterable[str]) -> None:
     Raises:
         GraphError: an output, or something it needs, is not in the graph.
     """
+    needed = needed_nodes(graph, outputs)
+    graph.erase(node for node in graph if node not in needed)
+    drop_lost_colocations(graph)
+
+
+def needed_nodes(graph: Graph, outputs: Iterable[str], inputs: Collection[str] = ()) -> set[Node]:
+    """What `outputs` need, not looking past `inputs`; all are names of nodes.
+
+    Raises:
+        GraphError: one of it is not in the graph.
+    """
     needed: set[Node] = set()
     todo = [graph[name] for name in outputs]
     while todo:
@@ -28,10 +39,10 @@ def extract_sub_graph(graph: Graph, outputs: Iterable[str]) -> None:
         if node.name not in graph:
             raise GraphError(f"node '{node.readers[0].name}' reads '{node.name}', which is not in the graph")
         needed.add(node)
-        todo += node.producers
-        todo += [other for name in _neighbours(node) if (other := graph.get(name))]
-    graph.erase(node for node in graph if node not in needed)
-    drop_lost_colocations(graph)
+        if node.name not in inputs:
+            todo += node.producers
+            todo += [other for name in _neighbours(node) if (other := graph.get(name))]
+    return needed
 
 
 def _neighbours(node: Node) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pbslim.analysis.zipsize import ZipSize
-from pbslim.cli.options import FILE, HELP, NAMES, json_option
+from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, json_option
 from pbslim.errors import one_line
 from pbslim.report import terminal
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
@@ -25,7 +25,15 @@ from pbslim.shrinking.shrink import shrink
     show_default=True,
     help="; ".join(f"{name}: {what}" for name, what in SUMMARIES.items()) + ".",
 )
-@click.option("--inputs", type=NAMES, help="Names of the inputs; found from the graph if not given.")
+@click.option(
+    "--input",
+    "--inputs",
+    "inputs",
+    metavar="NAME[:DTYPE][SHAPE]",
+    type=INPUTS,
+    multiple=True,
+    help="Inputs, inner tensors too, such as images:float[?,224,224,3] or IteratorGetNext:1; found if not given.",
+)
 @click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to tell their zipped size.")
 @click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
@@ -34,7 +42,7 @@ def command(
     source: Path,
     out: Path | None,
     recipe: str,
-    inputs: tuple[str, ...] | None,
+    inputs: tuple[tuple[str, ...], ...],
     outputs: tuple[str, ...] | None,
     exact_zip: bool,
     explain: bool,
@@ -47,7 +55,7 @@ def command(
             source,
             target,
             recipe,
-            inputs=inputs,
+            inputs=[name for names in inputs for name in names] or None,
             outputs=outputs,
             exact_zip=exact_zip,
             on_step=lambda step: show(step.step),

@@ -56,8 +56,7 @@ def _value(graph: Graph, text: str, what: str) -> Value:
     node = graph.get(name)
     if node is None:
         raise TransformError(f"{what} '{text}' is not in the graph")
-    ports = ops.output_ports(node.op, node.attrs)
-    count = None if ports is None else sum(count for _, count in ports.values())
+    count = ops.output_count(node.op, node.attrs)
     if count is not None and int(port) >= count:
         raise TransformError(f"{what} '{text}': {node.op} has {count} {'output' if count == 1 else 'outputs'}")
     return node.output(int(port))
