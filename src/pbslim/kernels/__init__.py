@@ -16,9 +16,11 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     diagonals,
     einsum,
     elementwise,
+    error_functions,
     fake_quantization,
     fingerprints,
     fourier,
+    fused,
     gathering,
     generators,
     gradients,
@@ -27,6 +29,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     linear_algebra,
     logic,
     normalization,
+    patterns,
     philox,
     pooling,
     products,
@@ -40,9 +43,12 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     selection,
     shapes,
     slicing,
+    sparse,
     spatial,
     strings,
     suppression,
+    tokens,
+    transposed,
 )
 from pbslim.kernels.checks import KernelError
 from pbslim.kernels.registry import Attributes, Prepared, evaluate, has_kernel, kernel_names
