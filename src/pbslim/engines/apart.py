@@ -166,7 +166,6 @@ class ProgramApart(Program):
             raise PbslimError(f"{self._name} crashed on '{self._label}' ({how}){self._hint}")
         self.memory, self.seconds = answer.memory, answer.seconds
         if answer.error:
-            self.close()
             raise type(answer.error)(str(answer.error).replace(self._path, self._label))
         return answer.value
 
