@@ -4,6 +4,7 @@ from __future__ import annotations
 
 CLEAN = """
 strip_unused_nodes
+repair_nodes
 remove_nodes(op=Identity, op=CheckNumerics, functions=true)
 fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=true, prune_branches=true,
                functions=true)
