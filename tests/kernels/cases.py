@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import BFLOAT16, DOUBLE, FLOAT, HALF, INT32, INT64, UINT8, DType, Shape
+from tests.kernels.fused_cases import fused, padded
 from tests.kernels.operands import (
     ALL_INTS,
     BF,
@@ -41,7 +42,10 @@ from tests.kernels.operands import (
     strings,
 )
 from tests.kernels.random_cases import random
+from tests.kernels.sparse_cases import sparse
 from tests.kernels.suppression_cases import combined_suppression, suppression
+from tests.kernels.text_cases import code_points, patterns, tokens
+from tests.kernels.transposed_cases import transposed
 from tests.kernels.window_cases import sizes, volumes, windows
 
 
@@ -1036,6 +1040,7 @@ FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
+    *(transposed, fused, padded, tokens, patterns, code_points, sparse),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

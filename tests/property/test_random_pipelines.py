@@ -42,8 +42,10 @@ STEPS = [
     "remove_attribute(attribute_name=_class)",
     "remove_control_dependencies",
     "remove_device",
+    "remove_idle_nodes",
     "remove_nodes(op=Identity, op=CheckNumerics)",
     'set_device(device="/cpu:0")',
+    "simplify_reshapes",
     "sort_by_execution_order",
     "strip_unused_nodes",
 ]

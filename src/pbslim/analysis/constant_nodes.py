@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from pbslim import ops
+from pbslim.analysis.evaluation import Evaluator
+from pbslim.analysis.results import ResultStore
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import file_order
 from pbslim.kernels import has_kernel
 from pbslim.ops.families import CONTROL_FLOW, PLACEHOLDERS, SHAPES
 
-Constants = dict[Node, dict[Node, None]]
-"""Each constant node → the nodes that are not constant and that it waits for."""
+Constants = dict[Node, bool]
+"""Each constant node → whether it waits for a node that is not."""
 
 
 def needed(roots: Iterable[Node], fed: Collection[Value]) -> set[Node]:
@@ -28,6 +30,20 @@ def needed(roots: Iterable[Node], fed: Collection[Value]) -> set[Node]:
         todo += [value.node for value in node.inputs if value not in fed]
         todo += [control for control in node.controls if not (control in cut and control.op in PLACEHOLDERS)]
     return found
+
+
+def awaited(node: Node, constant: Constants) -> list[Node]:
+    """The nodes that are not constant and that a constant node waits for."""
+    found: dict[Node, None] = {}
+    todo, seen = [node] if constant[node] else [], {node}
+    while todo:
+        for producer in todo.pop().producers:
+            if producer not in constant:
+                found[producer] = None
+            elif constant[producer] and producer not in seen:
+                seen.add(producer)
+                todo.append(producer)
+    return list(found)
 
 
 class ConstantNodes:
@@ -57,6 +73,7 @@ class ConstantNodes:
     ) -> None:
         self._graph, self.fed, self._roots = graph, set(fed), list(roots)
         self._excluded_ops, self._excluded_nodes = frozenset(excluded_ops), frozenset(excluded_nodes)
+        self._store = ResultStore()
         self.refused: dict[Node, str] = {}
         self.defaults: dict[str, None] = {}
         self.refresh()
@@ -74,13 +91,13 @@ class ConstantNodes:
         """The constant nodes, in order."""
         constant: Constants = {}
         for node in self.order:
-            if node not in self.needed or not self._is_constant(node, constant):
-                continue
-            waits: dict[Node, None] = {}
-            for producer in node.producers:
-                waits.update(constant.get(producer, {producer: None}))
-            constant[node] = waits
+            if node in self.needed and self._is_constant(node, constant):
+                constant[node] = any(constant.get(producer, True) for producer in node.producers)
         return constant
+
+    def evaluator(self) -> Evaluator:
+        """What computes their values; all that come from here share what they computed."""
+        return Evaluator(self.shapes, self._store)
 
     def _is_constant(self, node: Node, constant: Constants) -> bool:
         if any(value in self.fed for value in node.outputs) or node in self.refused:

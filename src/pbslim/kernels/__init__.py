@@ -19,6 +19,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     fake_quantization,
     fingerprints,
     fourier,
+    fused,
     gathering,
     generators,
     gradients,
@@ -27,6 +28,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     linear_algebra,
     logic,
     normalization,
+    patterns,
     philox,
     pooling,
     products,
@@ -40,9 +42,12 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     selection,
     shapes,
     slicing,
+    sparse,
     spatial,
     strings,
     suppression,
+    tokens,
+    transposed,
 )
 from pbslim.kernels.checks import KernelError
 from pbslim.kernels.registry import Attributes, Prepared, evaluate, has_kernel, kernel_names

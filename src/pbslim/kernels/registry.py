@@ -124,6 +124,12 @@ class Attributes:
         require(all(isinstance(v, (int, float, np.number)) for v in values), f"attribute '{name}' is of the wrong kind")
         return [float(v) for v in values]
 
+    def texts(self, name: str) -> list[str]:
+        """A ``list(string)`` attribute."""
+        values = self._get(name, (), (tuple, list))
+        require(all(isinstance(v, (bytes, str)) for v in values), f"attribute '{name}' is of the wrong kind")
+        return [v.decode("latin-1") if isinstance(v, bytes) else v for v in values]
+
     def tensor(self, name: str) -> Array:
         """A ``tensor`` attribute."""
         array: Array = self._get(name, None, np.ndarray)
@@ -192,6 +198,11 @@ def kernel(*ops: str, takes: str = "") -> Callable[[Function], Function]:
 def has_kernel(op: str) -> bool:
     """Whether `evaluate` knows `op`."""
     return op in _KERNELS
+
+
+def function_of(op: str) -> Function:
+    """The kernel of `op` alone, for kernels that are made of others: its operands are not looked at."""
+    return _KERNELS[op].function
 
 
 def kernel_names() -> list[str]:

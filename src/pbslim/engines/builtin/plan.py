@@ -9,6 +9,7 @@ from typing import Any
 from pbslim import ops
 from pbslim.engines.builtin.actions import make_action
 from pbslim.engines.builtin.frames import Frame, frames_of, postorder, producers_of
+from pbslim.engines.builtin.memory import let_overwrite
 from pbslim.engines.builtin.passing import PASSING
 from pbslim.engines.builtin.scope import Action, CannotRun, Scope
 from pbslim.engines.builtin.steps import (
@@ -189,9 +190,10 @@ class _Level:
         """Let each register go after the last step that touches it, unless it is kept."""
         seen = kept | self._constants
         for step in reversed(self.steps):
-            step.freed = tuple(register for register in dict.fromkeys(step.touched) if register not in seen)
+            step.freed = tuple(r for r in dict.fromkeys([*step.read, *step.written]) if r not in seen)
             seen.update(step.freed)
-        read = {register for step in self.steps for register in step.touched} | kept
+        let_overwrite(self.steps)
+        read = {register for step in self.steps for register in step.read} | kept
         for register in self._constants - read:
             self.template[register] = None
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pbslim.engines.builtin.scope import Action
 from pbslim.errors import PbslimError
-from pbslim.kernels import KernelError
+from pbslim.kernels import KernelError, Prepared
 
 # numpy and objects that are no arrays have errors of their own
 _FAILURES = (KernelError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
@@ -37,7 +37,6 @@ class Step(ABC):
     """One thing to do.
 
     Attributes:
-        touched: the registers that it reads or writes.
         freed: the registers that nobody reads afterwards.
     """
 
@@ -45,8 +44,13 @@ class Step(ABC):
 
     @property
     @abstractmethod
-    def touched(self) -> tuple[int, ...]:
-        """The registers that it reads or writes."""
+    def read(self) -> tuple[int, ...]:
+        """The registers that it reads."""
+
+    @property
+    @abstractmethod
+    def written(self) -> tuple[int, ...]:
+        """The registers that it writes."""
 
     @abstractmethod
     def run(self, registers: Registers) -> None:
@@ -73,6 +77,7 @@ class NodeStep(Step):
         action: what it does.
         reads: the registers of its inputs.
         writes: port and register of each output that is read.
+        spare: the inputs that may be overwritten, if the action is a kernel.
     """
 
     label: str
@@ -80,16 +85,26 @@ class NodeStep(Step):
     reads: tuple[int, ...]
     writes: tuple[tuple[int, int], ...]
     freed: tuple[int, ...] = ()
+    spare: tuple[int, ...] = ()
 
     @property
-    def touched(self) -> tuple[int, ...]:
-        """The registers of inputs and outputs."""
-        return self.reads + _ports(self.writes, -1)
+    def read(self) -> tuple[int, ...]:
+        """The registers of the inputs."""
+        return self.reads
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The registers of the outputs."""
+        return tuple(register for _, register in self.writes)
 
     def run(self, registers: Registers) -> None:
         """Call the action; raises PbslimError where it fails."""
+        values = [registers[i] for i in self.reads]
         try:
-            results = self.action([registers[i] for i in self.reads])
+            if self.spare and isinstance(self.action, Prepared):
+                results = self.action(values, [values[i] for i in self.spare])
+            else:
+                results = self.action(values)
         except _FAILURES as error:
             raise PbslimError(f"{self.label}: {' '.join(str(error).split())}") from error
         if self.writes and len(results) <= self.writes[-1][0]:
@@ -122,9 +137,14 @@ class GuardedStep(Step):
         self.reads = self.node.reads + self.waits
 
     @property
-    def touched(self) -> tuple[int, ...]:
-        """The registers of inputs, outputs and what it waits for."""
-        return self.reads + _ports(self.node.writes, self.token)
+    def read(self) -> tuple[int, ...]:
+        """The registers of inputs and of what it waits for."""
+        return self.reads
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The registers of the outputs, and that which shows whether the node has run."""
+        return _ports(self.node.writes, self.token)
 
     def run(self, registers: Registers) -> None:
         """Run the node or pass on that it is dead."""
@@ -160,9 +180,14 @@ class SwitchStep(Step):
     freed: tuple[int, ...] = ()
 
     @property
-    def touched(self) -> tuple[int, ...]:
-        """The registers of inputs and outputs."""
-        return self.reads + _ports(self.writes, self.token)
+    def read(self) -> tuple[int, ...]:
+        """The registers of inputs and of what it waits for."""
+        return self.reads
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The registers of the outputs, and that which shows whether the node has run."""
+        return _ports(self.writes, self.token)
 
     def run(self, registers: Registers) -> None:
         """Choose."""
@@ -199,9 +224,14 @@ class MergeStep(Step):
     freed: tuple[int, ...] = ()
 
     @property
-    def touched(self) -> tuple[int, ...]:
-        """The registers of inputs and outputs."""
-        return self.reads + _ports(self.writes, self.token)
+    def read(self) -> tuple[int, ...]:
+        """The registers of inputs and of what it waits for."""
+        return self.reads
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The registers of the outputs, and that which shows whether the node has run."""
+        return _ports(self.writes, self.token)
 
     def run(self, registers: Registers) -> None:
         """Take it."""
@@ -255,10 +285,14 @@ class LoopStep(Step):
     freed: tuple[int, ...] = ()
 
     @property
-    def touched(self) -> tuple[int, ...]:
-        """The registers outside that entries read and exits write."""
-        read = (register for entry in self.entries for register in entry.reads)
-        return (*read, *(register for _, places in self.exits for register in places))
+    def read(self) -> tuple[int, ...]:
+        """The registers outside that entries read."""
+        return tuple(register for entry in self.entries for register in entry.reads)
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The registers outside that exits write."""
+        return tuple(register for _, places in self.exits for register in places)
 
     def run(self, registers: Registers) -> None:
         """Run all turns."""

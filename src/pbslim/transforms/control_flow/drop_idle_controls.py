@@ -34,5 +34,5 @@ def drop_controls(nodes: ConstantNodes) -> None:
     constant = nodes.find()
     for node in nodes.order:
         if node in nodes.needed:
-            node.set_controls(control for control in node.controls if constant.get(control) != {})
+            node.set_controls(control for control in node.controls if constant.get(control, True))
     nodes.restrict()

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from pbslim.analysis.constant_nodes import ConstantNodes
-from pbslim.analysis.evaluation import CannotFold, Evaluator
+from pbslim.analysis.evaluation import CannotFold
 from pbslim.dtypes import INT32
 from pbslim.ir import ArrayTensor, AttrValue, FunctionRef, Graph, Node, Value
 from pbslim.ir.order import ancestors
@@ -60,7 +60,7 @@ def _decided(nodes: ConstantNodes, ends: Ends, context: Context, done: set[Node]
     candidates = [node for node in nodes.order if node.op in _PREDICATES and node in nodes.needed and node not in done]
     if not candidates:
         return {}
-    constant, evaluator = nodes.find(), Evaluator(nodes.shapes)
+    constant, evaluator = nodes.find(), nodes.evaluator()
     found = {}
     for node in candidates:
         slot = _PREDICATES[node.op]

@@ -8,17 +8,18 @@ The shape of a tensor counts as constant where it is known without running the g
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 
-from pbslim.analysis.constant_nodes import ConstantNodes, Constants, needed
+from pbslim.analysis.constant_nodes import ConstantNodes, Constants, awaited, needed
 from pbslim.analysis.evaluation import CannotFold, Evaluator
 from pbslim.dtypes import Shape
 from pbslim.ir import AttrValue, Graph, Node, Tensor, Value
 from pbslim.ops.families import SHAPES
 from pbslim.passes.registry import Context, transform
 from pbslim.transforms.constants.ends import Ends, ends_of
-from pbslim.transforms.drop_idle_controls import drop_controls
-from pbslim.transforms.prune_branches import prune
+from pbslim.transforms.control_flow.drop_idle_controls import drop_controls
+from pbslim.transforms.control_flow.prune_branches import prune
 
 
 @transform(effect="exact", in_functions=True)
@@ -74,33 +75,46 @@ class _Folder:
 
     def fold(self, max_bytes: int, max_growth: int | None) -> None:
         """Find the results first; where one cannot be had, try again without it; then put them into the graph."""
-        evaluator = Evaluator(self.nodes.shapes)
+        evaluator, refused = self.nodes.evaluator(), self.nodes.refused
         while True:
-            constant = self.nodes.find()
-            replaced = self._replaced_sources(constant)
-            results: dict[Value, Tensor] = {}
-            failed = False
-            for value in self._border(constant):
-                try:
-                    tensor = evaluator.value(value)
-                    if max_growth is not None:
-                        _check_growth(value, tensor, max_growth, replaced)
-                except CannotFold as problem:
-                    self.nodes.refused[problem.node] = str(problem)
-                    failed = True
-                    continue
-                if 0 <= max_bytes < tensor.nbytes:
-                    reason = f"the result has {tensor.nbytes} bytes, over the limit of {max_bytes}"
-                    self.context.skip(value.node.name, reason)
-                    continue
-                results[value] = tensor
-            if not failed:
+            constant, before = self.nodes.find(), len(refused)
+            results = self._results(constant, evaluator, max_growth)
+            if len(refused) == before:
                 break
         for node, reason in self.nodes.refused.items():
             self.context.skip(node.name, reason)
         for name in self.nodes.defaults:
             self.context.note(f"'{name}' is not among the inputs: its default value is fixed")
+        for value, tensor in list(results.items()):
+            if 0 <= max_bytes < tensor.nbytes:
+                reason = f"the result has {tensor.nbytes} bytes, over the limit of {max_bytes}"
+                self.context.skip(value.node.name, reason)
+                del results[value]
         self._replace(results, constant)
+        evaluator.finish()
+
+    def _results(self, constant: Constants, evaluator: Evaluator, max_growth: int | None) -> dict[Value, Tensor]:
+        """What can be had of the values that something outside reads; nodes that have none are refused.
+
+        What a refused node reads is looked at too: in a long chain each may be the next one.
+        """
+        replaced = self._replaced_sources(constant)
+        room = _stored(replaced) if max_growth is not None else 0
+        results: dict[Value, Tensor] = {}
+        todo = self._border(constant)[::-1]
+        seen = set(todo)
+        while todo:
+            value = todo.pop()
+            try:
+                results[value] = tensor = evaluator.value(value)
+                if max_growth is not None:
+                    _check_growth(value, tensor, max_growth, replaced, room)
+            except CannotFold as problem:
+                self.nodes.refused[problem.node] = str(problem)
+                more = [v for v in problem.node.inputs if v not in seen and v.node in constant and v.node.op != "Const"]
+                todo += more
+                seen.update(more)
+        return results
 
     def _border(self, constant: Constants) -> list[Value]:
         """The constant values that something outside reads, sorted as the reference names them."""
@@ -129,7 +143,7 @@ class _Folder:
                 continue
             name = self.graph.unique_name(f"{value.node.name}/_{k}__cf__{number}")
             attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": _as_folded(tensor)}
-            new = self.graph.add(name, "Const", attrs=attrs, controls=constant[value.node])
+            new = self.graph.add(name, "Const", attrs=attrs, controls=awaited(value.node, constant))
             for use in uses:
                 use.node.set_input(use.slot, new.output())
 
@@ -143,23 +157,36 @@ def _as_folded(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[Node]) -> None:
-    sources: dict[Node, None] = {}
-    todo = [value.node]
-    seen: set[Node] = set()
-    while todo:
-        node = todo.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node in replaced:
-            sources[node] = None
-        elif node.op not in SHAPES:
-            todo += [v.node for v in node.inputs]
-    growth = result.stored_nbytes - sum(node.tensor().stored_nbytes for node in sources)
+def _check_growth(value: Value, result: Tensor, max_growth: int, replaced: set[Node], room: int) -> None:
+    """Raise CannotFold unless `result` is small, or takes the place of Consts that nothing else has `replaced` yet.
+
+    Args:
+        room: bytes of all Consts that can be replaced at all.
+    """
+    growth = result.stored_nbytes
+    if growth <= max_growth:
+        return
+    sources = _sources(value.node, replaced) if growth - room <= max_growth else set()
+    growth -= _stored(sources)
     if growth > max_growth:
         raise CannotFold(value.node, f"the file would grow by {growth} bytes")
-    replaced.difference_update(sources)
+    replaced -= sources
+
+
+def _sources(node: Node, replaced: set[Node]) -> set[Node]:
+    """Those of `replaced` that a constant expression is made of."""
+    todo, seen = [node], {node}
+    while todo:
+        node = todo.pop()
+        if node not in replaced and node.op not in SHAPES:
+            more = {value.node for value in node.inputs} - seen
+            todo += more
+            seen |= more
+    return seen & replaced
+
+
+def _stored(nodes: Iterable[Node]) -> int:
+    return sum(node.tensor().stored_nbytes for node in nodes)
 
 
 def _finish(graph: Graph, order: list[Node], ends: Ends) -> None:
