@@ -6,7 +6,7 @@ do not tell the types, are taken as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pbslim import ops
@@ -17,6 +17,7 @@ from pbslim.ir.attributes import colocated_with
 from pbslim.ir.functions import used_functions
 from pbslim.ops.families import CALLS, FUNCTIONAL, WHILES
 
+_SHOWN = 3
 _STABLE = ("_Arg", "_Retval", "_SwitchN")
 _REFERENCES = ("f", "then_branch", "else_branch", "branches", "cond", "body")
 
@@ -50,9 +51,16 @@ def misfits(graph: Graph) -> list[Misfit]:
     return found
 
 
+def listed(found: Sequence[object]) -> str:
+    """The first few of what was found, in one line."""
+    more = len(found) - _SHOWN
+    return "; ".join(map(str, found[:_SHOWN])) + (f"; and {more} more" if more > 0 else "")
+
+
 def used_bodies(graph: Graph) -> dict[str, Body]:
     """The bodies of the functions that can run when `graph` does, as far as they can be decoded."""
-    used, found = used_functions(graph), {}
+    used = used_functions(graph) if graph.library.functions else set()
+    found: dict[str, Body] = {}
     for name, function in graph.library.functions.items():
         try:
             if name in used:

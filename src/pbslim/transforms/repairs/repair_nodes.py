@@ -8,15 +8,11 @@ Tools that froze graphs, or took training nodes out of them, left such nodes beh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pbslim.analysis.conformity import Misfit, misfits
+from pbslim.analysis.conformity import listed, misfits
 from pbslim.ir import Graph
 from pbslim.ops.families import CALLS, FUNCTIONAL
 from pbslim.passes.registry import Context, transform
 from pbslim.transforms.repairs.repairer import Repairer
-
-_SHOWN = 3
 
 
 @transform(effect="exact")
@@ -39,11 +35,6 @@ def repair_nodes(graph: Graph, context: Context) -> None:
     left = {(each.function, each.node) for each in after}
     repaired = [each for each in before if (each.function, each.node) not in left]
     if repaired:
-        context.note(f"repaired {_listed(repaired)}")
+        context.note(f"repaired {listed(repaired)}")
     if after:
-        context.note(f"TensorFlow does not load this graph: {_listed(after)}")
-
-
-def _listed(found: Sequence[Misfit]) -> str:
-    more = len(found) - _SHOWN
-    return "; ".join(map(str, found[:_SHOWN])) + (f"; and {more} more" if more > 0 else "")
+        context.note(f"TensorFlow does not load this graph: {listed(after)}")
