@@ -13,6 +13,12 @@ from pbslim.transforms.batch_norms.fold_old_batch_norms import fold_old_batch_no
 from pbslim.transforms.batch_norms.fold_subdivmul_batch_norms import (
     fold_subdivmul_batch_norms as fold_subdivmul_batch_norms,
 )
+from pbslim.transforms.compressed.code_weights import code_weights as code_weights
+from pbslim.transforms.compressed.float16_weights import float16_weights as float16_weights
+from pbslim.transforms.compressed.pack_weights import pack_weights as pack_weights
+from pbslim.transforms.compressed.quantize_weights_per_channel import (
+    quantize_weights_per_channel as quantize_weights_per_channel,
+)
 from pbslim.transforms.constants.fold_constants import fold_constants as fold_constants
 from pbslim.transforms.constants.merge_duplicate_nodes import merge_duplicate_nodes as merge_duplicate_nodes
 from pbslim.transforms.constants.sparsify_gather import sparsify_gather as sparsify_gather
