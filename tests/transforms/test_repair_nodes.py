@@ -115,13 +115,13 @@ MAIN = """
 """.replace("TYPES", "Tin=['float', 'resource', 'bool', 'int32'], Tout=['float', 'float']")
 FUNCTIONS = {
     "f_main(a: float, v: resource, q: bool, n: int32)": """
-        i = If(q, a, v, then_branch='f_then', else_branch='f_else', Tin=['float', 'resource'], Tout=['float'])
+        i = If(q, a, v, then_branch='f_t', else_branch='f_e', Tcond='bool', Tin=['float', 'resource'], Tout=['float'])
         w = While(n, i:output:0, v, cond='f_cond', body='f_body', T=['int32', 'float', 'resource'])
         g = ResourceGather(w:output:2, n, dtype='float', Tindices='int32')
         -> r = w:output:1, s = g:output:0
     """,
-    "f_then(a: float, v: resource)": "w = ReadVariableOp(v, dtype='float')\ny = Add(a, w:value:0)\n-> r = y:z:0",
-    "f_else(a: float, v: resource)": "w = ReadVariableOp(v, dtype='float')\ny = Mul(a, w:value:0)\n-> r = y:z:0",
+    "f_t(a: float, v: resource)": "w = ReadVariableOp(v, dtype='float')\ny = Add(a, w:value:0)\n-> r = y:z:0",
+    "f_e(a: float, v: resource)": "w = ReadVariableOp(v, dtype='float')\ny = Mul(a, w:value:0)\n-> r = y:z:0",
     "f_cond(n: int32, a: float, v: resource)": """
         k = Const(3, dtype='int32')
         y = Less(n, k:output:0, T='int32')
