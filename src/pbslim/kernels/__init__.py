@@ -34,6 +34,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     pooling,
     products,
     quantization,
+    recurrent,
     reductions,
     resizing,
     scans,
