@@ -28,6 +28,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     layouts,
     linear_algebra,
     logic,
+    morphology,
     normalization,
     patterns,
     philox,
