@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         unmap,
         verify,
     )
+    from pbslim.engines.run import run
     from pbslim.legacy.compare_graphs import compare_graphs
     from pbslim.legacy.graph_to_dot import graph_to_dot
     from pbslim.legacy.print_selective_registration_header import selective_registration_header
@@ -49,6 +50,7 @@ __all__ = [
     "op_inventory",
     "optimize_for_inference",
     "quantize_graph",
+    "run",
     "save",
     "selective_registration_header",
     "shrink",
@@ -65,6 +67,7 @@ _ONLY_LOOK = {
     "graph_to_dot": "legacy.graph_to_dot",
     "offenders": "analysis.compatibility",
     "op_inventory": "analysis.inventory",
+    "run": "engines.run",
     "selective_registration_header": "legacy.print_selective_registration_header",
     "summarize_graph": "legacy.summarize_graph",
 }
