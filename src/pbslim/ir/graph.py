@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import GraphError
 from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, Encoded, colocated_with
 from pbslim.ir.functions import Library
 from pbslim.ir.tensors import Tensor
+from pbslim.ops.attributes import read
+
+T = TypeVar("T")
 
 
 class Use(NamedTuple):
@@ -142,7 +145,22 @@ class Node:
         """Every node that this one reads by data or control edge, each once."""
         return list(dict.fromkeys([*(value.node for value in self._inputs), *self._controls]))
 
-    # Attributes by kind: a missing or wrongly typed one is reported by name, never a TypeError.
+    # Attributes by kind
+
+    @overload
+    def attr(self, key: str, kind: type[T]) -> T | None: ...
+
+    @overload
+    def attr(self, key: str, kind: type[T], default: T) -> T: ...
+
+    def attr(self, key: str, kind: type[T], default: T | None = None) -> T | None:
+        """Attribute `key`, or the default of its op; `default` when there is neither, or something of another kind.
+
+        Raises:
+            DecodeError: its bytes are broken.
+        """
+        value = read(self._op, self._attrs, key, kind)
+        return default if value is None else value
 
     def tensor(self) -> Tensor:
         """The ``value`` of a Const.
@@ -156,14 +174,12 @@ class Node:
         return value
 
     def dtype_attr(self, key: str, default: DType | None = None) -> DType | None:
-        """The data type in attribute `key`, `default` when it is absent or something else."""
-        value = self._attrs.get(key)
-        return value if isinstance(value, DType) else default
+        """The data type in attribute `key`, as `attr` finds it."""
+        return self.attr(key, DType) or default
 
     def shape_attr(self, key: str) -> Shape:
-        """The shape in attribute `key`; of unknown rank when it is absent or something else."""
-        value = self._attrs.get(key)
-        return value if isinstance(value, Shape) else Shape()
+        """The shape in attribute `key`, as `attr` finds it; of unknown rank when there is none."""
+        return self.attr(key, Shape, Shape())
 
     # Changes
 
