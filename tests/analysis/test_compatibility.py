@@ -145,3 +145,11 @@ def test_the_fixes_of_the_example_leave_nothing() -> None:
         fixes = dict.fromkeys(each.transform for each in offenders(graph, "1.4"))
         api.transform(graph, "\n".join(fixes) or "remove_device", ["input"], ["class"])
     assert offenders(graph, "1.4") == []
+
+
+def test_nodes_that_do_not_fit_their_ops() -> None:
+    text = "w = Const([1])\np = Placeholder(dtype='bool')\ns = Switch(w, p, T='resource')\ny = Neg(w, w)"
+    switch, neg = found(text, "2.21")
+    assert (switch.node, switch.refused, switch.transform) == ("s", True, "repair_nodes")
+    assert switch.problem == "input 0 is 'w', which is float, not resource"
+    assert neg.problem == "it has 2 inputs, expected 1"

@@ -77,6 +77,18 @@ def test_shrink_cuts_at_inner_tensors(tmp_path: Path) -> None:
     assert sorted(node.name for node in api.load(out)) == ["b", "s", "y"]
 
 
+def test_files_that_tensorflow_does_not_load_are_repaired_or_named(tmp_path: Path) -> None:
+    text = "x = Placeholder()\nw = Const([1])\nv = ReadVariableOp(w, dtype='float')\ny = Add(x, v)\nz = Add(y)\n-> z"
+    source, out = write(tmp_path / "in.pb", text), tmp_path / "out.pb"
+    advice = json.loads(run("inspect", source, "--json").stdout)["advice"]
+    assert "2 nodes do not fit their ops, so TensorFlow does not load the graph: 'v' (ReadVariableOp)" in str(advice)
+    done = run("shrink", source, "-o", out)
+    assert done.returncode == 0
+    assert "note: repaired 'v' (ReadVariableOp): input 0 is 'w', which is float, not resource" in done.stderr
+    assert "note: TensorFlow does not load this graph: 'z' (Add): it has 1 input, expected 2" in done.stderr
+    assert run("ops", source, "--since", "2.21").returncode == 1
+
+
 def test_shrink_json(tmp_path: Path) -> None:
     done = run("shrink", DIGITS, "-o", tmp_path / "small.pb", "--json")
     content = json.loads(done.stdout)

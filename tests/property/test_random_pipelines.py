@@ -44,6 +44,7 @@ STEPS = [
     "remove_device",
     "remove_idle_nodes",
     "remove_nodes(op=Identity, op=CheckNumerics)",
+    "repair_nodes",
     'set_device(device="/cpu:0")',
     "simplify_reshapes",
     "sort_by_execution_order",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pbslim import ops
+from pbslim.analysis.conformity import misfits
 from pbslim.analysis.debug_text import value_text
 from pbslim.analysis.inventory import all_nodes
 from pbslim.dtypes import DType, Shape
@@ -44,6 +45,7 @@ _INSTEAD = {
     **dict.fromkeys(FUNCTIONAL, ("", "freeze the model with lower_control_flow=True")),
     **dict.fromkeys(CALLS, ("inline_partitionedcall", "put the bodies of functions in the place of the calls: {}")),
 }
+_REPAIR = "if it can have only one meaning, it is repaired: repair_nodes"
 _IDLE = {("TensorArrayV3", "identical_element_shapes"): "it matters only for elements that nothing writes, drop it: {}"}
 
 
@@ -91,9 +93,14 @@ def _offenders(graph: Graph, release: Release) -> Iterator[Offender]:
             f"the graph asks for version {needed} of graphs, TensorFlow {release.name} knows {release.graph_version}"
         )
         yield Offender("", "", "", problem, "lower 'min_consumer' in its versions")
+    told = set()
     for function, node in all_nodes(graph):
         for found in _of_node(node, release, graph.producer):
+            told.add((function, node.name))
             yield _in_function(found, function) if function else found
+    for each in misfits(graph):
+        if (each.function, each.node) not in told:  # else it may fit once it is mended
+            yield Offender(each.node, each.op, each.function, each.problem, _REPAIR, "repair_nodes", not each.function)
 
 
 def _in_function(found: Offender, function: str) -> Offender:

@@ -473,7 +473,8 @@ class Graph:
                 found.setdefault(name, set()).add(change.what)
         return found
 
-    def _record(self, node: str, what: str, undo: Callable[[], None]) -> None:
+    def record(self, node: str, what: str, undo: Callable[[], None]) -> None:
+        """Enter a change in the journal: the node, what happened to it, and how to take it back."""
         self.journal.append(Change((self.scope + node,), what, undo))
 
     # Primitive steps: each does one thing and knows its inverse.
@@ -483,23 +484,23 @@ class Graph:
         if new == old:
             return
         _link_inputs(node, new)
-        self._record(node.name, "inputs", lambda: _link_inputs(node, old))
+        self.record(node.name, "inputs", lambda: _link_inputs(node, old))
 
     def _do_controls(self, node: Node, new: tuple[Node, ...]) -> None:
         old = node.controls
         if new == old:
             return
         _link_controls(node, new)
-        self._record(node.name, "controls", lambda: _link_controls(node, old))
+        self.record(node.name, "controls", lambda: _link_controls(node, old))
 
     def _do_field(self, node: Node, key: str, new: Any) -> None:
         old = getattr(node, key)
         setattr(node, key, new)
-        self._record(node.name, key.strip("_"), lambda: setattr(node, key, old))
+        self.record(node.name, key.strip("_"), lambda: setattr(node, key, old))
 
     def _do_insert(self, node: Node) -> None:
         self._nodes[node.name] = node
-        self._record(node.name, "added", lambda: self._forget(node))
+        self.record(node.name, "added", lambda: self._forget(node))
 
     def _forget(self, node: Node) -> None:
         del self._nodes[node.name]

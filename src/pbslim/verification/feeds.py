@@ -330,13 +330,15 @@ def _tried_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float]
     target = beginnings.first_activation(value)
     if target is None:
         return None
-    best, least = None, math.inf
+    best, least, size = None, math.inf, max(plan.dims[0], 1)
     try:
         with engine("builtin").load(graph) as program:
             for plan.pixels in beginnings.RANGES:
-                fed = plan.values(range(max(plan.dims[0], 2)), 0, photographs.tests)
-                (found,) = program.run({value.name: fed}, [target.name])
-                score = _strangeness(found, channels_last=not plan.channels_first)
+                found = []
+                for first in (0, size):
+                    fed = plan.values(range(first, first + size), 0, photographs.tests)
+                    found += program.run({value.name: fed}, [target.name])
+                score = _strangeness(np.concatenate(found), channels_last=not plan.channels_first)
                 if score < least:
                     best, least = plan.pixels, score
     except PbslimError:
