@@ -35,6 +35,8 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     pooling,
     products,
     quantization,
+    quantized_products,
+    quantized_sums,
     recurrent,
     reductions,
     resizing,
