@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import BFLOAT16, DOUBLE, FLOAT, HALF, INT32, INT64, UINT8, DType, Shape
+from tests.kernels.audio_cases import audio
 from tests.kernels.fused_cases import fused, padded
 from tests.kernels.operands import (
     ALL_INTS,
@@ -1045,7 +1046,7 @@ FAMILIES = (
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
     *(transposed, fused, padded, tokens, patterns, code_points, sparse, quantized_ops),
-    *(recurrent, morphology),
+    *(recurrent, morphology, audio),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

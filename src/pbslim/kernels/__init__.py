@@ -9,6 +9,7 @@ from __future__ import annotations
 from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     activations,
     arithmetic,
+    audio,
     casting,
     colors,
     convolutions,
