@@ -29,6 +29,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     layouts,
     linear_algebra,
     logic,
+    losses,
     morphology,
     normalization,
     patterns,
