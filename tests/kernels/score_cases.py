@@ -27,6 +27,11 @@ def labels() -> Iterator[Case]:
         yield case("CTCGreedyDecoder", numbers(F4, 9, 2, 4), i4([9, 9]), merge_repeated=merge, blank_index=1)
         yield case("CTCGreedyDecoder", np.zeros([4, 2, 3], F4), i4([4, 3]), merge_repeated=merge)
     yield case("CTCGreedyDecoder", numbers(F4, 4, 1, 1), i4([4]))
+    for merge in (False, True):
+        for width, paths in ((1, 1), (3, 2), (20, 5)):
+            more = {"beam_width": width, "top_paths": paths, "merge_repeated": merge}
+            yield case("CTCBeamSearchDecoder", numbers(F4, 9, 2, 4), i4([9, 5]), **more)
+        yield case("CTCBeamSearchDecoder", numbers(F4, 12, 1, 6), i4([12]), beam_width=100, top_paths=1)
 
 
 def adjusted() -> Iterator[Case]:

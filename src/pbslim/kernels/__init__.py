@@ -13,6 +13,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     casting,
     colors,
     convolutions,
+    ctc,
     decoding,
     diagonals,
     einsum,

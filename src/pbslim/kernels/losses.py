@@ -1,12 +1,10 @@
-"""What a classifier's scores cost, and the labels that a sequence of them spells."""
+"""What a classifier's scores cost."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from pbslim.kernels.checks import Array, broadcast_shape, check_indices, has_nan, require, vector, widened
+from pbslim.kernels.checks import Array, broadcast_shape, check_indices, require, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 _FLOATING = "T:half|bfloat16|float|double"
@@ -42,28 +40,3 @@ def _cross_entropy_of_classes(_attrs: Attributes, scores: Array, labels: Array) 
     loss, gradient = np.log(total[:, 0]) - shifted[rows, labels], np.exp(shifted) / total
     gradient[rows, labels] -= 1
     return [loss.astype(scores.dtype, copy=False), gradient.astype(scores.dtype, copy=False)]
-
-
-@kernel("CTCGreedyDecoder", takes="float|double int32")
-def _greedy_labels(attrs: Attributes, scores: Array, lengths: Array) -> list[Any]:
-    """The best label at each time, blanks left out, as a sparse tensor; and minus the sum of their scores."""
-    require(scores.ndim == 3 and scores.shape[2] > 0, "scores must have times, sequences and labels")
-    times, batch, labels = scores.shape
-    counts = vector(lengths, "sequence_length")
-    require(len(counts) == batch, f"{len(counts)} lengths for {batch} sequences")
-    require(all(0 <= count <= times for count in counts), f"a length is not between 0 and {times}")
-    blank = attrs.integer("blank_index", -1)
-    blank += labels * (blank < 0)
-    require(0 <= blank < labels, f"blank_index is out of range for {labels} labels")
-    require(not has_nan(scores), "the order of NaN is not defined")
-    best = scores.argmax(axis=2)
-    there = np.arange(times)[:, None] < np.asarray(counts, np.int64)
-    kept = there & (best != blank)
-    if attrs.flag("merge_repeated"):
-        kept[1:] &= best[1:] != best[:-1]
-    total = np.where(there, scores.max(axis=2), scores.dtype.type(0)).sum(axis=0)
-    sequence, time = np.nonzero(kept.T)
-    place = (np.cumsum(kept, axis=0) - 1)[time, sequence]
-    longest = int(kept.sum(axis=0).max(initial=0))
-    indices = np.stack([sequence, place], 1).astype(np.int64)
-    return [indices, best[time, sequence].astype(np.int64), np.array([batch, longest]), -total[:, None]]
