@@ -15,6 +15,7 @@ from pbslim.ir import AttrValue, FunctionRef, Graph, Tensor, TypeVariable
 from pbslim.ir.order import check
 from pbslim.ops.families import CALLS, FUNCTIONAL
 from pbslim.ops.history import Accepted, Release, accepted, release, releases_with
+from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.listing import ListedNode, min_consumer
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_>./\\-]*")
@@ -69,7 +70,7 @@ class Offender:
     refused: bool = True
 
 
-def offenders(graph: Graph, since: Release | str) -> list[Offender]:
+def offenders(graph: GraphLike, since: Release | str) -> list[Offender]:
     """What a release of TensorFlow does not accept in `graph`, in file order.
 
     Args:
@@ -80,8 +81,9 @@ def offenders(graph: Graph, since: Release | str) -> list[Offender]:
         GraphError: no release accepts it: it reads what is not there, or has a cycle.
         DecodeError: a function is broken.
     """
-    check(graph)
-    return list(_offenders(graph, release(since) if isinstance(since, str) else since))
+    found = opened(graph)
+    check(found)
+    return list(_offenders(found, release(since) if isinstance(since, str) else since))
 
 
 def _offenders(graph: Graph, release: Release) -> Iterator[Offender]:

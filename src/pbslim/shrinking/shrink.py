@@ -18,6 +18,7 @@ from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.wire import load, save
+from pbslim.wire.given import GraphLike, as_file
 from pbslim.wire.write import require_apart
 
 
@@ -45,7 +46,7 @@ class ShrinkResult:
 
 
 def shrink(
-    source: str | Path,
+    source: GraphLike,
     out: str | Path,
     recipe: str = "round",
     *,
@@ -69,23 +70,24 @@ def shrink(
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
     steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
-    source, out = Path(source).expanduser(), Path(out).expanduser()
-    require_apart(out, source)
-    started = time.perf_counter()
-    graph = load(source)
-    fed = [_read_input(graph, text) for text in inputs or ()]
-    names = find_names(graph, [each.tensor for each in fed], outputs)
-    require_frozen(graph, names[1], names[0])
-    nodes, constants = _count(graph)
-    said = [each for each in fed if each.says or graph[each.node].op not in PLACEHOLDERS]
-    steps = [_with_inputs(step, said) for step in steps]
-    results = pipeline.run(graph, steps, *names, functions=True, on_step=on_step)
-    size = save(graph, out, progress=on_bytes)
-    seconds = time.perf_counter() - started
-    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
-    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
-    # What is left is asked, as it is quicker to tell and says the same.
-    ends = describe(graph, results[-1].inputs), describe(graph, names[1])
+    target = Path(out).expanduser()
+    with as_file(source) as place:
+        require_apart(target, place)
+        started = time.perf_counter()
+        graph = load(place)
+        fed = [_read_input(graph, text) for text in inputs or ()]
+        names = find_names(graph, [each.tensor for each in fed], outputs)
+        require_frozen(graph, names[1], names[0])
+        nodes, constants = _count(graph)
+        said = [each for each in fed if each.says or graph[each.node].op not in PLACEHOLDERS]
+        steps = [_with_inputs(step, said) for step in steps]
+        results = pipeline.run(graph, steps, *names, functions=True, on_step=on_step)
+        size = save(graph, target, progress=on_bytes)
+        seconds = time.perf_counter() - started
+        before = Totals(nodes, constants, place.stat().st_size, zipped_size(place, exact=exact_zip))
+        after = Totals(*_count(graph), size, zipped_size(target, exact=exact_zip))
+        # What is left is asked, as it is quicker to tell and says the same.
+        ends = describe(graph, results[-1].inputs), describe(graph, names[1])
     return ShrinkResult(recipe, *ends, before, after, seconds, results)
 
 
