@@ -35,13 +35,14 @@ LOOKS: dict[str, Callable[[Any, Path], Any]] = {
     "compare_graphs": lambda graph, _: list(pbslim.compare_graphs(graph, graph)),
     "graph_to_dot": lambda graph, _: pbslim.graph_to_dot(graph),
     "diff": lambda graph, _: pbslim.diff(graph, graph),
-    "offenders": lambda graph, _: pbslim.offenders(graph, "1.15"),
+    "incompatibilities": lambda graph, _: pbslim.incompatibilities(graph, "1.15"),
     "op_inventory": lambda graph, _: pbslim.op_inventory([graph]),
     "op_inventory of one": lambda graph, _: pbslim.op_inventory(graph),
     "selective_registration_header": lambda graph, _: pbslim.selective_registration_header([graph]),
     "convert_graphdef_memmapped_format": lambda graph, folder: (
         pbslim.convert_graphdef_memmapped_format(graph, folder / "out.pb", min_conversion_tensor_size=1).regions
     ),
+    "inspect_file": lambda graph, _: len(pbslim.inspect_file(graph).ops),
     "shrink": lambda graph, folder: pbslim.shrink(graph, folder / "out.pb", "optimize", outputs=["y"]).after.nodes,
     "verify": lambda graph, _: pbslim.verify(graph, graph, outputs=["y"], engine="builtin", samples=1).agrees,
 }

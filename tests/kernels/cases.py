@@ -41,6 +41,7 @@ from tests.kernels.operands import (
     numbers,
     strings,
 )
+from tests.kernels.quantized_cases import quantized_ops
 from tests.kernels.random_cases import random
 from tests.kernels.sparse_cases import sparse
 from tests.kernels.suppression_cases import combined_suppression, suppression
@@ -1042,7 +1043,7 @@ FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
-    *(transposed, fused, padded, tokens, patterns, code_points, sparse),
+    *(transposed, fused, padded, tokens, patterns, code_points, sparse, quantized_ops),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -6,12 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.endpoints import Endpoint, find_endpoints
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors, check
 from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
 from pbslim.wire import load
+from pbslim.wire.given import reads_file
 from pbslim.wire.memmapped import MappedConstant, Package, package_of
 
 _BIGGEST = 10
@@ -59,10 +61,12 @@ class Inspection:
     control_flow: int
     variables: list[str]
     leftovers: dict[str, int]
+    misfits: list[str]
     advice: list[str] = field(default_factory=list)
     regions: list[MappedRegion] = field(default_factory=list)
 
 
+@reads_file
 def inspect_file(path: Path) -> Inspection:
     """Look at the graph in `path`; the constants are not read.
 
@@ -99,6 +103,7 @@ def inspect_file(path: Path) -> Inspection:
         control_flow=sum(node.op in CONTROL_FLOW or node.op in FUNCTIONAL for node in graph),
         variables=[node.name for node in graph if node.op in VARIABLES],
         leftovers=_leftovers(graph, outputs),
+        misfits=list(map(str, misfits(graph))),
     )
     found.advice = _advice(found, graph, outputs)
     if package := package_of(graph):
@@ -154,6 +159,13 @@ def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[st
     elsewhere = [node.name for node in graph if node.op == "ImmutableConst"]
     if elsewhere:
         advice.append(f"{len(elsewhere)} constants, such as '{elsewhere[0]}', have their values in other files")
+    if found.misfits:
+        count = len(found.misfits)
+        nodes = "1 node does not fit its op" if count == 1 else f"{count} nodes do not fit their ops"
+        advice.append(
+            f"{nodes}, so TensorFlow does not load the graph: {listed(found.misfits)}; "
+            "pbslim shrink repairs what can have only one meaning"
+        )
     if not outputs:
         advice.append("no outputs can be found; name them with --outputs when you transform the graph")
     return advice

@@ -77,7 +77,7 @@ class ProgramApart(Program):
         folding: bool = False,
         hint: str = "",
     ) -> None:
-        self._label, self.timeout, self._hint, self._path, self._name = label, timeout, hint, str(path), name
+        self._label, self.timeout, self._hint, self._name = label, timeout, hint, name
         self.memory: Memory | None = None
         self.seconds = 0.0
         command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
@@ -91,8 +91,14 @@ class ProgramApart(Program):
         )
         self._answers: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
         threading.Thread(target=_collect, args=(self._process.stdout, self._answers), daemon=True).start()
-        self._send(("load", engine, path, folding))
-        self._loading = True
+        self._engine, self._folding, self._loading = engine, folding, False
+        self.load(path)
+
+    def load(self, path: Path) -> None:
+        """Begin to load another graph in place of the one there is."""
+        self.wait()
+        self._path, self._loading = str(path), True
+        self._send(("load", self._engine, path, self._folding))
 
     def wait(self) -> None:
         """Wait until the graph is loaded.
@@ -218,6 +224,8 @@ class _Worker:
 
     def load(self, name: str, path: Path, folding: bool) -> None:
         """Load a graph."""
+        if self._program is not None:
+            self._program.close()
         from pbslim.engines import engine, tensorflow
 
         found: Callable[[], Program] = lambda: engine(name).load(path)  # noqa: E731

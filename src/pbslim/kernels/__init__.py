@@ -34,6 +34,8 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     pooling,
     products,
     quantization,
+    quantized_products,
+    quantized_sums,
     reductions,
     resizing,
     scans,

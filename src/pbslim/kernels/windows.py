@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,6 +68,10 @@ class Axis:
             return slice(0), slice(0)
         start = first * self.stride + offset
         return slice(first, last), slice(start, start + (last - 1 - first) * self.stride + 1, self.stride)
+
+    def some(self, part: slice) -> Axis:
+        """Some of the windows."""
+        return replace(self, before=self.before - part.start * self.stride, count=part.stop - part.start)
 
     def elements(self) -> range:
         """The elements that are in the image in any window."""
@@ -143,6 +147,10 @@ class Windows:
             ones = [slice(i, i + 1) for i in outer]
             for first in range(0, shape[axis], step):
                 yield (*ones, slice(first, min(first + step, shape[axis])), *whole)
+
+    def some(self, box: Box) -> Windows:
+        """The windows of a box alone."""
+        return Windows(tuple(axis.some(part) for axis, part in zip(self.axes, box[1:], strict=True)))
 
     def region(self, images: Array, box: Box) -> Array:
         """What the windows of a box cover: a view of the images, or a copy with zeros where they extend beyond."""

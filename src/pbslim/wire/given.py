@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from inspect import Signature, signature
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,7 +70,10 @@ def as_file(given: GraphLike) -> Iterator[Path]:
         return
     with TemporaryDirectory() as folder:
         place = Path(folder) / "graph.pb"
-        save(opened(given), place)
+        if isinstance(given, bytes):
+            place.write_bytes(given)
+        else:
+            save(opened(given), place)
         yield place
 
 
@@ -84,6 +88,20 @@ def same_kind(graph: Graph, given: Any) -> Any:
     if isinstance(given, str | PathLike | Graph):
         return graph
     return into_message(graph, type(given)())
+
+
+def reads_file(function: Callable[Concatenate[Path, P], Result]) -> Callable[Concatenate[GraphLike, P], Result]:
+    """Let a function that reads a file, its first argument, take a graph in any other form as well."""
+    name, shown = _first_parameter(function)
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given, *rest = args or [kwargs.pop(name)]
+        with as_file(given) as path:
+            return function(path, *rest, **kwargs)
+
+    call.__signature__ = shown  # type: ignore[attr-defined]
+    return call
 
 
 class Changing(Protocol[P, Result]):
@@ -105,7 +123,7 @@ def changes_graph(function: Callable[Concatenate[Graph, P], Result]) -> Changing
     Those stay as they are, and the changed graph is what the function gives back: of the same kind, a `Graph` for a
     path.
     """
-    name = function.__code__.co_varnames[0]
+    name, shown = _first_parameter(function)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -114,7 +132,15 @@ def changes_graph(function: Callable[Concatenate[Graph, P], Result]) -> Changing
         result = function(graph, *rest, **kwargs)
         return result if isinstance(given, Graph) else same_kind(graph, given)
 
+    call.__signature__ = shown  # type: ignore[attr-defined]
     return call
+
+
+def _first_parameter(function: Callable[..., Any]) -> tuple[str, Signature]:
+    """Its name, and the signature of a function that takes any form of a graph for it."""
+    whole = signature(function)
+    first, *others = whole.parameters.values()
+    return first.name, whole.replace(parameters=[first.replace(annotation="GraphLike"), *others])
 
 
 def texts(given: Names, what: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pbslim.dtypes import INT32, DType, Shape
-from pbslim.ops.ports import Attrs
+from pbslim.ops.attributes import Attrs
 from pbslim.ops.shape_inference.call import UNKNOWN, Call, ShapeError, UndecidableError, Value, axis_in
 
 _LARGEST_VALUE = 1 << 12  # elements; shapes and what is computed from them are far smaller
