@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.analysis.conformity import misfits
 from tests import functions
 from tests.graphs import parse
@@ -64,7 +64,7 @@ def test_calls_and_bodies_of_functions_that_are_used() -> None:
 @needs_shared
 def test_real_models_fit() -> None:
     for folder in models():
-        assert misfits(api.load(folder / "model.pb")) == [], folder.name
+        assert misfits(pbslim.load(folder / "model.pb")) == [], folder.name
     assert len(models()) > 5
     for case in ("switch_n", "ends_in_exit", "cut_iterator_with_labels", "function_doubling_30"):
-        assert misfits(api.load(SHARED / "cases" / case / "in.pb")) == []
+        assert misfits(pbslim.load(SHARED / "cases" / case / "in.pb")) == []

@@ -57,9 +57,9 @@ def test_golden_cases() -> None:
 @needs_shared
 def test_every_needed_node_is_supported() -> None:
     """What `unsupported` says of the models before they run."""
-    from pbslim import api
+    import pbslim
 
     for folder in models():
         facts = meta(folder)
         outputs = [output["name"] for output in facts["outputs"]]
-        assert engine("builtin").unsupported(api.load(folder / "model.pb"), outputs) == []
+        assert engine("builtin").unsupported(pbslim.load(folder / "model.pb"), outputs) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import CheckError
 from pbslim.shrinking.proof import Proof
 from pbslim.verification import Verdict
@@ -25,7 +25,7 @@ def coarse(folder: Path) -> Path:
     weights[:, 0] *= 1e6
     flat = f"x = Placeholder(shape=[-1, 32])\nw = Const({weights.tolist()})\ns = Const({[1e-6, *[1.0] * 31]})\n"
     graph, _ = parse(f"{flat}m = MatMul(x, w)\nr = Relu(m)\ny = Mul(r, s)\n-> y")
-    api.save(graph, folder / "coarse.pb")
+    pbslim.save(graph, folder / "coarse.pb")
     return folder / "coarse.pb"
 
 
@@ -54,18 +54,18 @@ def test_a_result_that_is_not_good_enough_is_not_written(tmp_path: Path) -> None
     assert done.err.startswith("error: the result is broken, nothing was written: 'y': ")
     assert [file.name for file in tmp_path.iterdir()] == ["coarse.pb"]
     with pytest.raises(CheckError):
-        api.shrink(tmp_path / "coarse.pb", tmp_path / "out.pb", proof=Proof(min_snr=30))
+        pbslim.shrink(tmp_path / "coarse.pb", tmp_path / "out.pb", proof=Proof(min_snr=30))
 
 
 def test_nothing_runs_without_a_proof(tmp_path: Path) -> None:
     done = commands.run("shrink", DIGITS, "-o", tmp_path / "o.pb", "--no-verify")
     assert (done.code, "verdict" in done.out) == (0, False)
-    assert api.shrink(DIGITS, tmp_path / "o.pb").verification is None
+    assert pbslim.shrink(DIGITS, tmp_path / "o.pb").verification is None
 
 
 def test_what_the_engine_cannot_run_is_written_and_told(tmp_path: Path) -> None:
     graph, _ = parse("x = Placeholder(shape=[2])\nt = Bessel(x)\ny = Neg(t)\n-> y")
-    api.save(graph, tmp_path / "in.pb")
+    pbslim.save(graph, tmp_path / "in.pb")
     done = commands.run("shrink", tmp_path / "in.pb", "-o", tmp_path / "out.pb", "--recipe=optimize")
     assert done.code == 0
     assert "note: not verified: " in done.err
@@ -77,8 +77,8 @@ def test_what_the_engine_cannot_run_is_written_and_told(tmp_path: Path) -> None:
 
 def test_a_cut_graph_is_compared_from_the_cut_on(tmp_path: Path) -> None:
     text = "x = Placeholder(shape=[4])\na = Const(0, dtype='int32')\ns = Split(a, x, num_split=2)\ny = Neg(s:1)\n-> y"
-    api.save(parse(text)[0], tmp_path / "in.pb")
-    found = api.shrink(tmp_path / "in.pb", tmp_path / "out.pb", "optimize", inputs=["s:1"], proof=Proof())
+    pbslim.save(parse(text)[0], tmp_path / "in.pb")
+    found = pbslim.shrink(tmp_path / "in.pb", tmp_path / "out.pb", "optimize", inputs=["s:1"], proof=Proof())
     assert found.verification
     assert (found.verification.verdict, len(found.verification)) == (Verdict.IDENTICAL, 1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.analysis.conformity import misfits
 from pbslim.ir import Graph
 from tests import functions
@@ -149,8 +149,8 @@ def test_calls_hand_over_tensors_and_their_functions_take_them() -> None:
 def test_the_functions_run_in_tensorflow(tmp_path: Path) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     graph = functions.run("repair_nodes", MAIN, FUNCTIONS)
-    api.save(graph, tmp_path / "out.pb")
-    assert misfits(api.load(tmp_path / "out.pb")) == []
+    pbslim.save(graph, tmp_path / "out.pb")
+    assert misfits(pbslim.load(tmp_path / "out.pb")) == []
     tf = tensorflow.compat.v1
     message = tf.GraphDef.FromString((tmp_path / "out.pb").read_bytes())
     message.versions.producer = 27

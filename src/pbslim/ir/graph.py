@@ -288,6 +288,14 @@ class Graph:
         except KeyError:
             raise GraphError(f"the graph has no node '{name}'") from None
 
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self)} nodes>"
+
+    def __str__(self) -> str:
+        from pbslim.ir.text import graph_text  # for people, whom the rest of this does not need
+
+        return graph_text(self)
+
     def get(self, name: str) -> Node | None:
         """The node called `name`, if there is one."""
         return self._nodes.get(name)
