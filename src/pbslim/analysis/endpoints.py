@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pbslim import ops
 from pbslim.analysis.ends import find_ends
+from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.errors import UsageError
 from pbslim.ir import Graph, Node
@@ -99,15 +100,22 @@ def require_frozen(graph: Graph, outputs: Sequence[str], inputs: Sequence[str] =
     Raises:
         UsageError: one does, and a GraphDef holds no values of variables.
     """
-    fed = {graph[node_name(name)] for name in inputs}
-    roots = (graph[node_name(name)] for name in outputs)
-    needed = reachable(roots, lambda node: () if node in fed else node.producers) - fed
-    variables = [node.name for node in graph if node in needed and node.op in VARIABLES]
+    variables = _variables(graph, outputs, inputs)
+    sources = pipeline_inputs(graph, outputs, inputs) if variables else []
+    if sources and not _variables(graph, outputs, [*inputs, *(each.node for each in sources)]):
+        raise UsageError(f"the graph is not frozen, but only its input pipeline needs variables: {how_to_cut(sources)}")
     if variables:
         raise UsageError(
             f"the graph is not frozen: {len(variables)} variables such as '{variables[0]}' have no values here; "
             "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants)"
         )
+
+
+def _variables(graph: Graph, outputs: Sequence[str], inputs: Sequence[str]) -> list[str]:
+    fed = {graph[node_name(name)] for name in inputs}
+    roots = (graph[node_name(name)] for name in outputs)
+    needed = reachable(roots, lambda node: () if node in fed else node.producers) - fed
+    return [node.name for node in graph if node in needed and node.op in VARIABLES]
 
 
 def _endpoint(graph: Graph, tensor: str, shapes: StaticShapes) -> Endpoint:

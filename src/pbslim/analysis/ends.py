@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from pbslim import ops
+from pbslim.analysis.constants import way_to_constant
 from pbslim.analysis.frames import conditional, decider
 from pbslim.dtypes import INT32, INT64, RESOURCE, VARIANT
 from pbslim.errors import GraphError
@@ -29,6 +30,7 @@ _SCOPES = ("gradients/", "save/", "report_uninitialized_variables/")
 # What tf.cond and the losses make by themselves and do not always use.
 _UNUSED_PARTS = re.compile(r".*/(pred_id|switch_t|switch_f)(_\d+)?")
 _UNUSED_SHAPES = re.compile(r".*/(shape|size|rank)(_\d+)?", re.IGNORECASE)
+_MADE_UP = re.compile(r"(.*/)?(Const|zeros|ones|dilation_rate|.*Initializer/.*)(_\d+)?")
 
 
 def find_ends(graph: Graph) -> list[Node]:
@@ -103,3 +105,12 @@ def _frame(leaving: Node) -> object:
             return leaving
         node = node.inputs[0].node
     return node.attrs.get("frame_name", leaving) if node.op in ENTERS else leaving
+
+
+def idle_constants(graph: Graph) -> list[Node]:
+    """The constants that nothing reads, and what hands on such a constant as it is to nobody, in file order.
+
+    Those with names that TensorFlow makes up come last.
+    """
+    found = [node for node in graph if not _is_read(node) and way_to_constant(node.output())]
+    return sorted(found, key=lambda node: bool(_MADE_UP.fullmatch(node.name)))
