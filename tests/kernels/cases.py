@@ -50,7 +50,7 @@ from tests.kernels.sparse_cases import sparse
 from tests.kernels.suppression_cases import combined_suppression, suppression
 from tests.kernels.text_cases import code_points, patterns, tokens
 from tests.kernels.transposed_cases import transposed
-from tests.kernels.window_cases import morphology, sizes, volumes, windows
+from tests.kernels.window_cases import morphology, resampled, sizes, volumes, windows
 
 
 def binary() -> Iterator[Case]:
@@ -1047,7 +1047,7 @@ FAMILIES = (
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
     *(transposed, fused, padded, tokens, patterns, code_points, sparse, quantized_ops),
-    *(recurrent, morphology, audio, losses, labels, adjusted),
+    *(recurrent, morphology, resampled, audio, losses, labels, adjusted),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -42,6 +42,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     quantized_sums,
     recurrent,
     reductions,
+    resampling,
     resizing,
     scans,
     scattering,
