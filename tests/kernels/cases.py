@@ -43,6 +43,7 @@ from tests.kernels.operands import (
     strings,
 )
 from tests.kernels.quantized_cases import quantized_ops
+from tests.kernels.ragged_cases import ragged
 from tests.kernels.random_cases import random
 from tests.kernels.recurrent_cases import recurrent
 from tests.kernels.score_cases import adjusted, labels, losses
@@ -1047,7 +1048,7 @@ FAMILIES = (
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
     *(transposed, fused, padded, tokens, patterns, code_points, sparse, quantized_ops),
-    *(recurrent, morphology, resampled, audio, losses, labels, adjusted),
+    *(recurrent, ragged, morphology, resampled, audio, losses, labels, adjusted),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -40,6 +40,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     quantization,
     quantized_products,
     quantized_sums,
+    ragged,
     recurrent,
     reductions,
     resampling,
