@@ -493,6 +493,10 @@ def gathering() -> Iterator[Case]:
     yield case("Bincount", i4([1, 5, 1, 0]), i4(4), numbers(F4, 0))
     yield case("Bincount", i4([1, 5, 1, 0]), i4(4), numbers(F8, 4))
     yield case("Bincount", i4([1, 5, 1, 0]), i4(4), numbers(I8, 0))
+    for values in (i8([1, 5, 1, 0]), i8([[1, 1, 2], [0, 7, 3]])):
+        yield case("DenseBincount", values, i8(4), numbers(F4, 0))
+        yield case("DenseBincount", values, i8(6), numbers(F8, *values.shape))
+        yield case("DenseBincount", values, i8(4), numbers(I4, 0), binary_output=True)
 
 
 def generators() -> Iterator[Case]:
@@ -578,6 +582,10 @@ def reductions() -> Iterator[Case]:
         yield case(op, np.array([1, 3, 3, 1], F4), i4(0))
     for dtype in FLOATS:
         yield case("L2Loss", numbers(dtype, 3, 4))
+    for dtype in FLOATS:
+        for exclusive, reverse in ((False, False), (True, False), (False, True), (True, True)):
+            options = {"exclusive": exclusive, "reverse": reverse}
+            yield case("CumulativeLogsumexp", numbers(dtype, 3, 4), i4(1), **options)
     for op in ("Cumsum", "Cumprod"):
         for dtype in (*FLOATS, I4, I8, U1, C8):
             yield case(op, numbers(dtype, 3, 4), i4(1))
@@ -1016,6 +1024,8 @@ def characters() -> Iterator[Case]:
     octets = np.random.default_rng(5).bytes(300)
     yield case("StringToHashBucketFast", strings([octets[:n] for n in range(300)]), num_buckets=2**63 - 1)
     yield case("StringToHashBucketFast", x, num_buckets=10)
+    for key in ((0, 0), (12345, -6789)):
+        yield case("StringToHashBucketStrong", strings([octets[:n] for n in range(40)]), num_buckets=2**63 - 1, key=key)
 
 
 def decoding() -> Iterator[Case]:

@@ -27,6 +27,7 @@ SUMS = {
     "BatchMatMulV2",
     "BatchMatMulV3",
     "Cumprod",
+    "CumulativeLogsumexp",
     "Einsum",
     "EuclideanNorm",
     "L2Loss",

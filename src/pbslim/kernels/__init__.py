@@ -51,6 +51,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     segments,
     selection,
     shapes,
+    sip_hash,
     slicing,
     sparse,
     spatial,
