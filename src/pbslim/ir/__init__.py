@@ -2,11 +2,12 @@
 
 from pbslim.ir.attributes import Attributes, AttrValue, Encoded, FunctionRef, TypeVariable
 from pbslim.ir.functions import Body, Function, Library
-from pbslim.ir.graph import Graph, Node, Use, Value
+from pbslim.ir.graph import Draft, Graph, Node, Use, Value
 from pbslim.ir.tensors import (
     ArrayTensor,
     DeferredTensor,
     ElementwiseTensor,
+    FilledTensor,
     MappedTensor,
     OpaqueTensor,
     SplatTensor,
@@ -20,8 +21,10 @@ __all__ = [
     "Attributes",
     "Body",
     "DeferredTensor",
+    "Draft",
     "ElementwiseTensor",
     "Encoded",
+    "FilledTensor",
     "Function",
     "FunctionRef",
     "Graph",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,14 +22,15 @@ CHUNK_BYTES = 1 << 19
 """How much of a tensor is worked on at a time: small enough for the processor's cache."""
 
 
+_MAX_FILLED = 1 << 28
+
+
 class Buffer(Protocol):
     """Bytes that stay where they are, in a file or in memory."""
 
     def __len__(self) -> int: ...
 
-    def read(self, start: int, stop: int) -> memoryview:
-        """The bytes from `start` to `stop`; valid as long as it is held, mapped pages may be given back after."""
-        ...
+    def __getitem__(self, key: slice, /) -> bytes | memoryview: ...
 
 
 class Tensor(ABC):
@@ -113,23 +114,23 @@ class ArrayTensor(Tensor):
 
 
 class MappedTensor(Tensor):
-    """A tensor whose raw little-endian bytes lie in a buffer, usually a mapped file."""
+    """A tensor whose raw little-endian bytes lie in a buffer, usually an open file, and are read by each look."""
 
     def __init__(self, buffer: Buffer, start: int, dtype: DType, shape: tuple[int, ...]) -> None:
         self.dtype, self.shape = dtype, shape
         self._buffer, self._start = buffer, start
 
     def numpy(self) -> Array:
-        """All elements, still in the buffer."""
-        view = self._buffer.read(self._start, self._start + self.nbytes)
-        return np.frombuffer(view, self.dtype.numpy).reshape(self.shape)
+        """All elements; still in the buffer if that is memory."""
+        data = self._buffer[self._start : self._start + self.nbytes]
+        return np.frombuffer(data, self.dtype.numpy).reshape(self.shape)
 
     def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
         """The elements in pieces, each read just before it is given."""
         step = chunk_length(self.dtype, multiple_of) * self.dtype.itemsize
         end = self._start + self.nbytes
         for start in range(self._start, end, step):
-            yield np.frombuffer(self._buffer.read(start, min(start + step, end)), self.dtype.numpy)
+            yield np.frombuffer(self._buffer[start : min(start + step, end)], self.dtype.numpy)
 
 
 class SplatTensor(Tensor):
@@ -164,6 +165,48 @@ class SplatTensor(Tensor):
         return SplatTensor(result[0], dtype or self.dtype, self.shape)
 
 
+class FilledTensor(Tensor):
+    """A few elements, of which the last stands for all that follow; it is not expanded to be written.
+
+    Args:
+        head: these elements, at least one and not more than `shape` has.
+    """
+
+    def __init__(self, head: Array, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.head, self.dtype, self.shape = _frozen(head), dtype, shape
+
+    @property
+    def stored_nbytes(self) -> int:
+        """The elements in front."""
+        return self.head.nbytes
+
+    def numpy(self) -> Array:
+        """All elements, written out anew.
+
+        Raises:
+            DecodeError: there are too many.
+        """
+        if self.size >= _MAX_FILLED:
+            raise DecodeError(f"a tensor repeats a value {self.size - self.head.size} times")
+        return gathered(self)
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The elements in pieces."""
+        return rechunked(self._pieces(), self.size, self.dtype, multiple_of)
+
+    def _pieces(self) -> Iterator[Array]:
+        yield self.head
+        yield from SplatTensor(self.head[-1], self.dtype, (self.size - self.head.size,)).chunks()
+
+    def reshaped(self, shape: tuple[int, ...]) -> Tensor:
+        """Still the same few elements."""
+        return FilledTensor(self.head, self.dtype, shape)
+
+    def mapped(self, function: Callable[[Array], Array], dtype: DType | None = None) -> Tensor:
+        """Still as few elements."""
+        return FilledTensor(function(self.head), dtype or self.dtype, self.shape)
+
+
 class ElementwiseTensor(Tensor):
     """The elements of another tensor through a function, computed a piece at a time whenever they are read.
 
@@ -188,7 +231,7 @@ class ElementwiseTensor(Tensor):
 
     def numpy(self) -> Array:
         """All elements, computed anew."""
-        return _gathered(self)
+        return gathered(self)
 
 
 class DeferredTensor(Tensor):
@@ -268,10 +311,30 @@ class OpaqueTensor(Tensor):
         raise DecodeError(self.reason)
 
 
-def _gathered(tensor: Tensor) -> Array:
+def gathered(tensor: Tensor) -> Array:
+    """The elements of all pieces of `tensor` in one array."""
     result = np.empty(tensor.size, tensor.dtype.numpy)
     at = 0
     for piece in tensor.chunks():
         result[at : at + piece.size] = piece
         at += piece.size
     return _frozen(result.reshape(tensor.shape))
+
+
+def rechunked(pieces: Iterable[Array], size: int, dtype: DType, multiple_of: int) -> Iterator[Array]:
+    """The first `size` elements of `pieces`, cut anew as `Tensor.chunks` promises."""
+    step = chunk_length(dtype, multiple_of)
+    waiting: list[Array] = []
+    count = 0
+    for piece in pieces:
+        rest = piece[: size - count]
+        count += rest.size
+        while rest.size:
+            room = step - sum(map(len, waiting))
+            waiting.append(rest[:room])
+            rest = rest[room:]
+            if sum(map(len, waiting)) == step:
+                yield np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+                waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
