@@ -17,7 +17,7 @@ import numpy as np
 
 from pbslim import shrink
 from pbslim.engines import tensorflow
-from pbslim.recipes import RECIPES
+from pbslim.shrinking.recipes import RECIPES
 
 BATCH = 50
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from processes import measure
 
-from pbslim.recipes import transforms_of
+from pbslim.shrinking.recipes import transforms_of
 
 REFERENCE = """
 import sys

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from pbslim import shrink
 from pbslim.engines import tensorflow
-from pbslim.recipes import RECIPES
+from pbslim.shrinking.recipes import RECIPES
 
 HERE = Path(__file__).parent
 

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
 from tests.shared import ROOT
 
 PACKAGE = ROOT / "src" / "pbslim"
-FOUNDATION = {"errors", "dtypes", "_version"}
+FOUNDATION = {"errors", "dtypes", "names", "_version"}
+FACTS = FOUNDATION | {"ir", "wire", "ops", "analysis"}
 ALLOWED = {
     "errors": set(),
+    "names": set(),
     "dtypes": {"errors"},
     "ir": FOUNDATION | {"ops"},
     "wire": FOUNDATION | {"ir", "ops"},  # bodies of functions name outputs
     "quant": FOUNDATION,
     "kernels": FOUNDATION,
     "ops": FOUNDATION,
-    "rewrite": FOUNDATION | {"ir"},
-    "passes": FOUNDATION | {"ir", "rewrite", "ops"},
-    "transforms": FOUNDATION | {"ir", "wire", "rewrite", "passes", "quant", "kernels", "ops"},  # one reads checkpoints
-    "engines": FOUNDATION | {"ir", "wire", "ops", "kernels"},
-    "report": FOUNDATION | {"ir", "wire", "ops", "passes", "rewrite", "transforms"},
-    "recipes": {"errors"},
-    "tools": FOUNDATION
-    | {"ir", "wire", "quant", "kernels", "ops", "passes", "rewrite", "transforms", "report", "recipes"},
-    "verification": FOUNDATION | {"ir", "wire", "passes", "report", "engines"},
+    "analysis": FACTS | {"kernels"},
+    "rewrite": FOUNDATION | {"ir", "analysis"},
+    "passes": FOUNDATION | {"ir", "ops", "analysis", "rewrite"},
+    "transforms": FACTS | {"quant", "kernels", "rewrite", "passes"},  # one reads checkpoints
+    "engines": FACTS | {"kernels"},
+    "verification": FACTS | {"engines"},
+    "freezing": FACTS | {"passes", "transforms"},
+    "compression": FACTS | {"quant", "rewrite", "passes", "transforms", "engines", "verification"},
+    "shrinking": FACTS | {"passes", "transforms", "engines", "verification", "compression"},
+    "legacy": FACTS | {"quant", "kernels", "rewrite", "passes", "transforms"},
+    "report": FACTS | {"passes", "engines", "verification", "compression", "shrinking"},
 }
 
 
@@ -41,8 +46,17 @@ def _imports(text: str) -> set[str]:
     return found
 
 
+def _files(layer: str) -> list[Path]:
+    module = PACKAGE / f"{layer}.py"
+    return [module] if module.exists() else list((PACKAGE / layer).rglob("*.py"))
+
+
 @pytest.mark.parametrize("layer", ALLOWED)
 def test_a_layer_imports_only_what_is_below(layer: str) -> None:
-    files = list((PACKAGE / layer).rglob("*.py")) or [PACKAGE / f"{layer}.py"]
-    for file in files:
+    for file in _files(layer):
         assert _imports(file.read_text()) <= ALLOWED[layer] | {layer}, file
+
+
+def test_every_room_has_its_place() -> None:
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert rooms - {"__init__", "__main__", "_version", "api", "cli"} <= set(ALLOWED)

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from pbslim._version import __version__
 
 if TYPE_CHECKING:
+    from pbslim.analysis.compatibility import offenders
+    from pbslim.analysis.diff import diff
+    from pbslim.analysis.inventory import op_inventory
     from pbslim.api import (
         Graph,
         TransformGraph,
@@ -28,13 +31,10 @@ if TYPE_CHECKING:
         unmap,
         verify,
     )
-    from pbslim.report.compatibility import offenders
-    from pbslim.report.diff import diff
-    from pbslim.report.inventory import op_inventory
-    from pbslim.tools.compare_graphs import compare_graphs
-    from pbslim.tools.graph_to_dot import graph_to_dot
-    from pbslim.tools.print_selective_registration_header import selective_registration_header
-    from pbslim.tools.summarize_graph import summarize_graph
+    from pbslim.legacy.compare_graphs import compare_graphs
+    from pbslim.legacy.graph_to_dot import graph_to_dot
+    from pbslim.legacy.print_selective_registration_header import selective_registration_header
+    from pbslim.legacy.summarize_graph import summarize_graph
 
 __all__ = [
     "Graph",
@@ -60,13 +60,13 @@ __all__ = [
 ]
 
 _ONLY_LOOK = {
-    "compare_graphs": "tools.compare_graphs",
-    "diff": "report.diff",
-    "graph_to_dot": "tools.graph_to_dot",
-    "offenders": "report.compatibility",
-    "op_inventory": "report.inventory",
-    "selective_registration_header": "tools.print_selective_registration_header",
-    "summarize_graph": "tools.summarize_graph",
+    "compare_graphs": "legacy.compare_graphs",
+    "diff": "analysis.diff",
+    "graph_to_dot": "legacy.graph_to_dot",
+    "offenders": "analysis.compatibility",
+    "op_inventory": "analysis.inventory",
+    "selective_registration_header": "legacy.print_selective_registration_header",
+    "summarize_graph": "legacy.summarize_graph",
 }
 
 

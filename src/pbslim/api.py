@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.compat import TransformGraph
 from pbslim.ir import Graph
+from pbslim.legacy.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
+from pbslim.legacy.optimize_for_inference import optimize_for_inference
+from pbslim.legacy.quantize_graph import quantize_graph
+from pbslim.legacy.strip_unused import strip_unused
+from pbslim.legacy.transform_graph import TransformGraph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
-from pbslim.recipes import RECIPES
-from pbslim.tools.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
-from pbslim.tools.optimize_for_inference import optimize_for_inference
-from pbslim.tools.quantize_graph import quantize_graph
-from pbslim.tools.shrink import ShrinkResult, Totals, shrink
-from pbslim.tools.strip_unused import strip_unused
-from pbslim.tools.unmap import unmap
+from pbslim.shrinking.recipes import RECIPES
+from pbslim.shrinking.shrink import ShrinkResult, Totals, shrink
 from pbslim.verification import Comparison, compare_files
 from pbslim.wire import load, save
+from pbslim.wire.unmap import unmap
 
 __all__ = [
     "RECIPES",

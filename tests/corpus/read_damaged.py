@@ -23,10 +23,10 @@ from types import FrameType
 from zlib import crc32
 
 from pbslim import api
+from pbslim.analysis.endpoints import find_endpoints
 from pbslim.errors import DecodeError, PbslimError
 from pbslim.passes import registry
-from pbslim.recipes import RECIPES
-from pbslim.report.endpoints import find_endpoints
+from pbslim.shrinking.recipes import RECIPES
 from pbslim.wire.memmapped import lay_out, package_of
 from tests.commands import run
 from tests.corpus.damage import damaged

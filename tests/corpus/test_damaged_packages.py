@@ -10,7 +10,7 @@ import pytest
 
 from pbslim.dtypes import DType
 from pbslim.ir import ArrayTensor, Graph
-from pbslim.tools.convert_graphdef_memmapped_format import TYPES
+from pbslim.legacy.convert_graphdef_memmapped_format import TYPES
 from tests import functions, packages
 from tests.corpus.reading import read_damaged
 from tests.shared import ROOT, SHARED

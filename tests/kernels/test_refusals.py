@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pbslim.dtypes import DTYPES, FLOAT, INT32, STRING, Shape
 from pbslim.kernels import KernelError, evaluate, has_kernel, kernel_names
-from pbslim.kernels.checks import MAX_ELEMENTS, Array
+from pbslim.kernels.checks import Array
+from pbslim.kernels.limits import MAX_ELEMENTS
 from tests.kernels.cases import CASES, Case, case, i4, i8, numbers, strings
 
 F4, I4 = np.float32, np.int32

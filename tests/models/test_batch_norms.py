@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pbslim import load, transform
-from pbslim.recipes import transforms_of
-from pbslim.transforms.shared.batch_norms import BATCH_NORMS
+from pbslim.shrinking.recipes import transforms_of
+from pbslim.transforms.batch_norms.forms import BATCH_NORMS
 from tests.shared import SHARED, meta, needs_shared
 
 # Model → ops of batch norms in the file, and after the recipe (single ops, Mul and Rsqrt of those spelled out).

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pbslim import shrink
-from pbslim.recipes import RECIPES
+from pbslim.shrinking.recipes import RECIPES
 from pbslim.wire import load
 from tests.shared import SHARED, examples, meta, models, needs_shared
 
@@ -94,7 +94,7 @@ def test_a_graph_that_is_not_frozen_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", models() if SHARED.exists() else [], ids=lambda folder: folder.name)
 def test_inputs_and_outputs_are_found(folder: Path) -> None:
-    from pbslim.report.endpoints import find_endpoints
+    from pbslim.analysis.endpoints import find_endpoints
 
     inputs, outputs = find_endpoints(load(folder / "model.pb"))
     wanted = {o["name"] for o in meta(folder)["outputs"]}

@@ -19,8 +19,8 @@ import pytest
 from pbslim import api, ops
 from pbslim.dtypes import DTYPES, DType, Shape
 from pbslim.ir import ArrayTensor, Graph, StringTensor, Value
+from pbslim.legacy.convert_graphdef_memmapped_format import TYPES
 from pbslim.ops import buffers
-from pbslim.tools.convert_graphdef_memmapped_format import TYPES
 from tests.kernels import cases as kernels
 from tests.kernels.cases import Case
 from tests.ops import mapped_cases

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from pbslim.dtypes import FLOAT, QUINT8, DType
 from pbslim.errors import TransformSyntaxError
+from pbslim.names import nearest
 from pbslim.passes.language import parse
-from pbslim.passes.parameters import bind, ignores_errors, nearest, parameters_of
+from pbslim.passes.parameters import bind, ignores_errors, parameters_of
 
 
 def example(

@@ -13,7 +13,7 @@ import pytest
 from pbslim import api
 from pbslim.errors import TransformError
 from pbslim.quant.ranges import logged_range
-from pbslim.transforms.shared.range_log import read_ranges
+from pbslim.transforms.quantization.range_log import read_ranges
 from tests.graphs import apply, parse, show
 
 GRAPH = """

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbslim import api
+from pbslim.dtypes import FLOAT
 from pbslim.errors import TransformError
-from pbslim.ir import ArrayTensor
+from pbslim.ir import ArrayTensor, Graph, SplatTensor
 from pbslim.quant.affine import quantizer, round_half_away, weights_range
 from pbslim.quant.ranges import value_range
 from pbslim.quant.rounding import rounder
+from pbslim.rewrite import Skipped
 from tests.graphs import apply, parse
 
 RAMP = str([float(i) for i in range(16)])
@@ -106,3 +108,72 @@ def test_a_constant_in_a_branch_keeps_its_anchor(op: str) -> None:
 def test_num_steps_must_be_positive() -> None:
     with pytest.raises(TransformError, match="round_weights: num_steps must be at least 1, not 0"):
         apply("round_weights(num_steps=0)", "x = Placeholder()\n-> x")
+
+
+COARSE = np.repeat(np.linspace(-1, 0.7, 257).astype(np.float32), 8)
+"""As a tensor is after `round_weights`."""
+
+
+def coarse_graph(values: np.ndarray) -> Graph:
+    graph, _ = parse("w = Const([1])\ny = Neg(w)\n-> y")
+    graph["w"].set_attr("value", ArrayTensor(values))
+    graph.journal.clear()
+    return graph
+
+
+@pytest.mark.parametrize("transform", ["round_weights(num_steps=256, ", "quantize_weights("])
+def test_what_was_rounded_before_stays_where_that_is_asked_for(transform: str) -> None:
+    graph = coarse_graph(COARSE)
+    (result,) = api.transform(graph, transform + "keep_coarse=true)")
+    assert not result.changed
+    assert "257 different values already" in result.skipped[0].reason
+    (result,) = api.transform(graph, transform.rstrip(", ") + ")")
+    assert result.changed
+
+
+def test_rounding_twice_changes_nothing_where_that_is_asked_for() -> None:
+    graph = coarse_graph(SEED.normal(size=10000).astype(np.float32))
+    text = "round_weights(num_steps=64, keep_coarse=true)"
+    first, second = (api.transform(graph, text)[0] for _ in range(2))
+    assert first.changed
+    assert not second.changed
+
+
+@pytest.mark.parametrize("values", [np.tile(np.array([0, 1], np.float32), 700), np.zeros(2000, np.float32)])
+def test_few_values_that_codes_give_back_are_quantized(values: np.ndarray) -> None:
+    graph = coarse_graph(values)
+    api.transform(graph, "quantize_weights(keep_coarse=true)")
+    assert graph["w"].op == "Dequantize"
+
+
+def test_one_value_for_a_whole_shape_is_short_enough() -> None:
+    graph = coarse_graph(COARSE)
+    graph["w"].set_attr("value", SplatTensor(np.float32(0), FLOAT, (1024,)))
+    (result,) = api.transform(graph, "quantize_weights(keep_coarse=true)")
+    assert result.skipped == [Skipped("w", "its 1024 elements are stored in 4 bytes already")]
+
+
+@pytest.mark.parametrize("transform", ["fold_batch_norms", "fold_old_batch_norms", "fold_batch_norms(algebraic=true"])
+def test_weights_that_were_rounded_before_keep_their_scale_apart(transform: str) -> None:
+    text = """
+        x = Placeholder()
+        w = Const([[[[1]]]])
+        s = Const([2, 3])
+        z = Const([0, 0])
+        o = Const([1, 1])
+        c = Conv2D(x, w, strides=[1, 1, 1, 1], padding='SAME')
+        y = {}
+        -> y
+    """
+    old = transform == "fold_old_batch_norms"
+    graph, outputs = parse(text.format("FusedBatchNorm(c, s, z, z, o, is_training=False)" if old else "Mul(c, s)"))
+    weights = ArrayTensor(np.repeat(COARSE, 2).reshape(1, 1, -1, 2))
+    graph["w"].set_attr("value", weights)
+    call = (
+        (transform if "(" in transform else transform + "(") + (", " if "(" in transform else "") + "keep_coarse=true)"
+    )
+    (result,) = api.transform(graph, call, ["x"], outputs)
+    assert graph["w"].tensor() is weights
+    assert "only 257 different values" in str(result.skipped)
+    api.transform(graph, call.replace("true)", "false)"), ["x"], outputs)
+    assert graph["w"].tensor() is not weights

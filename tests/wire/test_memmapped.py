@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from pbslim import api
+from pbslim.analysis.inspection import inspect_file
 from pbslim.dtypes import DTYPES
 from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
-from pbslim.report.inspection import inspect_file
-from pbslim.tools.unmap import unmap
 from pbslim.wire import schema
 from pbslim.wire.mapping import HeldBytes
 from pbslim.wire.memmapped import GRAPH_REGION, PREFIX, lay_out, package_of, read_directory
+from pbslim.wire.unmap import unmap
 from pbslim.wire.varint import VARINT, length_delimited, tag, varint
 from tests import functions, graphs, packages
 from tests.packages import Entry, Pieces, edit_graph, take_apart

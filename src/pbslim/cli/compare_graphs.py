@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from pbslim.cli import terminal
 from pbslim.errors import UsageError
-from pbslim.tools.compare_graphs import compare_graphs
+from pbslim.legacy.compare_graphs import compare_graphs
+from pbslim.report import terminal
 from pbslim.wire import load
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from pbslim.cli import terminal
-from pbslim.tools.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
+from pbslim.legacy.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
+from pbslim.report import terminal
 from pbslim.wire import PROTOBUF_LIMIT
 
 

@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict
 from pathlib import Path
 
-from pbslim.cli import terminal
-from pbslim.report.diff import Change, diff
+from pbslim.analysis.diff import Change, diff
+from pbslim.report import terminal
 from pbslim.wire import load
 
 

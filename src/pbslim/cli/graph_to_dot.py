@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pbslim.errors import PbslimError, UsageError
-from pbslim.tools.graph_to_dot import graph_to_dot
+from pbslim.legacy.graph_to_dot import graph_to_dot
 from pbslim.wire import load
 from pbslim.wire.write import replacing, require_apart
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from pbslim.cli import terminal
+from pbslim.analysis.inspection import inspect_file
 from pbslim.errors import one_line
-from pbslim.report.inspection import inspect_file
+from pbslim.report import terminal
 from pbslim.wire.memmapped import GRAPH_REGION
 
 _MOST_REGIONS = 1000

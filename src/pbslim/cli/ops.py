@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pbslim.cli import terminal
+from pbslim.analysis.compatibility import Offender, offenders
+from pbslim.analysis.inventory import OpUse, op_inventory
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
+from pbslim.legacy.print_selective_registration_header import selective_registration_header
 from pbslim.ops.history import Release, release
-from pbslim.report.compatibility import Offender, offenders
-from pbslim.report.inventory import OpUse, op_inventory
-from pbslim.tools.print_selective_registration_header import selective_registration_header
+from pbslim.report import terminal
 from pbslim.wire import load
 from pbslim.wire.write import replacing, require_apart
 

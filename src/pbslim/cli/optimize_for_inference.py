@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pbslim.cli import terminal
-from pbslim.tools.optimize_for_inference import optimize_for_inference
+from pbslim.legacy.optimize_for_inference import optimize_for_inference
+from pbslim.report import terminal
 from pbslim.wire import load, save
 from pbslim.wire.write import make_folder, require_apart
 

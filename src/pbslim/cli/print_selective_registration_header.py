@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pbslim.cli import terminal
 from pbslim.errors import UsageError
-from pbslim.tools.print_selective_registration_header import selective_registration_header
+from pbslim.legacy.print_selective_registration_header import selective_registration_header
+from pbslim.report import terminal
 from pbslim.wire import load
 
 

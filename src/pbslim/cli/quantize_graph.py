@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pbslim.cli import terminal
 from pbslim.errors import UsageError
-from pbslim.tools.quantize_graph import quantize_graph
+from pbslim.legacy.quantize_graph import quantize_graph
+from pbslim.report import terminal
 from pbslim.wire import load, save
 from pbslim.wire.write import require_apart
 

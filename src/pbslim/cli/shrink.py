@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from pbslim.cli import terminal
+from pbslim.analysis.zipsize import ZipSize
 from pbslim.errors import one_line
-from pbslim.report.zipsize import ZipSize
-from pbslim.tools.shrink import shrink
+from pbslim.report import terminal
+from pbslim.shrinking.shrink import shrink
 
 
 def run(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pbslim.cli import terminal
-from pbslim.tools.strip_unused import strip_unused
+from pbslim.legacy.strip_unused import strip_unused
+from pbslim.report import terminal
 from pbslim.wire import load, save
 from pbslim.wire.write import require_apart
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pbslim.cli import terminal
+from pbslim.analysis.debug_text import shape_text
 from pbslim.dtypes import Shape
 from pbslim.errors import UsageError
-from pbslim.report.debug_text import shape_text
-from pbslim.tools.summarize_graph import Summary, Terminal, summarize_graph
+from pbslim.legacy.summarize_graph import Summary, Terminal, summarize_graph
+from pbslim.report import terminal
 from pbslim.wire import load
 
 _TOOL = "tensorflow/tools/benchmark:benchmark_model"

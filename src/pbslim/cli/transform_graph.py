@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.cli import terminal
 from pbslim.errors import UsageError
+from pbslim.names import node_name
 from pbslim.passes import pipeline, registry
-from pbslim.passes.registry import node_name
+from pbslim.report import terminal
 from pbslim.wire import load, save
 from pbslim.wire.write import require_apart
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.cli import terminal
 from pbslim.passes import registry
+from pbslim.report import terminal
 
 
 def run(name: str | None) -> int:

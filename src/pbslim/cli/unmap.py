@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pbslim.cli import terminal
-from pbslim.tools.unmap import unmap
+from pbslim.report import terminal
+from pbslim.wire.unmap import unmap
 
 
 def run(package: Path, out: Path) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.cli import terminal
 from pbslim.errors import UsageError
+from pbslim.report import terminal
 from pbslim.verification import compare_files
 
 

@@ -42,6 +42,6 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     strings,
 )
 from pbslim.kernels.checks import KernelError
-from pbslim.kernels.registry import evaluate, has_kernel, kernel_names
+from pbslim.kernels.registry import Prepared, evaluate, has_kernel, kernel_names
 
-__all__ = ["KernelError", "evaluate", "has_kernel", "kernel_names"]
+__all__ = ["KernelError", "Prepared", "evaluate", "has_kernel", "kernel_names"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, broadcast_shape, checked_shape, require, widened
+from pbslim.kernels.checks import Array, broadcast_shape, require, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -17,6 +17,15 @@ def broadcasting(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(_attrs: Attributes, x: Array, y: Array) -> Any:
         broadcast_shape(x.shape, y.shape)
         return function(x, y)
+
+    return run
+
+
+def in_place(function: np.ufunc) -> Callable[..., Any]:
+    """A kernel function of two operands that broadcast together, to a result of their dtype."""
+
+    def run(attrs: Attributes, x: Array, y: Array) -> Any:
+        return function(x, y, out=attrs.out(broadcast_shape(x.shape, y.shape), x, y))
 
     return run
 
@@ -35,25 +44,20 @@ def _truncated_quotient(x: Array, y: Array) -> Any:
     return quotient + ((quotient < 0) & (quotient * y != x)).astype(x.dtype)
 
 
-@kernel("Add", "AddV2", takes="T:number|string T:number|string")
-@broadcasting
-def _add(x: Array, y: Array) -> Any:
-    return x + y
-
-
-kernel("Sub", takes="T:number T:number")(broadcasting(np.subtract))
-kernel("Mul", takes="T:number T:number")(broadcasting(np.multiply))
-kernel("Maximum", takes="T:real T:real")(broadcasting(np.maximum))
-kernel("Minimum", takes="T:real T:real")(broadcasting(np.minimum))
-
+kernel("Add", "AddV2", takes="T:number|string T:number|string")(in_place(np.add))
+kernel("Sub", takes="T:number T:number")(in_place(np.subtract))
+kernel("Mul", takes="T:number T:number")(in_place(np.multiply))
+kernel("Maximum", takes="T:real T:real")(in_place(np.maximum))
+kernel("Minimum", takes="T:real T:real")(in_place(np.minimum))
+_quotient, _difference = in_place(np.divide), in_place(np.subtract)
 kernel("NextAfter", takes="T:float|double T:float|double")(broadcasting(np.nextafter))
 
 
 @kernel("Div", takes="T:number T:number")
-@broadcasting
-def _div(x: Array, y: Array) -> Any:
+def _div(attrs: Attributes, x: Array, y: Array) -> Any:
     if not _is_integer(x):
-        return x / y
+        return _quotient(attrs, x, y)
+    broadcast_shape(x.shape, y.shape)
     _check_divisor(y)
     return _truncated_quotient(x, y)
 
@@ -137,26 +141,28 @@ def _atan2(x: Array, y: Array) -> Any:
 
 
 @kernel("SquaredDifference", takes="T:number T:number")
-@broadcasting
-def _squared_difference(x: Array, y: Array) -> Any:
-    difference = x - y
-    return difference * difference.conj() if x.dtype.kind == "c" else difference * difference
+def _squared_difference(attrs: Attributes, x: Array, y: Array) -> Any:
+    difference = np.asarray(_difference(attrs, x, y))
+    return np.multiply(difference, difference.conj() if x.dtype.kind == "c" else difference, out=difference)
 
 
 @kernel("AddN", "AccumulateNV2", takes="T:number*")
-def _add_n(_attrs: Attributes, *terms: Array) -> Array:
+def _add_n(attrs: Attributes, *terms: Array) -> Array:
     require(terms, "it has no inputs")
-    for term in terms:
-        require(term.shape == terms[0].shape, "operands differ in shape")
-    total = terms[0]
-    for term in terms[1:]:
-        total = np.asarray(total + term)
-    return total
+    first, *others = terms
+    for term in others:
+        require(term.shape == first.shape, "operands differ in shape")
+    if not others:
+        return first
+    total = np.add(first, others[0], out=attrs.out(first.shape, first))
+    for term in others[1:]:
+        total = np.add(total, term, out=total if total.ndim else None)
+    return np.asarray(total)
 
 
 @kernel("ClipByValue", takes="T:real T:real T:real")
-def _clip_by_value(_attrs: Attributes, x: Array, low: Array, high: Array) -> Any:
+def _clip_by_value(attrs: Attributes, x: Array, low: Array, high: Array) -> Any:
     for bound in (low, high):
         require(bound.shape in (x.shape, ()), f"bounds of shape {list(bound.shape)} for {list(x.shape)}")
-    checked_shape(x.shape)
-    return np.maximum(np.minimum(x, high), low)
+    out = np.minimum(x, high, out=attrs.out(x.shape, x))
+    return np.maximum(out, low, out=out if out.ndim else None)

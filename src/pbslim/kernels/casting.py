@@ -26,6 +26,7 @@ def _cast(attrs: Attributes, x: Array) -> Any:
     require((x.dtype.kind == "O") == (target.kind == "O"), "strings are not numbers")
     if x.dtype == target:
         return x
+    checked_shape(x.shape)
     if attrs.flag("Truncate"):
         x = _truncated(x, target)
     if x.dtype.kind == "c" and target.kind != "c":

@@ -10,14 +10,21 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[Any]
+from pbslim.kernels.limits import current
 
-MAX_ELEMENTS = 2**28
-"""Results beyond this are refused before they are allocated."""
+Array: TypeAlias = npt.NDArray[Any]
 
 MAX_OUTPUTS = 2**16
 """Ops that want more output ports than this are refused."""
 
+SORT = 64
+"""What sorting costs for each element, in the measure of `check_work`."""
+
+STEP = 1024
+"""What a turn of a loop in Python costs in that measure."""
+
+_OBJECT = 16
+_FAST_PRODUCTS = 32  # of floats, in the time of one sum
 _NARROW = (np.float16, ml_dtypes.bfloat16)
 
 
@@ -36,21 +43,55 @@ def checked_shape(dims: Iterable[int], what: str = "the result") -> tuple[int, .
 
     Dimensions of zero do not count, for what is done along the others costs as much.
     """
-    shape = tuple(int(d) for d in dims)
-    require(min(shape, default=0) >= 0, f"{what} would have the shape {list(shape)}")
-    size = math.prod(d for d in shape if d)
-    require(size <= MAX_ELEMENTS, f"{what} would have {size} elements, more than {MAX_ELEMENTS}")
+    shape, most = tuple(map(int, dims)), current().elements
+    if min(shape, default=0) < 0 or not 0 < math.prod(shape) <= most:
+        require(min(shape, default=0) >= 0, f"{what} would have the shape {list(shape)}")
+        size = math.prod(d for d in shape if d)
+        require(size <= most, f"{what} would have {size} elements, more than {most}")
     return shape
+
+
+def check_work(count: float) -> None:
+    """Raise KernelError where computing as much as `count` elements would take too long.
+
+    What is worth asking for: more than a few steps for each element of the operands and the result.
+    """
+    limits = current()
+    require(count <= limits.work, "it would take too long")
+    limits.work -= count
+
+
+def check_products(count: int, dtype: np.dtype[Any]) -> None:
+    """Raise KernelError where so many products and sums of numbers of a type would take too long."""
+    check_work(count / (_FAST_PRODUCTS if dtype.kind == "f" else 1))
+
+
+def check_objects(count: int) -> None:
+    """Raise KernelError where `count` elements are too many to be Python objects, which take more memory and time."""
+    checked_shape([count, _OBJECT], "the objects that it makes")
+    check_work(count * _OBJECT)
+
+
+def check_text(size: int) -> None:
+    """Raise KernelError where strings of together `size` bytes are too long."""
+    most = current().text
+    require(size <= most, f"the result would have {size} bytes, more than {most}")
+    check_work(size)
 
 
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all `shapes` broadcast to; raises KernelError where there is none or it is too big."""
-    result: list[int] = []
-    for place in range(-max((len(s) for s in shapes), default=0), 0):
-        sizes = {s[place] for s in shapes if len(s) >= -place} - {1}
-        if len(sizes) > 1:
-            raise KernelError("shapes " + " and ".join(str(list(s)) for s in shapes) + " do not broadcast together")
-        result += sizes or {1}
+    if len(set(shapes)) == 1:
+        return checked_shape(shapes[0])
+    longest: tuple[int, ...] = max(shapes, key=len, default=())
+    result = list(longest)
+    for shape in shapes:
+        for place, size in enumerate(shape, len(longest) - len(shape)):
+            if size == 1 or result[place] == size:
+                continue
+            if result[place] != 1:
+                raise KernelError(f"shapes {' and '.join(str([*s]) for s in shapes)} do not broadcast together")
+            result[place] = size
     return checked_shape(result)
 
 

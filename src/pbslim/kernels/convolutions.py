@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from pbslim.kernels.checks import Array, checked_shape, require, widened
+from pbslim.kernels.checks import Array, check_products, checked_shape, require, widened
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.windows import Windows, spatial_pair
@@ -27,6 +29,7 @@ def _convolution(attrs: Attributes, images: Array, filters: Array, dilations: li
     )
     _, _, groups, inner, outer = filters.shape
     shape = checked_shape([images.shape[0], places.height.count, places.width.count, groups * outer])
+    check_products(math.prod(shape) * math.prod(filters.shape[:2]) * inner, filters.dtype)
     wide = widened(filters)
     total = np.zeros([groups, shape[0] * shape[1] * shape[2], outer], wide.dtype)
     for i, j, elements in places.contents(widened(images), 0):

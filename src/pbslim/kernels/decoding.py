@@ -11,8 +11,9 @@ import numpy as np
 
 from pbslim.dtypes import FLOAT
 from pbslim.kernels.checks import Array, checked_shape, require
+from pbslim.kernels.limits import current
 from pbslim.kernels.registry import Attributes, kernel
-from pbslim.kernels.strings import MAX_BYTES, each_string
+from pbslim.kernels.strings import each_string
 
 _WHOLE = re.compile(rb"\s*-?[0-9]+\s*")
 _DECIMAL = re.compile(rb"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
@@ -72,7 +73,7 @@ def _decode_compressed(attrs: Attributes, x: Array) -> Any:
     if not method:
         return x
     require(method in _WINDOW_BITS, f"compression_type '{method}' is not known")
-    left = MAX_BYTES
+    most = left = current().text
 
     def unpacked(text: bytes) -> bytes:
         nonlocal left
@@ -82,7 +83,7 @@ def _decode_compressed(attrs: Attributes, x: Array) -> Any:
         except zlib.error as error:
             raise ValueError(str(error)) from None
         left -= len(data)
-        require(left >= 0, f"the result would have more than {MAX_BYTES} bytes")
+        require(left >= 0, f"the result would have more than {most} bytes")
         require(stream.eof and not stream.unused_data, "the data do not end where they should")
         return data
 

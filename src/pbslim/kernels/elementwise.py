@@ -8,27 +8,49 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, broadcast_shape, widened
+from pbslim.kernels.checks import Array, broadcast_shape, check_work, widened
 from pbslim.kernels.registry import Attributes, kernel
 
+_CALL = 64  # steps for each element, about what a call takes
 
-def unary(function: Callable[[Array], Any]) -> Callable[[Attributes, Array], Any]:
-    """A kernel function that computes half and bfloat16 in float32, as TensorFlow does."""
 
-    def run(_attrs: Attributes, x: Array) -> Any:
-        return np.asarray(function(widened(x))).astype(x.dtype, copy=False)
+def unary(function: Callable[..., Any]) -> Callable[[Attributes, Array], Any]:
+    """A kernel function that computes half and bfloat16 in float32, as TensorFlow does.
+
+    Args:
+        function: takes the operand and, as `out`, where the result may lie (perhaps the operand itself) or None.
+    """
+
+    def run(attrs: Attributes, x: Array) -> Any:
+        wide = widened(x)
+        out = attrs.out(x.shape, x) if wide is x else wide
+        return np.asarray(function(wide, out=out)).astype(x.dtype, copy=False)
 
     return run
 
 
-def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:
+def _each(function: Callable[[float], float]) -> Callable[..., Array]:
     """A function of one Python float, for each element."""
 
-    def run(x: Array) -> Array:
+    def run(x: Array, out: Array | None) -> Array:  # noqa: ARG001
+        check_work(_CALL * x.size)
         values = map(function, x.reshape(-1))
         return np.fromiter(values, np.float64, x.size).astype(x.dtype).reshape(x.shape)
 
     return run
+
+
+def _rsqrt(x: Array, out: Array | None) -> Any:
+    root = np.asarray(np.sqrt(x, out=out))
+    return np.reciprocal(root, out=root)
+
+
+def _sigmoid(x: Array, out: Array | None) -> Any:
+    """1 / (1 + exp(-x))."""
+    result = np.asarray(np.negative(x, out=out))
+    np.exp(result, out=result)
+    np.add(result, result.dtype.type(1), out=result)
+    return np.reciprocal(result, out=result)
 
 
 def _lgamma(x: float) -> float:
@@ -40,19 +62,19 @@ def _lgamma(x: float) -> float:
         return math.inf
 
 
-def _sign(x: Array) -> Any:
+def _sign(x: Array, out: Array | None) -> Any:
     if x.dtype.kind == "c":
         return np.where(x == 0, x.dtype.type(0), x / np.abs(x))
-    return np.sign(x)
+    return np.sign(x, out=out)
 
 
-_REAL: dict[str, Callable[[Array], Any]] = {
+_REAL: dict[str, Callable[..., Any]] = {
     "Ceil": np.ceil,
     "Erf": _each(math.erf),
     "Erfc": _each(math.erfc),
     "Floor": np.floor,
 }
-_INEXACT: dict[str, Callable[[Array], Any]] = {
+_INEXACT: dict[str, Callable[..., Any]] = {
     "Acos": np.arccos,
     "Acosh": np.arccosh,
     "Asin": np.arcsin,
@@ -67,15 +89,15 @@ _INEXACT: dict[str, Callable[[Array], Any]] = {
     "Log": np.log,
     "Log1p": np.log1p,
     "Reciprocal": np.reciprocal,
-    "Rsqrt": lambda x: 1 / np.sqrt(x),
-    "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "Rsqrt": _rsqrt,
+    "Sigmoid": _sigmoid,
     "Sin": np.sin,
     "Sinh": np.sinh,
     "Sqrt": np.sqrt,
     "Tan": np.tan,
     "Tanh": np.tanh,
 }
-_NUMBER: dict[str, Callable[[Array], Any]] = {
+_NUMBER: dict[str, Callable[..., Any]] = {
     "Neg": np.negative,
     "Sign": _sign,
     "Square": np.square,

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, require
+from pbslim.kernels.checks import Array, check_work, require
 from pbslim.kernels.registry import Attributes, kernel
 
 _Pair: TypeAlias = tuple[int, int]
@@ -20,6 +20,7 @@ _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 _BLOCK = 64
 _SEED = 81
 _MAX_BYTES = 2**24  # more would take minutes
+_STEPS = 128  # for each byte, compared with what numpy does to an element
 
 
 @kernel("StringToHashBucketFast", takes="string")
@@ -27,7 +28,9 @@ def _to_hash_bucket(attrs: Attributes, x: Array) -> Any:
     buckets = attrs.integer("num_buckets")
     require(0 < buckets < 2**63, f"{buckets} is no number of buckets")
     texts = x.reshape(-1).tolist()
-    require(sum(map(len, texts)) <= _MAX_BYTES, f"there are more than {_MAX_BYTES} bytes")
+    size = sum(map(len, texts))
+    require(size <= _MAX_BYTES, f"there are more than {_MAX_BYTES} bytes")
+    check_work(_STEPS * (size + len(texts)))
     return np.array([fingerprint(text) % buckets for text in texts], np.int64).reshape(x.shape)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import MAX_ELEMENTS, Array, axis_of, checked_shape, require, scalar, vector
+from pbslim.kernels.checks import Array, axis_of, checked_shape, require, scalar, vector
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -40,7 +40,7 @@ def _range(_attrs: Attributes, start: Array, limit: Array, delta: Array) -> Any:
         size = float(np.ceil(np.abs((float(last) - float(first)) / float(step))))
         require(math.isfinite(size), "the range is not finite")
     require((last >= first) if step > 0 else (last <= first), "delta leads away from the limit")
-    require(size <= MAX_ELEMENTS, f"the result would have {size} elements, more than {MAX_ELEMENTS}")
+    checked_shape([int(size)])
     if dtype.kind in "iu":
         return (first + np.arange(int(size), dtype=np.int64) * step).astype(dtype)
     return np.asarray(first + np.arange(int(size)).astype(dtype) * step)

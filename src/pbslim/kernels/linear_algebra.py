@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, broadcast_shape, checked_shape, require
+from pbslim.kernels.checks import Array, broadcast_shape, check_work, checked_shape, require
 from pbslim.kernels.registry import Attributes, kernel
 
 _TYPES = "float|double|complex"
@@ -26,6 +26,7 @@ def _square(x: Array) -> Array:
     """The matrices in double precision, none of them close to singular."""
     require(x.ndim >= 2 and x.shape[-1] == x.shape[-2], "it needs square matrices")
     require(x.size and x.shape[-1] <= _MAX_ROWS, f"matrices of {x.shape[-1]} rows are too small or too large")
+    check_work(x.size * x.shape[-1])
     return _wide(x)
 
 

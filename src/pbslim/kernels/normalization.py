@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, require, widened
+from pbslim.kernels.checks import Array, check_work, require, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 _DEFAULT_EPSILON = 1e-4
@@ -60,7 +60,9 @@ def _local_response(attrs: Attributes, x: Array) -> Any:
     wide = widened(x)
     squares = np.square(wide)
     total = squares.copy()
-    for distance in range(1, min(radius + 1, x.shape[-1])):
+    reach = min(radius + 1, x.shape[-1])
+    check_work(reach * x.size)
+    for distance in range(1, reach):
         total[..., distance:] += squares[..., :-distance]
         total[..., :-distance] += squares[..., distance:]
     return (wide * np.power(total * alpha + bias, -beta)).astype(x.dtype)

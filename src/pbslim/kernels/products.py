@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, KernelError, broadcast_shape, checked_shape, require, same_dtype, widened
+from pbslim.kernels.checks import (
+    Array,
+    KernelError,
+    broadcast_shape,
+    check_products,
+    checked_shape,
+    require,
+    same_dtype,
+    widened,
+)
 from pbslim.kernels.layouts import data_format_of
 from pbslim.kernels.registry import Attributes, kernel
 
@@ -16,7 +26,8 @@ def _product(x: Array, y: Array) -> Array:
     """Half and bfloat16 are accumulated in float32."""
     require(x.shape[-1] == y.shape[-2], f"matrices of shapes {list(x.shape)} and {list(y.shape)} have no product")
     batch = broadcast_shape(x.shape[:-2], y.shape[:-2])
-    checked_shape([*batch, x.shape[-2], y.shape[-1]])
+    shape = checked_shape([*batch, x.shape[-2], y.shape[-1]])
+    check_products(math.prod(shape) * x.shape[-1], x.dtype)
     return np.asarray(np.matmul(widened(x), widened(y))).astype(x.dtype, copy=False)
 
 
@@ -67,27 +78,28 @@ def _einsum(attrs: Attributes, *operands: Array) -> Any:
             require(sizes.setdefault(label, size) == size, f"dimension '{label}' has two sizes")
     require(len(set(result)) == len(result) and set(result) <= sizes.keys(), f"'{result}' is not a result")
     checked_shape(sizes[label] for label in result)
+    check_products(math.prod(sizes.values()), operands[0].dtype)
     wide = [widened(x) for x in operands]
     return np.asarray(np.einsum(equation, *wide, optimize=len(wide) > 1)).astype(operands[0].dtype, copy=False)
 
 
-def _biased(x: Array, bias: Array, axis: int) -> Any:
+def _biased(attrs: Attributes, x: Array, bias: Array, axis: int) -> Any:
     require(bias.ndim == 1, "bias must be a vector")
     require(x.ndim >= 2, "it needs at least 2 dimensions")
     require(x.shape[axis] == bias.size, f"{bias.size} biases for {x.shape[axis]} channels")
-    return x + bias.reshape(-1, *[1] * (x.ndim - 1 - axis % x.ndim))
+    return np.add(x, bias.reshape(-1, *[1] * (x.ndim - 1 - axis % x.ndim)), out=attrs.out(x.shape, x))
 
 
 @kernel("BiasAdd", takes="T:number T:number")
 def _bias_add(attrs: Attributes, x: Array, bias: Array) -> Any:
     channels_last = data_format_of(attrs) == "NHWC"
     require(channels_last or x.ndim >= 3, "data_format NCHW needs at least 3 dimensions")
-    return _biased(x, bias, -1 if channels_last else 1)
+    return _biased(attrs, x, bias, -1 if channels_last else 1)
 
 
 @kernel("BiasAddV1", takes="T:number T:number")
-def _bias_add_v1(_attrs: Attributes, x: Array, bias: Array) -> Any:
-    return _biased(x, bias, -1)
+def _bias_add_v1(attrs: Attributes, x: Array, bias: Array) -> Any:
+    return _biased(attrs, x, bias, -1)
 
 
 @kernel("Cross", takes="T:real T:real")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from pbslim.dtypes import DTYPES, STRING, DType, Shape
 from pbslim.kernels.checks import Array, KernelError, checked_shape, require
+from pbslim.kernels.limits import MAX_ELEMENTS
 
 Results: TypeAlias = "Array | Sequence[Array]"
 Function: TypeAlias = "Callable[..., Results]"
@@ -35,10 +37,20 @@ _CLASSES = {
 
 
 class Attributes:
-    """The attributes of one node, read with the type a kernel expects and the op's default."""
+    """The attributes of one node, read with the type a kernel expects and the op's default; and memory it may take."""
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    __slots__ = ("_spare", "_values")
+
+    def __init__(self, values: Mapping[str, object], spare: Sequence[Array] = ()) -> None:
         self._values = values
+        self._spare = spare
+
+    def out(self, shape: tuple[int, ...], *operands: Array) -> Array | None:
+        """The first of `operands` that has this shape and that the result may overwrite, or None."""
+        for operand in operands:
+            if operand.shape == shape and any(operand is array for array in self._spare):
+                return operand
+        return None
 
     def _get(self, name: str, default: object, types: type | tuple[type, ...]) -> Any:
         value = self._values.get(name, default)
@@ -116,11 +128,12 @@ class _Operand:
         return cls(frozenset(names), label, text.endswith("*"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Kernel:
     function: Function
     operands: tuple[_Operand, ...]
 
+    @cache  # noqa: B019 - kernels are there for good
     def places(self, count: int) -> list[_Operand]:
         """The operand list for `count` inputs."""
         fixed = sum(not o.repeats for o in self.operands)
@@ -184,19 +197,49 @@ def evaluate(
     Raises:
         KernelError: there is no kernel, or it cannot give TensorFlow's result for these operands.
     """
-    entry = _KERNELS.get(op)
-    if entry is None:
-        raise KernelError(f"there is no kernel for op {op}")
-    try:
-        _check_operands(entry.places(len(inputs)), inputs, input_dtypes)
-        with np.errstate(all="ignore"):
-            results = entry.function(Attributes(attrs), *inputs)
-        return [results] if isinstance(results, np.ndarray) else [*map(_as_array, _as_list(results))]
-    except KernelError as error:
-        raise KernelError(f"{op}: {error}") from None
-    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
-        # numpy has limits of its own, for instance on the number of dimensions
-        raise KernelError(f"{op}: {' '.join(str(error).split())}") from error
+    with np.errstate(all="ignore"):
+        return Prepared(op, attrs, input_dtypes)(inputs)
+
+
+class Prepared:
+    """A node to be computed many times: operand types are looked at when they change, not each time.
+
+    Callers silence numpy (``np.errstate(all="ignore")``) around the calls, for that costs more than a small kernel.
+    """
+
+    __slots__ = ("_attrs", "_checked", "_dtypes", "_kernel", "op")
+
+    def __init__(self, op: str, attrs: Mapping[str, object], input_dtypes: Sequence[DType] | None = None) -> None:
+        """Arguments and errors are those of `evaluate`."""
+        kernel = _KERNELS.get(op)
+        if kernel is None:
+            raise KernelError(f"there is no kernel for op {op}")
+        self.op, self._kernel, self._attrs, self._dtypes = op, kernel, attrs, input_dtypes
+        self._checked: list[np.dtype[Any]] | None = None
+
+    def __call__(self, inputs: Sequence[Array], spare: Sequence[Array] = ()) -> list[Array]:
+        """As `evaluate`, but the memory of `spare` may be taken for the result.
+
+        These are writable inputs of which nothing else is a view, passed once and not read by anyone afterwards.
+        """
+        try:
+            self._check(inputs)
+            results = self._kernel.function(Attributes(self._attrs, spare), *inputs)
+            return [results] if isinstance(results, np.ndarray) else [*map(_as_array, _as_list(results))]
+        except KernelError as error:
+            raise KernelError(f"{self.op}: {error}") from None
+        except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+            # numpy has limits of its own, for instance on the number of dimensions
+            raise KernelError(f"{self.op}: {' '.join(str(error).split())}") from error
+
+    def _check(self, inputs: Sequence[Array]) -> None:
+        found = [array.dtype for array in inputs]
+        if found != self._checked:
+            _check_operands(self._kernel.places(len(inputs)), inputs, self._dtypes)
+            self._checked = found
+        for i, array in enumerate(inputs):
+            if not 0 < array.size <= MAX_ELEMENTS:
+                checked_shape(array.shape, f"operand {i}")
 
 
 def _as_list(results: Any) -> Sequence[Any]:
@@ -212,7 +255,6 @@ def _check_operands(places: list[_Operand], inputs: Sequence[Array], dtypes: Seq
     require(dtypes is None or len(dtypes) == len(inputs), "inputs and their types differ in number")
     seen: dict[str, Array] = {}
     for i, (place, array) in enumerate(zip(places, inputs, strict=True)):
-        checked_shape(array.shape, f"operand {i}")
         name = _type_name(i, array, None if dtypes is None else dtypes[i].base, place)
         require(name in place.types, f"operand {i} is of type {name}")
         first = seen.setdefault(place.label, array) if place.label else array

@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, check_indices, checked_shape, require, same_dtype, scalar, vector
+from pbslim.kernels.checks import (
+    SORT,
+    Array,
+    check_indices,
+    check_work,
+    checked_shape,
+    require,
+    same_dtype,
+    scalar,
+    vector,
+)
 from pbslim.kernels.gathering import flat_index
 from pbslim.kernels.registry import Attributes, kernel
 
@@ -32,8 +42,10 @@ def _scatter(result: Array, indices: Array, updates: Array, write: Callable[...,
 
 def _assign(rows: Array, places: Array, updates: Array) -> None:
     """The last update of a row wins."""
-    last = dict(zip(places.tolist(), range(places.size), strict=True))
-    rows[[*last.keys()]] = updates[[*last.values()]]
+    if places.size:
+        check_work(SORT * places.size)
+        last = places.size - 1 - np.unique(places[::-1], return_index=True)[1]
+        rows[places[last]] = updates[last]
 
 
 @kernel("ScatterNd", takes=f"I:index|int16 T:{_NUMERIC}|string I:index|int16")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import INT32
-from pbslim.kernels.checks import Array, checked_shape, has_nan, require, scalar
+from pbslim.kernels.checks import SORT, STEP, Array, check_work, checked_shape, has_nan, require, scalar
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -18,6 +18,7 @@ def _bound(side: Any) -> Callable[..., Any]:
         require(not has_nan(rows) and not has_nan(values), "the order of NaN is not defined")
         require(bool((rows[:, 1:] >= rows[:, :-1]).all()), "rows are not sorted")
         result = np.empty(values.shape, attrs.array_dtype("out_type", INT32))
+        check_work(STEP * len(rows) + SORT * values.size)
         for row, sought, places in zip(rows, values, result, strict=True) if values.size else ():
             places[:] = np.searchsorted(row, sought, side)
         return result
@@ -64,6 +65,7 @@ def _nth_element(attrs: Attributes, x: Array, n: Array) -> Any:
     place, size = int(scalar(n, "n")), x.shape[-1]
     require(0 <= place < size, f"n is {place}, the last dimension has {size} elements")
     require(not has_nan(x), "the order of NaN is not defined")
+    check_work(SORT * x.size)
     return np.sort(x, axis=-1)[..., size - 1 - place if attrs.flag("reverse") else place]
 
 

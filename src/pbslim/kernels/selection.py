@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import INT32
-from pbslim.kernels.checks import Array, axis_of, broadcast_shape, has_nan, require, scalar
+from pbslim.kernels.checks import (
+    SORT,
+    Array,
+    axis_of,
+    broadcast_shape,
+    check_objects,
+    check_work,
+    checked_shape,
+    has_nan,
+    require,
+    scalar,
+)
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -33,6 +44,7 @@ def _select_v2(_attrs: Attributes, condition: Array, x: Array, y: Array) -> Any:
 @kernel("Where", takes="number|bool")
 def _where(_attrs: Attributes, condition: Array) -> Any:
     require(condition.ndim >= 1, "it needs at least 1 dimension")
+    checked_shape([int(np.count_nonzero(condition)), condition.ndim])
     return np.argwhere(condition).astype(np.int64)
 
 
@@ -41,6 +53,7 @@ def _top(attrs: Attributes, x: Array, k: int, index_dtype: Any) -> list[Array]:
     require(0 <= k <= x.shape[-1], f"k is {k}, the last dimension has {x.shape[-1]} elements")
     require(attrs.flag("sorted", True) or k <= 1, "the order of an unsorted result is not defined")
     require(not has_nan(x), "the order of NaN is not defined")
+    check_work(SORT * x.size)
     # stable and descending, the lower index first among equals: sort the mirrored row and mirror it back
     order = x.shape[-1] - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
     indices = order[..., :k]
@@ -62,6 +75,7 @@ def _distinct(attrs: Attributes, x: Array) -> tuple[Array, Array, Array]:
     require(x.ndim == 1, "it needs a vector")
     index = attrs.array_dtype("out_idx", INT32)
     require(not has_nan(x), "NaN equals nothing")
+    check_work(SORT * x.size)
     values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
@@ -89,6 +103,7 @@ def _distinct_slices(attrs: Attributes, x: Array, axis: Array) -> tuple[Array, A
     rows = np.moveaxis(x, place, 0)
     require(x.size or not len(rows), "slices without elements")
     require(not has_nan(x), "NaN equals nothing")
+    check_objects(rows.size)
     numbers: dict[tuple[Any, ...], int] = {}
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:])).tolist()
     found = np.array([numbers.setdefault(tuple(row), len(numbers)) for row in flat], np.int64)

@@ -13,6 +13,7 @@ from pbslim.kernels.checks import (
     axis_of,
     broadcast_shape,
     check_indices,
+    checked_shape,
     finite,
     require,
     vector,
@@ -184,6 +185,7 @@ def _unravel_index(_attrs: Attributes, indices: Array, dims: Array) -> Array:
     require(all(d > 0 for d in shape), f"{shape} has no elements")
     require(indices.ndim <= 1, "indices must be a scalar or a vector")
     check_indices(indices, math.prod(shape))
+    checked_shape([len(shape), *indices.shape])
     return np.array(np.unravel_index(indices, shape), indices.dtype)
 
 
@@ -200,7 +202,7 @@ def _sparse_reshape(_attrs: Attributes, indices: Array, shape: Array, new_shape:
     require(math.prod(after) == size, f"{size} elements do not fit the shape {after}")
     for axis, dim in enumerate(before):
         check_indices(indices[:, axis], dim)
-    places = np.zeros((len(indices), len(after)), np.int64)
+    places = np.zeros(checked_shape([len(indices), len(after)]), np.int64)
     rest = flat_index(indices, tuple(before))
     for axis in range(len(after) - 1, -1, -1):
         places[:, axis], rest = rest % after[axis], rest // after[axis]

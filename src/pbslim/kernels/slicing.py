@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, axis_of, check_indices, checked_shape, require, scalar, vector
+from pbslim.kernels.checks import Array, axis_of, check_indices, check_work, checked_shape, require, scalar, vector
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -111,6 +111,7 @@ def _reverse_sequence(attrs: Attributes, x: Array, lengths: Array) -> Any:
 def _roll(_attrs: Attributes, x: Array, shift: Array, axis: Array) -> Array:
     require(shift.shape == axis.shape and shift.ndim <= 1, "shift and axis differ in shape")
     require(x.ndim >= 1, "it needs at least 1 dimension")
+    check_work(shift.size * x.size)
     for count, a in zip(vector(shift.reshape(-1), "shift"), vector(axis.reshape(-1), "axis"), strict=True):
         a = axis_of(a, x.ndim)
         x = np.roll(x, count % max(x.shape[a], 1), a)

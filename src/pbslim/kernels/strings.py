@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import MAX_OUTPUTS, Array, broadcast_shape, checked_shape, finite, require
+from pbslim.kernels.checks import (
+    MAX_OUTPUTS,
+    Array,
+    broadcast_shape,
+    check_text,
+    checked_shape,
+    finite,
+    require,
+)
+from pbslim.kernels.limits import current
 from pbslim.kernels.reductions import reduction_axes
 from pbslim.kernels.registry import Attributes, kernel
 
-MAX_BYTES = 2**28
-"""Strings that would have more bytes together are refused."""
 
-
-def string_array(values: Sequence[bytes], shape: tuple[int, ...]) -> Array:
-    """Strings in row-major order as a tensor of this shape."""
-    result = np.empty(len(values), object)
-    result[:] = values
+def string_array(values: Iterable[bytes], shape: tuple[int, ...]) -> Array:
+    """Strings in row-major order as a tensor of this shape; raises KernelError as soon as they are too long."""
+    checked_shape(shape)
+    size, texts = 0, []
+    most = current().text
+    for text in values:
+        size += len(text)
+        require(size <= most, f"the result would have more than {most} bytes")
+        texts.append(text)
+    result = np.empty(len(texts), object)
+    result[:] = texts
     return result.reshape(shape)
 
 
 def each_string(function: Callable[[bytes], bytes], x: Array) -> Array:
     """A function of one string, for each element."""
-    return string_array([*map(function, x.reshape(-1).tolist())], x.shape)
+    return string_array(map(function, x.reshape(-1).tolist()), x.shape)
 
 
 def _bytes_in(texts: Sequence[bytes]) -> int:
     return sum(map(len, texts))
-
-
-def _check_size(size: int) -> None:
-    require(size <= MAX_BYTES, f"the result would have {size} bytes")
 
 
 @kernel("StringJoin", takes="string*")
@@ -45,8 +54,8 @@ def _string_join(attrs: Attributes, *inputs: Array) -> Any:
     require(len(shapes) <= 1, "operands differ in shape")
     shape = min(shapes, default=())
     columns = [np.broadcast_to(x, shape).reshape(-1).tolist() for x in inputs]
-    _check_size(sum(map(_bytes_in, columns)) + len(separator) * len(columns) * len(columns[0]))
-    return string_array([separator.join(row) for row in zip(*columns, strict=True)], shape)
+    check_text(sum(map(_bytes_in, columns)) + len(separator) * len(columns) * len(columns[0]))
+    return string_array((separator.join(row) for row in zip(*columns, strict=True)), shape)
 
 
 @kernel("ReduceJoin", takes="string int32")
@@ -59,11 +68,11 @@ def _reduce_join(attrs: Attributes, x: Array, axes: Array) -> Any:
     length = math.prod(x.shape[axis] for axis in joined)
     require(x.size or count <= MAX_OUTPUTS, f"the result would have {count} empty strings")
     rows = x.transpose(*kept, *joined[::-1]).reshape(count, length).tolist()
-    _check_size(sum(map(_bytes_in, rows)) + len(separator) * x.size)
+    check_text(sum(map(_bytes_in, rows)) + len(separator) * x.size)
     shape = [1 if axis in joined else size for axis, size in enumerate(x.shape)]
     if not attrs.flag("keep_dims"):
         shape = [x.shape[axis] for axis in kept]
-    return string_array([separator.join(row) for row in rows], checked_shape(shape))
+    return string_array(map(separator.join, rows), checked_shape(shape))
 
 
 def _in_characters(attrs: Attributes) -> bool:
@@ -85,17 +94,18 @@ def _substring(attrs: Attributes, x: Array, position: Array, length: Array) -> A
     require(position.shape == length.shape, "pos and len differ in shape")
     shape = broadcast_shape(x.shape, position.shape)
     columns = [np.broadcast_to(a, shape).reshape(-1).tolist() for a in (x, position, length)]
-    _check_size(_bytes_in(columns[0]))
+    check_text(_bytes_in(columns[0]))
     characters = _in_characters(attrs)
-    parts = []
-    for text, start, count in zip(*columns, strict=True):
+
+    def part(text: bytes, start: int, count: int) -> bytes:
         whole = text.decode() if characters else text
         require(-len(whole) <= start <= len(whole), f"position {start} is out of range for {len(whole)} characters")
         require(count >= 0, "len is negative")
         first = start % len(whole) if start < 0 else start
-        part = whole[first : first + count]
-        parts.append(part.encode() if characters else part)
-    return string_array(parts, shape)
+        found = whole[first : first + count]
+        return found.encode() if isinstance(found, str) else found
+
+    return string_array(map(part, *columns), shape)
 
 
 def _by_case(function: Callable[[bytes], bytes]) -> Callable[..., Any]:
@@ -122,10 +132,10 @@ def _string_strip(_attrs: Attributes, x: Array) -> Any:
 def _as_string(attrs: Attributes, x: Array) -> Array:
     """As printf writes them."""
     if x.dtype.kind == "b":
-        return string_array([b"true" if v else b"false" for v in x.reshape(-1)], x.shape)
+        return string_array((b"true" if v else b"false" for v in x.reshape(-1)), x.shape)
     form = _integer_form(attrs) if x.dtype.kind in "iu" else _float_form(attrs)
     require(finite(x), "there are infinities or NaN")
-    return string_array([(form % v).encode() for v in x.reshape(-1).tolist()], x.shape)
+    return string_array(((form % v).encode() for v in x.reshape(-1).tolist()), x.shape)
 
 
 def _prefix(attrs: Attributes) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, checked_shape, require
+from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, require
 from pbslim.kernels.registry import Attributes
 
 
@@ -79,6 +79,7 @@ class Windows:
         shape = checked_shape([batch, bottom + height.after, right + width.after, channels], "a padded image")
         padded = np.full(shape, padding, images.dtype)
         padded[:, height.before : bottom, width.before : right] = images
+        check_work(STEP * height.size * width.size)
         for i in range(height.size):
             for j in range(width.size):
                 yield i, j, padded[:, height.positions(i), width.positions(j)]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from pbslim.dtypes import DType
 from pbslim.errors import TransformSyntaxError, UsageError
+from pbslim.names import nearest
 from pbslim.passes.language import Argument, Step
 
 _BLANKS = " \t\n\v\f\r"
@@ -121,11 +121,6 @@ def ignores_errors(step: Step, text: str) -> bool:
                 raise TransformSyntaxError("ignore_errors must be true or false", text, argument.value_at)
             return value == "true"
     return False
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, if one is like it."""
-    return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
 
 
 def _convert(argument: Argument, parameter: Parameter, text: str) -> object:

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
+from pbslim.names import nearest, node_name
 from pbslim.passes.bodies import in_bodies
-from pbslim.passes.parameters import Parameter, nearest, parameters_of
+from pbslim.passes.parameters import Parameter, parameters_of
 from pbslim.rewrite import Report, Skipped
 
 Effect = Literal["exact", "reassociates", "lossy", "annotates"]
@@ -66,11 +67,6 @@ class Context:
         """Take over what a walk skipped; gives how often it fired."""
         self.skipped += report.skipped
         return len(report.applied)
-
-
-def node_name(tensor: str) -> str:
-    """The node that a tensor name such as ``x:1`` belongs to."""
-    return tensor.removeprefix("^").partition(":")[0]
 
 
 _FUNCTIONS = Parameter("functions", bool, repeated=False, required=False, default=False)

@@ -12,7 +12,10 @@ from pbslim.quant.ranges import Floats, reference_range
 Codes = npt.NDArray[np.uint8]
 
 _LEVELS = 256
-_LEAST_SPAN = np.float32(1e-30)  # below, the number of levels per unit is no longer a float
+# Below, the step between codes may be denormal, which TensorFlow takes for zero, or its inverse infinite.
+_LEAST_SPAN = np.float32(1e-30)
+# So narrow that no tolerance notices, so wide that its step is still a normal number times that of any activation.
+_TINY_SPAN = 1e-7
 _NEARLY_HALF = np.nextafter(0.5, 0)  # with all of it, the number right below a half would become 1
 _BLOCK = 1 << 14  # of more elements, the arrays between two steps are memory that the system hands out anew each time
 
@@ -40,9 +43,11 @@ def _in_blocks(function: Callable[[Floats], npt.NDArray[np.float64]]) -> Callabl
 
 
 def weights_range(low: np.float32, high: np.float32) -> tuple[np.float32, np.float32]:
-    """The range that quantize_weights stores: `reference_range` made to contain zero."""
-    low, high = reference_range(low, high)
-    return np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
+    """The range that quantize_weights stores: `reference_range` made to contain zero and wide enough for codes.
+
+    Where all values are zero, that of the reference is [0, 1.2e-38], which TensorFlow decodes to NaN.
+    """
+    return zero_range(*reference_range(low, high), _TINY_SPAN)
 
 
 def quantizer(low: np.float32, high: np.float32) -> Callable[[Floats], Codes]:
@@ -64,10 +69,24 @@ def quantizer(low: np.float32, high: np.float32) -> Callable[[Floats], Codes]:
     return _in_blocks(to_codes)
 
 
-def zero_range(low: np.float32, high: np.float32) -> tuple[np.float32, np.float32]:
-    """The range `low` to `high` made to contain zero; where nothing of it is left, 1 is its upper end."""
+def zero_range(low: np.float32, high: np.float32, span: float = 1.0) -> tuple[np.float32, np.float32]:
+    """The range `low` to `high` made to contain zero; where it is too narrow for codes, it becomes `span` wide.
+
+    All values then have code 0, which stands for zero: none is off by more than 1e-30.
+    """
     low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
-    return (low, high) if high - low >= _LEAST_SPAN else (low, low + np.float32(1))
+    return (low, high) if high - low >= _LEAST_SPAN else (low, low + np.float32(span))
+
+
+def decoded(codes: Codes, low: np.float32, high: np.float32) -> npt.NDArray[np.float64]:
+    """What ``Dequantize`` in mode MIN_FIRST makes of codes for the range `low` < `high`, but for float rounding."""
+    step = (np.float64(high) - np.float64(low)) / (_LEVELS - 1)
+    return (round_half_away(low / step) + codes) * step
+
+
+def is_too_narrow(low: float, high: float) -> bool:
+    """Whether TensorFlow decodes codes of this range to NaN; it decodes those of an empty one to its one value."""
+    return bool(0 < high - low < _LEAST_SPAN)
 
 
 def op_quantizer(low: np.float32, high: np.float32, *, min_first: bool) -> Callable[[Floats], Codes]:

@@ -1,1 +1,1 @@
-"""Facts about files and graphs, for people and for JSON."""
+"""Results for people and for JSON."""

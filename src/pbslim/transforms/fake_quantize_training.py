@@ -8,16 +8,16 @@ For graphs that are still to be trained. Freeze the variables afterwards, and ru
 
 from __future__ import annotations
 
+from pbslim.analysis.constants import constant
+from pbslim.analysis.frames import in_loops
 from pbslim.dtypes import FLOAT
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import file_order, reachable
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Skip
-from pbslim.transforms.shared.checkpoints import save_too
-from pbslim.transforms.shared.constants import constant
-from pbslim.transforms.shared.loops import in_loops
-from pbslim.transforms.shared.moving_ranges import FakeQuantizer
-from pbslim.transforms.shared.weights import finite_range
+from pbslim.transforms.quantization.moving_ranges import FakeQuantizer
+from pbslim.transforms.quantization.saved_variables import save_too
+from pbslim.transforms.quantization.weights import finite_range
 
 Bounds = tuple[float, float]
 

@@ -13,16 +13,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pbslim.analysis.constants import const_value
+from pbslim.analysis.evaluation import CannotFold, Evaluator
+from pbslim.analysis.frames import anchors
+from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
 from pbslim.ir import AttrValue, DeferredTensor, Graph, Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, near_misses, op, rewrite, rewrite_all
 from pbslim.rewrite.engine import read_elsewhere
-from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
-from pbslim.transforms.shared.inner import beyond
-from pbslim.transforms.shared.static_shapes import StaticShapes
-from pbslim.transforms.shared.weights import anchors, const_value, set_const
+from pbslim.rewrite.inner import beyond
+from pbslim.rewrite.replacing import set_const
 
 _MAX_ELEMENTS = 1 << 28
 _TRIALS = 12

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT
 from pbslim.ir import Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, near_misses, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
-from pbslim.transforms.shared.affine_channels import fold_affine_channels
-from pbslim.transforms.shared.linear_ops import channel_axes, channel_count, scaled
-from pbslim.transforms.shared.weights import const_value, set_const
+from pbslim.rewrite.replacing import set_const
+from pbslim.transforms.batch_norms.affine_channels import fold_affine_channels
+from pbslim.transforms.batch_norms.linear_ops import channel_axes, channel_count, scaled
+from pbslim.transforms.quantization.weights import check_not_coarse
 
 _MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"), name="conv")
@@ -24,7 +26,7 @@ _PATTERN = op("Mul", _CONV, const("scale"), name="mul")
 
 
 @transform(effect="reassociates", in_functions=True)
-def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False) -> None:
+def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False, keep_coarse: bool = False) -> None:
     """Fold each ``Mul(Conv2D | MatMul | DepthwiseConv2dNative, Const)`` whose constant has one value a channel.
 
     Run fold_constants before: a batch norm computes its scale, and reads its weights through an Identity.
@@ -36,9 +38,11 @@ def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False)
             constants on either side, of one value or one a channel, behind Conv2D, DepthwiseConv2dNative, Conv3D,
             their transposed forms or MatMul, in either data format. Squeeze, ExpandDims, Reshape, BatchToSpaceND
             and concatenations may stand between. Small weights with another reader are copied.
+        keep_coarse: leave weights alone that have no more than 257 different values: they were rounded before, compress
+            well, and would have to be rounded once more.
     """
     if algebraic:
-        fold_affine_channels(graph, context)
+        fold_affine_channels(graph, context, keep_coarse=keep_coarse)
         return
 
     def fold(match: Match) -> Sequence[Node]:
@@ -46,6 +50,8 @@ def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False)
         order = list(dict.fromkeys([mul, conv, match["x"], weights, scale]))
         try:
             read_elsewhere(match, [conv, weights, scale], context.output_nodes)
+            if keep_coarse:
+                check_not_coarse(const_value(weights))
             factors = _factors(conv, const_value(weights), const_value(scale))
         except Skip as skip:
             raise Skip(str(skip), order) from None

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from copy import copy
 
 from pbslim import ops
+from pbslim.analysis.evaluation import CannotFold, Evaluator
+from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
 from pbslim.errors import TransformError
 from pbslim.ir import AttrValue, Graph, Node, Tensor, Value
@@ -19,9 +21,7 @@ from pbslim.ir.order import file_order
 from pbslim.kernels import has_kernel
 from pbslim.ops.families import CONTROL_FLOW, FEEDABLE, PLACEHOLDERS, SHAPES
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.branches import PREDICATES, Undecidable, take_branches
-from pbslim.transforms.shared.evaluation import CannotFold, Evaluator
-from pbslim.transforms.shared.static_shapes import StaticShapes
+from pbslim.transforms.control_flow.branches import PREDICATES, Undecidable, take_branches
 
 
 @transform(effect="exact", in_functions=True)

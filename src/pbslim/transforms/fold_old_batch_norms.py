@@ -15,21 +15,25 @@ from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Skip, near_misses, rewrite_all
-from pbslim.transforms.shared.batch_norms import BatchNorm
-from pbslim.transforms.shared.old_batch_norms import BATCH_TO_SPACE, CONCAT, DIRECT, Folder, Scale
+from pbslim.transforms.batch_norms.forms import BatchNorm
+from pbslim.transforms.batch_norms.old_batch_norms import BATCH_TO_SPACE, CONCAT, DIRECT, Folder, Scale
 
 
 @transform(effect="reassociates", in_functions=True)
-def fold_old_batch_norms(graph: Graph, context: Context) -> None:
+def fold_old_batch_norms(graph: Graph, context: Context, *, keep_coarse: bool = False) -> None:
     """Fold each FusedBatchNorm and BatchNormWithGlobalNormalization with constant statistics.
 
     Convolution and weights must have no other reader. One that trains, or of which the batch statistics are read,
     stays.
 
+    Args:
+        keep_coarse: leave weights alone that have no more than 257 different values: they were rounded before, compress
+            well, and would have to be rounded once more.
+
     Raises:
         TransformError: the statistics of a batch norm have different lengths.
     """
-    folder = Folder(graph, context, _scale)
+    folder = Folder(graph, context, _scale, keep_coarse=keep_coarse)
     for pattern, rule in (
         (DIRECT, folder.direct),
         (BATCH_TO_SPACE, folder.behind_batch_to_space),

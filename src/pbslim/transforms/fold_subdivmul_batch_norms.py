@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT
 from pbslim.ir import ArrayTensor, ElementwiseTensor, Graph, Node, SplatTensor, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
-from pbslim.transforms.shared.inner import must_be_inner
-from pbslim.transforms.shared.linear_ops import channel_count
-from pbslim.transforms.shared.weights import const_value
+from pbslim.rewrite.inner import must_be_inner
+from pbslim.transforms.batch_norms.linear_ops import channel_count
 
 _MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D", anything("x"), const("weights"), name="conv")
@@ -40,7 +40,7 @@ def fold_subdivmul_batch_norms(graph: Graph, context: Context) -> None:
     def fold(match: Match) -> Sequence[Node]:
         conv, weights, beta, bias = (match[name] for name in ("conv", "weights", "beta", "bias"))
         steps = [match[name] for name in ("mul", "div", "sub")]
-        must_be_inner(match, [*steps, conv, weights, beta], context)
+        must_be_inner(match, [*steps, conv, weights, beta], context.input_nodes, context.output_nodes)
         for node in steps:
             if node.control_readers:
                 raise Skip(f"'{node.control_readers[0].name}' waits for '{node.name}'")

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pbslim.analysis.frames import in_loops
 from pbslim.errors import TransformError
 from pbslim.ir import Graph, Node
 from pbslim.passes.registry import Context, transform
+from pbslim.quant.affine import is_too_narrow
 from pbslim.quant.ranges import logged_range
 from pbslim.transforms.quantization.nodes import add_scalar
-from pbslim.transforms.shared.loops import in_loops
-from pbslim.transforms.shared.range_log import Records, read_ranges
+from pbslim.transforms.quantization.range_log import Records, read_ranges
 
 _RANGE = "RequantizationRange"
 
@@ -92,6 +93,8 @@ def _problem(node: Node, low: float, high: float, context: Context) -> str:
         return "more outputs are read than it has"
     if not low <= min(high, 0):
         return f"Requantize refuses its range from {low:g} to {high:g}"
+    if is_too_narrow(low, high):
+        return f"its range from {low:g} to {high:g} is too narrow for codes"
     return ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.fused_convs import fuse_convs
+from pbslim.transforms.convolutions.fused_convs import fuse_convs
 
 
 @transform(effect="reassociates")

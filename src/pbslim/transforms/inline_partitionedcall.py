@@ -13,7 +13,7 @@ from pbslim.ir import FunctionRef, Graph, Node
 from pbslim.ir.functions import used_functions
 from pbslim.ops.families import CALLS
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.inlining import inline_calls
+from pbslim.transforms.control_flow.inlining import inline_calls
 
 
 @transform(effect="exact", in_functions=True)

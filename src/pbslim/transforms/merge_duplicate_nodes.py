@@ -7,11 +7,11 @@ After::   x ─► Relu₁ ═► Add
 from __future__ import annotations
 
 from pbslim import ops
+from pbslim.analysis.content_keys import Fingerprints
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import execution_order
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.fingerprints import Fingerprints
 
 
 @transform(effect="exact", in_functions=True)

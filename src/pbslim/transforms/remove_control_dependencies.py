@@ -9,9 +9,9 @@ Ops with side effects then run in any order.
 from __future__ import annotations
 
 from pbslim import ops
+from pbslim.analysis.frames import anchors
 from pbslim.ir import Graph, Node
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.shared.weights import anchors
 
 
 @transform(effect="exact", in_functions=True)

@@ -12,8 +12,8 @@ import re
 
 from pbslim.errors import TransformError
 from pbslim.ir import Graph
-from pbslim.passes.parameters import nearest
-from pbslim.passes.registry import Context, node_name, transform
+from pbslim.names import nearest, node_name
+from pbslim.passes.registry import Context, transform
 
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./>\\-]*")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT, INT32, INT64
 from pbslim.errors import DecodeError, TransformError
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, StringTensor, Value
@@ -18,7 +19,6 @@ from pbslim.ir.order import ancestors, reachable
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite_all
-from pbslim.transforms.shared.weights import const_value
 from pbslim.wire.checkpoints import Checkpoint, read_extents
 
 _ABOUT_ZERO = 1e-5

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.analysis.endpoints import find_names, require
 from pbslim.engines.apart import Memory, Outcome, run_apart
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
-from pbslim.passes.registry import node_name
-from pbslim.report.endpoints import find_names, require
+from pbslim.names import node_name
 from pbslim.verification.feeds import generate_feeds
 from pbslim.wire import load
 from pbslim.wire.memmapped import lay_out, package_of

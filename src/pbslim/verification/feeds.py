@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.analysis.endpoints import require
 from pbslim.dtypes import BOOL, STRING, DType, Shape
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
-from pbslim.passes.registry import node_name
-from pbslim.report.endpoints import require
+from pbslim.names import node_name
 
 _BATCH, _UNKNOWN = 2, 64
 

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pbslim.analysis.frames import in_loops
+from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import FLOAT, INT32, QINT32, QUINT8
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Value
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Skip
+from pbslim.rewrite.replacing import put_before
 from pbslim.transforms.quantization.eight_bit_ops import EIGHT_BIT_OPS, eight_bit_attrs
 from pbslim.transforms.quantization.nodes import Range, add_requantize, add_scalar, become_dequantize, quantized
-from pbslim.transforms.shared.loops import in_loops
-from pbslim.transforms.shared.static_shapes import StaticShapes
-from pbslim.transforms.shared.weights import put_before
 
 
 def convert_ops(graph: Graph, context: Context, ignored: Sequence[str], fallback: Range | None) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pbslim import ops
+from pbslim.analysis.constants import const_value
+from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import FLOAT, QINT32, QUINT8, DType, Shape
 from pbslim.errors import PbslimError
 from pbslim.ir import AttrValue, Node
 from pbslim.ops.ports import attr_value
 from pbslim.rewrite import Skip
-from pbslim.transforms.shared.static_shapes import StaticShapes
-from pbslim.transforms.shared.weights import const_value, usable_range
+from pbslim.transforms.quantization.weights import usable_range
 
 _NO_MATTER = frozenset({"use_cudnn_on_gpu"})
 

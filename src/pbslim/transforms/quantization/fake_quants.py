@@ -12,9 +12,10 @@ from functools import partial
 from pbslim.dtypes import QINT32
 from pbslim.ir import Graph, Node
 from pbslim.passes.registry import Context
+from pbslim.quant.affine import is_too_narrow
 from pbslim.rewrite import Match, Pattern, Skip, anything, const, op, rewrite
+from pbslim.rewrite.inner import must_be_inner
 from pbslim.transforms.quantization.nodes import add_requantize, become_dequantize, quantized, scalar_const
-from pbslim.transforms.shared.inner import must_be_inner
 
 _FAKE_QUANT = "FakeQuantWithMinMaxVars"
 _FARTHEST = 3
@@ -49,7 +50,7 @@ def _behind(distance: int) -> Pattern:
 def _hoist(graph: Graph, context: Context, distance: int, match: Match) -> Sequence[Node]:
     fake_quant = match["fake quant"]
     steps = [match[f"step {step}"] for step in range(1, distance + 1)]
-    must_be_inner(match, steps, context)
+    must_be_inner(match, steps, context.input_nodes, context.output_nodes)
     last, first = steps[0], steps[-1]
     source = first.inputs[0]
     name = graph.unique_name(f"{fake_quant.name}_hoisted")
@@ -73,6 +74,8 @@ def convert_fake_quants(graph: Graph, context: Context) -> None:
         bounds = scalar_const(low), scalar_const(high)
         if not bounds[0] <= 0 <= bounds[1]:
             raise Skip(f"its range from {bounds[0]:g} to {bounds[1]:g} does not hold zero, as Requantize demands")
+        if is_too_narrow(*bounds):
+            raise Skip(f"its range from {bounds[0]:g} to {bounds[1]:g} is too narrow for codes")
         quantize = graph.add(
             graph.unique_name(f"{node.name}_eightbit/quantize"),
             "QuantizeV2",

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT, QINT32, QUINT8
 from pbslim.errors import PbslimError, TransformError
 from pbslim.ir import AttrValue, Graph, Node, Value
+from pbslim.quant.affine import is_too_narrow
 from pbslim.rewrite import Skip
-from pbslim.transforms.shared.weights import const_value, scalar
+from pbslim.rewrite.replacing import scalar
 
 _CODES: dict[str, AttrValue] = {"T": QUINT8, "mode": b"MIN_FIRST"}
 
@@ -40,6 +42,8 @@ def given_range(name: str, low: float | None, high: float | None) -> Range | Non
         bounds = np.array([low, high], np.float32)
     if not (np.isfinite(bounds).all() and low <= high):
         raise TransformError(f"{name}_min={low:g} and {name}_max={high:g} are no range of finite numbers")
+    if is_too_narrow(low, high):
+        raise TransformError(f"{name}_min={low:g} and {name}_max={high:g} are too close together for codes")
     return Range(low, high)
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pbslim.ir import Graph, Node, Value
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
+from pbslim.rewrite.inner import must_be_inner
 from pbslim.rewrite.pattern import match as match_at
 from pbslim.transforms.quantization.nodes import quantized
-from pbslim.transforms.shared.inner import must_be_inner
 
 _FIRST = op(
     "Requantize", anything(), anything(), anything(), op("RequantizationRange"), op("RequantizationRange"), name="first"
@@ -37,7 +37,7 @@ def merge_adjacent_requantizes(graph: Graph, context: Context) -> None:
         ):
             raise Skip("the two requantizations before it are not for the same tensor and range")
         dropped = list(dict.fromkeys([again, between, first, *(value.node for value in first.inputs[3:])]))
-        must_be_inner(match, dropped, context)
+        must_be_inner(match, dropped, context.input_nodes, context.output_nodes)
         waits = [control for node in dropped for control in node.controls if control not in dropped]
         last.set_controls([*last.controls, *waits])
         wide = first.inputs[:3]

@@ -1,0 +1,1 @@
+"""Facts about a graph that tools, transforms and verification share; nothing here changes one."""

@@ -1,0 +1,137 @@
+"""Find what goes into a graph and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pbslim import ops
+from pbslim.analysis.static_shapes import StaticShapes
+from pbslim.errors import UsageError
+from pbslim.ir import Graph, Node
+from pbslim.ir.order import ancestors, reachable
+from pbslim.names import nearest, node_name
+from pbslim.ops.families import CONTROL_FLOW, FEEDABLE, PLACEHOLDERS, VARIABLES, is_training
+
+_SINK_OPS = CONTROL_FLOW | {"Assert", "Const", "ControlTrigger", "NoOp", "Print", "PrintV2"}
+_CLOSING = ("StackClose", "TensorArrayClose", "InitializeTable")
+_TRAINING_SCOPES = ("gradients/", "save/", "report_uninitialized_variables/")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An input or output: tensor name, dtype name and shape as far as the graph says (``?`` otherwise)."""
+
+    name: str
+    dtype: str
+    shape: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} {self.shape}"
+
+
+def find_endpoints(graph: Graph) -> tuple[list[Endpoint], list[Endpoint]]:
+    """Inputs and outputs that the graph shows, as `find_names` finds them.
+
+    Raises:
+        UsageError: nothing can be found.
+    """
+    inputs, outputs = find_names(graph)
+    return describe(graph, inputs), describe(graph, outputs)
+
+
+def find_names(
+    graph: Graph, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+) -> tuple[list[str], list[str]]:
+    """Tensor names of inputs and outputs: those that are given, else those that the graph shows.
+
+    An output is a node that nothing reads, that depends on a placeholder and is no training leftover;
+    an input is a placeholder that an output needs.
+
+    Raises:
+        UsageError: a name is not in the graph, or nothing can be found.
+    """
+    for name in [*(inputs or ()), *(outputs or ())]:
+        require(graph, name)
+    output_names = list(outputs) if outputs else [node.name for node in _sinks(graph)]
+    if not output_names:
+        raise UsageError("no outputs can be found in the graph; name them with --outputs")
+    if inputs:
+        return list(inputs), output_names
+    needed = ancestors(graph[node_name(name)] for name in output_names)
+    return [node.name for node in graph if node.op in PLACEHOLDERS and node in needed], output_names
+
+
+def describe(graph: Graph, names: Sequence[str]) -> list[Endpoint]:
+    """What the graph says of the tensors called `names`."""
+    shapes = StaticShapes(graph)
+    return [_endpoint(graph, name, shapes) for name in names]
+
+
+def require(graph: Graph, tensor: str) -> Node:
+    """The node that a tensor name belongs to.
+
+    Raises:
+        UsageError: there is none; the message suggests the nearest name.
+    """
+    name = node_name(tensor)
+    node = graph.get(name)
+    if node is None:
+        close = nearest(name, (other.name for other in graph))
+        raise UsageError(f"the graph has no node '{name}'" + (f", did you mean '{close}'?" if close else ""))
+    return node
+
+
+def require_nodes(graph: Graph, names: Sequence[str], what: str) -> list[str]:
+    """`names` themselves, if each is that of a node; `what` they are for messages: ``input`` or ``output``.
+
+    Raises:
+        UsageError: there are none, one names a tensor, or a node is not in the graph.
+    """
+    if not names:
+        raise UsageError(f"name at least one {what}")
+    for name in names:
+        if ":" in name:
+            raise UsageError(f"{what} '{name}' is a tensor; name the node '{name.partition(':')[0]}'")
+        require(graph, name)
+    return list(names)
+
+
+def require_frozen(graph: Graph, outputs: Sequence[str]) -> None:
+    """Make sure that no output needs a variable.
+
+    Raises:
+        UsageError: one does, and a GraphDef holds no values of variables.
+    """
+    needed = ancestors(graph[node_name(name)] for name in outputs)
+    variables = [node.name for node in graph if node in needed and node.op in VARIABLES]
+    if variables:
+        raise UsageError(
+            f"the graph is not frozen: {len(variables)} variables such as '{variables[0]}' have no values here; "
+            "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants)"
+        )
+
+
+def _sinks(graph: Graph) -> list[Node]:
+    fed = reachable((node for node in graph if node.op in PLACEHOLDERS), lambda node: node.readers)
+    found = [node for node in graph if not node.readers and node in fed and not _is_leftover(node)]
+    return found or [node for node in graph if not node.readers and not _is_leftover(node)]
+
+
+def _is_leftover(node: Node) -> bool:
+    return (
+        node.op in _SINK_OPS
+        or is_training(node.op)
+        or node.op.startswith(_CLOSING)
+        or any(scope in f"{node.name}/" for scope in _TRAINING_SCOPES)
+    )
+
+
+def _endpoint(graph: Graph, tensor: str, shapes: StaticShapes) -> Endpoint:
+    node = require(graph, tensor)
+    if node.op in FEEDABLE:
+        dtype = node.dtype_attr("dtype")
+        return Endpoint(tensor, str(dtype or "?"), str(node.shape_attr("shape")))
+    port = int(tensor.partition(":")[2] or 0) if tensor.partition(":")[2].isdigit() else 0
+    dtypes = ops.output_dtypes(node.op, node.attrs) or ()
+    return Endpoint(tensor, str(dtypes[port]) if port < len(dtypes) else "?", str(shapes.of(node.output(port))))

@@ -1,0 +1,159 @@
+"""What a graph file holds, for ``pbslim inspect``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pbslim.analysis.endpoints import Endpoint, find_endpoints
+from pbslim.errors import PbslimError, UsageError
+from pbslim.ir import Graph, Node, Tensor
+from pbslim.ir.order import ancestors, check
+from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
+from pbslim.wire import load
+from pbslim.wire.memmapped import MappedConstant, Package, package_of
+
+_BIGGEST = 10
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A Const, without its elements; `size` is the bytes it takes in the file."""
+
+    name: str
+    dtype: str
+    shape: str
+    size: int
+
+
+@dataclass(frozen=True)
+class MappedRegion:
+    """A region of a memory-mapped package: its place in bytes and who uses it; `alignment` divides its offset."""
+
+    name: str
+    offset: int
+    length: int
+    alignment: int
+    dtype: str
+    shape: str
+    nodes: list[str]
+
+
+@dataclass
+class Inspection:
+    """The facts; `size` and `dtype_bytes` are bytes, `parameters` counts elements of float and quantized constants."""
+
+    size: int
+    nodes: int
+    constants: int
+    parameters: int
+    producer: int
+    inputs: list[Endpoint]
+    outputs: list[Endpoint]
+    ops: dict[str, int]
+    dtype_bytes: dict[str, int]
+    biggest: list[Constant]
+    functions: list[str]
+    control_flow: int
+    variables: list[str]
+    leftovers: dict[str, int]
+    advice: list[str] = field(default_factory=list)
+    regions: list[MappedRegion] = field(default_factory=list)
+
+
+def inspect_file(path: Path) -> Inspection:
+    """Look at the graph in `path`; the constants are not read.
+
+    Raises:
+        PbslimError: it is not a graph; the message says what it is and what to do.
+    """
+    graph = load(path)
+    check(graph)
+    size = path.expanduser().stat().st_size
+    try:
+        inputs, outputs = find_endpoints(graph)
+    except UsageError:
+        inputs, outputs = [], []
+    constants = [(node, tensor) for node in graph if (tensor := _tensor(node))]
+    dtype_bytes: Counter[str] = Counter()
+    for _, tensor in constants:
+        dtype_bytes[str(tensor.dtype)] += tensor.stored_nbytes
+    biggest = sorted(constants, key=lambda pair: -pair[1].stored_nbytes)[:_BIGGEST]
+    ops = Counter(node.op for node in graph)
+    for function in graph.library.functions.values():
+        ops.update(function.ops)
+    found = Inspection(
+        size=size,
+        nodes=len(graph),
+        constants=sum(node.op == "Const" for node in graph),
+        parameters=sum(t.size for _, t in constants if t.dtype.is_floating or t.dtype.is_quantized),
+        producer=graph.producer,
+        inputs=inputs,
+        outputs=outputs,
+        ops=dict(ops.most_common()),
+        dtype_bytes=dict(dtype_bytes.most_common()),
+        biggest=[Constant(n.name, str(t.dtype), str(list(t.shape)), t.stored_nbytes) for n, t in biggest],
+        functions=list(graph.library.functions),
+        control_flow=sum(node.op in CONTROL_FLOW or node.op in FUNCTIONAL for node in graph),
+        variables=[node.name for node in graph if node.op in VARIABLES],
+        leftovers=_leftovers(graph, outputs),
+    )
+    found.advice = _advice(found, graph, outputs)
+    if package := package_of(graph):
+        found.regions = _regions(package)
+        found.advice += package.remarks
+    return found
+
+
+def _regions(package: Package) -> list[MappedRegion]:
+    users: dict[str, list[MappedConstant]] = {}
+    for constant in package.constants:
+        users.setdefault(constant.region, []).append(constant)
+    return [
+        MappedRegion(
+            name=region.name,
+            offset=region.offset,
+            length=region.length,
+            alignment=(region.offset | _PAGE) & -(region.offset | _PAGE),
+            dtype=", ".join(dict.fromkeys(str(c.dtype) for c in users.get(region.name, ()))),
+            shape=", ".join(dict.fromkeys(str(list(c.shape)) for c in users.get(region.name, ()))),
+            nodes=[c.node for c in users.get(region.name, ())],
+        )
+        for region in package.regions
+    ]
+
+
+def _tensor(node: Node) -> Tensor | None:
+    if node.op != "Const":
+        return None
+    try:
+        return node.tensor()
+    except PbslimError:
+        return None
+
+
+def _leftovers(graph: Graph, outputs: list[Endpoint]) -> dict[str, int]:
+    needed = ancestors(graph[endpoint.name] for endpoint in outputs)
+    found: Counter[str] = Counter()
+    for node in graph:
+        if is_training(node.op) and node not in needed:
+            found[node.op] += 1
+    return dict(found.most_common())
+
+
+def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[str]:
+    advice = []
+    if found.variables:
+        advice.append(f"{len(found.variables)} variables have no values in this file; freeze the graph first")
+    needed = ancestors(graph[endpoint.name] for endpoint in outputs)
+    unused = len(graph) - len(needed)
+    if unused and not found.variables:
+        advice.append(f"{unused} nodes are not needed for the outputs; pbslim shrink drops them")
+    elsewhere = [node.name for node in graph if node.op == "ImmutableConst"]
+    if elsewhere:
+        advice.append(f"{len(elsewhere)} constants, such as '{elsewhere[0]}', have their values in other files")
+    if not outputs:
+        advice.append("no outputs can be found; name them with --outputs when you transform the graph")
+    return advice

@@ -1,0 +1,120 @@
+"""Shapes that are known without running the graph, worked out only when somebody asks."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from pbslim.dtypes import INT32, Shape
+from pbslim.errors import DecodeError, GraphError, TransformError
+from pbslim.ir import Graph, Node, Value
+from pbslim.ir.order import file_order
+from pbslim.ir.tensors import Array
+
+_SMALL = 1 << 12
+_OLD_PRODUCER = 24  # before this version a Placeholder with an empty shape meant an unknown one
+
+
+class StaticShapes:
+    """The shapes of all values of a graph.
+
+    Nothing is computed before the first question.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    @cached_property
+    def _order(self) -> list[Node]:
+        try:
+            return file_order(self._graph)
+        except GraphError:
+            return []  # nothing is known in a graph with a cycle
+
+    @cached_property
+    def _all(self) -> dict[Value, Shape]:
+        found: dict[Value, Shape] = {}
+        values: dict[Value, Array] = {}
+        for node in self._order:
+            inputs = [found.get(value, Shape()) for value in node.inputs]
+            operands = [values.get(value) for value in node.inputs]
+            shapes = self._infer(node, inputs, operands)
+            for port, shape in enumerate(shapes):
+                found[node.output(port)] = shape
+            value = self._small_value(node, inputs, operands)
+            if value is not None and value.size <= _SMALL:
+                values[node.output()] = value
+        return found
+
+    def _infer(self, node: Node, inputs: list[Shape], operands: list[Array | None]) -> tuple[Shape, ...]:
+        from pbslim.ops import shape_inference as rules  # large, and most graphs ask for no shape
+
+        try:
+            if node.op == "Const":
+                return (Shape(node.tensor().shape),)
+            if node.op == "Placeholder":
+                shape = node.shape_attr("shape")
+                return (Shape() if shape.rank == 0 and 0 < self._graph.producer < _OLD_PRODUCER else shape,)
+            return rules.infer(node.op, node.attrs, inputs, operands)
+        except (rules.ShapeError, DecodeError, GraphError):
+            return (Shape(),)  # a node that can never run is no reason to leave the others alone
+
+    def _small_value(self, node: Node, inputs: list[Shape], operands: list[Array | None]) -> Array | None:
+        from pbslim.ops import shape_inference as rules
+
+        try:
+            if node.op == "Const":
+                tensor = node.tensor()
+                return tensor.numpy() if tensor.size <= _SMALL and tensor.dtype.scalar else None
+            return rules.infer_value(node.op, node.attrs, inputs, operands)
+        except (rules.ShapeError, DecodeError, GraphError):
+            return None
+
+    def of(self, value: Value) -> Shape:
+        """What is known about the shape of `value`."""
+        return self._all.get(value, Shape())
+
+    def knows_result(self, node: Node) -> bool:
+        """Whether all results of a shape op are known."""
+        shapes = [self.of(value) for value in node.inputs]
+        if node.op == "Rank":
+            return all(shape.rank is not None for shape in shapes)
+        return all(shape.is_known for shape in shapes)
+
+    def result(self, node: Node) -> list[Array]:
+        """The results of a shape op, one a port."""
+        kind = (node.dtype_attr("out_type") or INT32).numpy
+        results = []
+        for value in node.inputs:
+            dims = self.of(value).dims or ()
+            if node.op == "Rank":
+                results.append(np.array(len(dims), np.int32))
+            elif node.op == "Size":
+                results.append(np.array(self.of(value).size, kind))
+            else:
+                results.append(np.array(dims, kind))
+        return results
+
+    def check_notes(self) -> None:
+        """Hold the shapes that ``_output_shapes`` claims against those that the graph has.
+
+        Raises:
+            TransformError: they contradict each other.
+        """
+        from pbslim.ops import shape_inference as rules
+
+        for node in self._order:
+            notes = node.attrs.get("_output_shapes")
+            if not isinstance(notes, tuple):
+                continue
+            for port, note in enumerate(notes):
+                if not isinstance(note, Shape):
+                    break
+                try:
+                    rules.merge(self.of(node.output(port)), note)
+                except rules.ShapeError as error:
+                    raise TransformError(
+                        f"the _output_shapes of '{node.name}' contradict the graph ({error}); "
+                        "leave clear_output_shapes at true"
+                    ) from None

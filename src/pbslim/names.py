@@ -1,0 +1,17 @@
+"""Names of nodes and tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def node_name(tensor: str) -> str:
+    """The node that a tensor name such as ``x:1`` belongs to."""
+    return tensor.removeprefix("^").partition(":")[0]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, if one is like it."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, list(known), 1)), None)

@@ -1,0 +1,1 @@
+"""Recipes from file to file, with what they brought."""

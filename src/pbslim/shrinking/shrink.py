@@ -1,0 +1,85 @@
+"""A recipe on a frozen graph, from file to file, with what it brought."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pbslim.transforms  # noqa: F401 - registers them
+from pbslim.analysis.endpoints import Endpoint, describe, find_names, require_frozen
+from pbslim.analysis.zipsize import ZipSize, zipped_size
+from pbslim.ir import Graph
+from pbslim.passes import pipeline
+from pbslim.passes.pipeline import StepResult
+from pbslim.shrinking.recipes import transforms_of
+from pbslim.wire import load, save
+from pbslim.wire.write import require_apart
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a file holds: nodes, constants, and its size in bytes as it is and deflated."""
+
+    nodes: int
+    constants: int
+    size: int
+    zipped: ZipSize
+
+
+@dataclass
+class ShrinkResult:
+    """What `shrink` did."""
+
+    recipe: str
+    inputs: list[Endpoint]
+    outputs: list[Endpoint]
+    before: Totals
+    after: Totals
+    seconds: float
+    steps: list[StepResult] = field(default_factory=list)
+
+
+def shrink(
+    source: str | Path,
+    out: str | Path,
+    recipe: str = "round",
+    *,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    exact_zip: bool = False,
+    on_step: Callable[[StepResult], None] | None = None,
+    on_bytes: Callable[[int], None] | None = None,
+) -> ShrinkResult:
+    """Run a recipe on the frozen graph in `source` and write the result to `out`.
+
+    Args:
+        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``.
+        inputs, outputs: tensor names; found from the graph when not given.
+        exact_zip: deflate the files whole, however large, to tell their zipped size.
+
+    Raises:
+        UsageError: no such recipe, or the inputs or outputs cannot be found.
+        PbslimError: the file is not a frozen graph, or cannot be transformed or written.
+    """
+    steps = pipeline.plan(transforms_of(recipe)).steps
+    source, out = Path(source).expanduser(), Path(out).expanduser()
+    require_apart(out, source)
+    started = time.perf_counter()
+    graph = load(source)
+    names = find_names(graph, inputs, outputs)
+    require_frozen(graph, names[1])
+    nodes, constants = _count(graph)
+    results = pipeline.run(graph, steps, *names, on_step=on_step)
+    size = save(graph, out, progress=on_bytes)
+    seconds = time.perf_counter() - started
+    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
+    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
+    # What is left is asked, as it is quicker to tell and says the same.
+    ends = describe(graph, names[0]), describe(graph, names[1])
+    return ShrinkResult(recipe, *ends, before, after, seconds, results)
+
+
+def _count(graph: Graph) -> tuple[int, int]:
+    return len(graph), sum(node.op == "Const" for node in graph)

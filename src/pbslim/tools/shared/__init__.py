@@ -1,1 +1,0 @@
-"""What the tools share; none of these modules is a tool."""

@@ -1,1 +1,0 @@
-"""What several transforms need, or one alone that would hide its idea in it."""
