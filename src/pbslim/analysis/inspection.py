@@ -11,8 +11,9 @@ from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors, check
 from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
-from pbslim.wire import load
-from pbslim.wire.memmapped import MappedConstant, Package, package_of
+from pbslim.wire import load_from, open_source
+from pbslim.wire.memmapped import package_of
+from pbslim.wire.packages import MappedConstant, Package
 
 _BIGGEST = 10
 _PAGE = 4096
@@ -69,9 +70,9 @@ def inspect_file(path: Path) -> Inspection:
     Raises:
         PbslimError: it is not a graph; the message says what it is and what to do.
     """
-    graph = load(path)
+    source = open_source(path)
+    graph = load_from(source, path)
     check(graph)
-    size = path.expanduser().stat().st_size
     try:
         inputs, outputs = find_endpoints(graph)
     except UsageError:
@@ -85,7 +86,7 @@ def inspect_file(path: Path) -> Inspection:
     for function in graph.library.functions.values():
         ops.update(function.ops)
     found = Inspection(
-        size=size,
+        size=len(source),
         nodes=len(graph),
         constants=sum(node.op == "Const" for node in graph),
         parameters=sum(t.size for _, t in constants if t.dtype.is_floating or t.dtype.is_quantized),

@@ -7,7 +7,7 @@ from pathlib import Path
 from pbslim.errors import PbslimError, UsageError
 from pbslim.legacy.graph_to_dot import graph_to_dot
 from pbslim.wire import load
-from pbslim.wire.write import replacing, require_apart
+from pbslim.wire.outputs import replacing, require_apart
 
 
 def run(

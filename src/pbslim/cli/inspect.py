@@ -8,7 +8,7 @@ from pathlib import Path
 from pbslim.analysis.inspection import inspect_file
 from pbslim.errors import one_line
 from pbslim.report import terminal
-from pbslim.wire.memmapped import GRAPH_REGION
+from pbslim.wire.packages import GRAPH_REGION
 
 _MOST_REGIONS = 1000
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pbslim.legacy.optimize_for_inference import optimize_for_inference
 from pbslim.report import terminal
 from pbslim.wire import load, save
-from pbslim.wire.write import make_folder, require_apart
+from pbslim.wire.outputs import make_folder, require_apart
 
 
 def run(

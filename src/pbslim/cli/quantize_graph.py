@@ -9,7 +9,7 @@ from pbslim.errors import UsageError
 from pbslim.legacy.quantize_graph import quantize_graph
 from pbslim.report import terminal
 from pbslim.wire import load, save
-from pbslim.wire.write import require_apart
+from pbslim.wire.outputs import require_apart
 
 
 def run(

@@ -7,7 +7,7 @@ from pathlib import Path
 from pbslim.legacy.strip_unused import strip_unused
 from pbslim.report import terminal
 from pbslim.wire import load, save
-from pbslim.wire.write import require_apart
+from pbslim.wire.outputs import require_apart
 
 
 def run(

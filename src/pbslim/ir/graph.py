@@ -15,7 +15,7 @@ from pbslim.dtypes import DType, Shape
 from pbslim.errors import GraphError
 from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, Encoded, colocated_with
 from pbslim.ir.functions import Library
-from pbslim.ir.names import check_name, controlling, is_control, split_input
+from pbslim.ir.inputs import check_name, controlling, is_control, split_input
 from pbslim.ir.tensors import Tensor
 
 
@@ -526,20 +526,14 @@ class Graph:
         self._record(node, key.strip("_"), lambda: setattr(node, key, old))
 
     def _record(self, node: Node, what: str, undo: Callable[[], None]) -> None:
-        restore = self._touch([node])
-        self.journal.append(Change((self.scope + node.name,), what, lambda: (undo(), restore())))
+        was = node._touched
+        node._touched = True
 
-    def _touch(self, nodes: Iterable[Node]) -> Callable[[], None]:
-        """Note that what the origins of these nodes say is no longer so; gives the inverse."""
-        new = [node for node in nodes if not node._touched]
-        for node in new:
-            node._touched = True
+        def restore() -> None:
+            undo()
+            node._touched = was
 
-        def undo() -> None:
-            for node in new:
-                node._touched = False
-
-        return undo
+        self.journal.append(Change((self.scope + node.name,), what, restore))
 
     def _do_insert(self, node: Node) -> None:
         self._nodes[node.name] = node
@@ -557,17 +551,20 @@ class Graph:
     def _do_names(self, new: dict[str, Node], nodes: list[Node]) -> None:
         old, old_names = self._nodes, [node.name for node in nodes]
         names = {node: name for name, node in new.items()}
-        restore = self._touch({other for node in nodes for other in (node, *node.readers)})
+        touched = {other for node in nodes for other in (node, *node.readers) if not other._touched}
 
         def undo() -> None:
             self._nodes = old
             for node, name in zip(nodes, old_names, strict=True):
                 node._name = name
-            restore()
+            for node in touched:
+                node._touched = False
 
         self._nodes = new
         for node in nodes:
             node._name = names[node]
+        for node in touched:
+            node._touched = True
         self.journal.append(Change(tuple(self.scope + names[node] for node in nodes), "renamed", undo))
 
 

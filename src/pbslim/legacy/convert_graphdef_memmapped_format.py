@@ -15,8 +15,9 @@ from pbslim.ir import ArrayTensor, DeferredTensor, Encoded, Graph, Node, Tensor,
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
 from pbslim.wire import load
-from pbslim.wire.memmapped import MappedConstant, RegionNames, become_immutable, kept_attributes, save_package
-from pbslim.wire.write import require_apart, require_room
+from pbslim.wire.memmapped import become_immutable, kept_attributes, save_package
+from pbslim.wire.outputs import require_apart, require_room
+from pbslim.wire.packages import MappedConstant, RegionNames
 
 DEFAULT_SIZE = 10000
 _PROBE_ELEMENTS = 1024
@@ -131,7 +132,7 @@ def convert_graphdef_memmapped_format(
     finally:
         graph.rollback(mark)
     result.graph_bytes = package.graph.length
-    result.size = target.stat().st_size
+    result.size = package.size
     return result
 
 

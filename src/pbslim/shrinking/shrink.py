@@ -14,8 +14,9 @@ from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.shrinking.recipes import transforms_of
-from pbslim.wire import load, save
-from pbslim.wire.write import require_apart
+from pbslim.wire import load_from, open_source
+from pbslim.wire.files import write
+from pbslim.wire.outputs import replacing, require_apart
 
 
 @dataclass(frozen=True)
@@ -64,20 +65,22 @@ def shrink(
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
     steps = pipeline.plan(transforms_of(recipe)).steps
-    source, out = Path(source).expanduser(), Path(out).expanduser()
     require_apart(out, source)
     started = time.perf_counter()
-    graph = load(source)
+    given = open_source(source)
+    graph = load_from(given, Path(source))
     names = find_names(graph, inputs, outputs)
     require_frozen(graph, names[1])
     nodes, constants = _count(graph)
     results = pipeline.run(graph, steps, *names, on_step=on_step)
-    size = save(graph, out, progress=on_bytes)
-    seconds = time.perf_counter() - started
-    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
-    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
-    # What is left is asked, as it is quicker to tell and says the same.
-    ends = describe(graph, names[0]), describe(graph, names[1])
+    with replacing(out, given) as file:  # what can go wrong does so before the file is there
+        size = write(graph, file, progress=on_bytes)
+        file.flush()
+        seconds = time.perf_counter() - started
+        before = Totals(nodes, constants, len(given), zipped_size(given, exact=exact_zip))
+        after = Totals(*_count(graph), size, zipped_size(Path(file.name), exact=exact_zip))
+        # What is left is asked, as it is quicker to tell and says the same.
+        ends = describe(graph, names[0]), describe(graph, names[1])
     return ShrinkResult(recipe, *ends, before, after, seconds, results)
 
 

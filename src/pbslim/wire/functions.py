@@ -15,7 +15,7 @@ from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError, GraphError
 from pbslim.ir import Attributes, Draft, Graph, Node, TypeVariable, Value
 from pbslim.ir.functions import Body, EncodedFunction, Function
-from pbslim.ir.names import controlling, is_control
+from pbslim.ir.inputs import controlling, is_control
 from pbslim.wire import schema
 from pbslim.wire.nodes import is_untouched, node_parts, read_node
 from pbslim.wire.parts import Part, span, total
@@ -122,7 +122,8 @@ class EncodedFunctionDef(EncodedFunction):
     def texts(self, wanted: int) -> dict[str, str]:
         """A field that is a map from text to text."""
         return {
-            first_text(self.source, at, stop, _KEY): first_text(self.source, at, stop, _VALUE) for _, at, stop in self.fields(wanted)
+            first_text(self.source, at, stop, _KEY): first_text(self.source, at, stop, _VALUE)
+            for _, at, stop in self.fields(wanted)
         }
 
     def decode(self) -> Body:

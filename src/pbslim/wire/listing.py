@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pbslim.errors import DecodeError
 from pbslim.ir import Attributes, Draft, Graph
-from pbslim.ir.names import is_control
+from pbslim.ir.inputs import is_control
 from pbslim.wire import schema
 from pbslim.wire.functions import function_parts
 from pbslim.wire.nodes import read_node, spelled_inputs

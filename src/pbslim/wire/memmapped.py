@@ -197,8 +197,9 @@ def save_package(
         at = regions[-1].end if regions else 0
         length = write_parts(graph_parts(graph), out, progress)
         regions.append(Region(GRAPH_REGION, at, length))
-        out.write(encoded_directory(regions, at + length))
-    return Package(at + length, regions)
+        directory = encoded_directory(regions, at + length)
+        out.write(directory)
+    return Package(at + length, at + length + len(directory), regions)
 
 
 def _write_tensors(

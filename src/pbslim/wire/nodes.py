@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pbslim.errors import DecodeError
 from pbslim.ir import Attributes, AttrValue, Draft, Encoded, Node, Value
-from pbslim.ir.names import controlling, is_control, split_input
-from pbslim.wire import schema
+from pbslim.ir.inputs import controlling, is_control, split_input
 from pbslim.wire.attributes import EncodedAttr, encode_attr, read_entry
 from pbslim.wire.parts import Part, span, total
 from pbslim.wire.sources import Source
 from pbslim.wire.varint import LEN, fields, length_delimited, read_text, tag, varint
 
 _NAME, _OP, _INPUT, _DEVICE, _ATTR = 1, 2, 3, 4, 5
+_NAME_TAG, _OP_TAG, _INPUT_TAG, _DEVICE_TAG, _ATTR_TAG = (number << 3 | LEN for number in range(1, 6))
 _HELD_BYTES = 1 << 10  # attributes up to this size are held in memory, larger ones stay in their file
 
 Spelling = Callable[[Value], str]
@@ -69,7 +69,7 @@ def read_node(source: Source, start: int, end: int, index: int) -> Draft:
         elif number == _DEVICE:
             device = read_text(source, at, stop, "a device")
     if not name:
-        raise nameless(index, op)
+        raise DecodeError(f"node number {index} (op '{op}') has no name")
     return Draft(name, op, device, tuple(inputs), Attributes(attrs), NodeOrigin(source, start, end))
 
 
@@ -79,43 +79,40 @@ def _held(source: Source, start: int, stop: int) -> EncodedAttr:
     return EncodedAttr(source[start:stop], 0, stop - start)
 
 
-def nameless(index: int, op: str) -> DecodeError:
-    """The error for a node without a name, number `index` of its graph."""
-    return DecodeError(f"node number {index} (op '{op}') has no name")
-
-
 class NodeReader:
-    """Reads the many small nodes of a file, a batch at a time; equal attributes are shared."""
+    """Reads the many small nodes of a file, a batch at a time; equal attributes, ops and devices are shared."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._texts: dict[bytes, str] = {}
         self._sets: dict[tuple[bytes, ...], Attributes] = {}
         self._entries: dict[bytes, tuple[str, EncodedAttr]] = {}
 
-    def batch(self, data: bytes | memoryview, offset: int, spans: Sequence[tuple[int, int]], index: int) -> list[Draft]:
+    def batch(self, data: bytes, offset: int, spans: Sequence[tuple[int, int]], index: int) -> list[Draft]:
         """The nodes at `spans` of `data`, which is what stands in the file at `offset`; the first is number `index`.
 
         Raises:
             DecodeError: one of them is not a NodeDef, or has no name.
         """
-        message = schema.new("NodeList")
-        try:
-            message.ParseFromString(data)
-        except Exception:  # noqa: BLE001 - the libraries behind protobuf raise different classes
-            found = ((offset + start, offset + stop) for start, stop in spans)
-            return [read_node(self._source, start, stop, index + i) for i, (start, stop) in enumerate(found)]
-        source, sets = self._source, self._sets
-        drafts = []
-        for node, (start, stop) in zip(message.node, spans, strict=True):
-            if not (name := node.name):
-                raise nameless(index + len(drafts), node.op)
-            entries = tuple(node.attr)
-            attrs = sets.get(entries)
+        drafts: list[Draft] = []
+        for start, stop in spans:
+            found = _common_fields(data, start, stop)
+            if found is None:  # slower, and able to say what is wrong
+                drafts.append(read_node(self._source, offset + start, offset + stop, index + len(drafts)))
+                continue
+            name, op, device, inputs, entries = found
+            attrs = self._sets.get(entries)
             if attrs is None:
-                attrs = sets[entries] = Attributes(dict(map(self._entry, entries)))
-            origin = NodeOrigin(source, offset + start, offset + stop)
-            drafts.append(Draft(name, node.op, node.device, tuple(node.input), attrs, origin))
+                attrs = self._sets[entries] = Attributes(dict(map(self._entry, entries)))
+            origin = NodeOrigin(self._source, offset + start, offset + stop)
+            drafts.append(Draft(name, self._text(op), self._text(device), inputs, attrs, origin))
         return drafts
+
+    def _text(self, encoded: bytes) -> str:
+        found = self._texts.get(encoded)
+        if found is None:
+            found = self._texts[encoded] = read_text(encoded, 0, len(encoded), "an op or a device")
+        return found
 
     def _entry(self, entry: bytes) -> tuple[str, EncodedAttr]:
         found = self._entries.get(entry)
@@ -123,6 +120,39 @@ class NodeReader:
             key, start, stop = read_entry(entry, 0, len(entry))
             found = self._entries[entry] = key, EncodedAttr(entry, start, stop)
         return found
+
+
+def _common_fields(
+    data: bytes, at: int, end: int
+) -> tuple[str, bytes, bytes, tuple[str, ...], tuple[bytes, ...]] | None:
+    """Name, op, device, inputs and attributes of a node as nearly all are, None for one that is written otherwise."""
+    name, op, device = "", b"", b""
+    inputs: list[str] = []
+    entries: list[bytes] = []
+    try:
+        while at < end:
+            tag, size = data[at], data[at + 1]
+            at += 2
+            if size >= 0x80:
+                size = size & 0x7F | data[at] << 7
+                at += 1
+            content = data[at : at + size]
+            at += size
+            if tag == _INPUT_TAG:
+                inputs.append(content.decode())
+            elif tag == _ATTR_TAG:
+                entries.append(content)
+            elif tag == _NAME_TAG:
+                name = content.decode()
+            elif tag == _OP_TAG:
+                op = content
+            elif tag == _DEVICE_TAG:
+                device = content
+            else:
+                return None
+    except (UnicodeDecodeError, IndexError):
+        return None
+    return (name, op, device, tuple(inputs), tuple(entries)) if at == end and name else None
 
 
 def input_text(node: Node, slot: int) -> str:

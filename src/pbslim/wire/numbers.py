@@ -22,12 +22,12 @@ class Run(NamedTuple):
 
     Attributes:
         kind: the wire type of the fields.
-        count: how many fields there are; 1 where they are packed.
+        fields: how many there are; 1 where they are packed.
         start, stop: from the first field's content to the end of the last one's.
     """
 
     kind: int
-    count: int
+    fields: int
     start: int
     stop: int
 
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 def count_numbers(source: Source, run: Run) -> int:
     """How many varints there are in a run."""
     if run.kind != LEN:
-        return run.count
+        return run.fields
     return sum(int(np.count_nonzero(piece < 0x80)) for piece in _pieces(source, run))
 
 
@@ -91,13 +91,13 @@ def fixed_numbers(source: Source, run: Run, dtype: np.dtype[np.generic]) -> Arra
         DecodeError: the bytes are no multiple of that, or the tags between them are not all the same.
     """
     data = np.frombuffer(source[run.start : run.stop], np.uint8)
-    if run.kind != LEN and run.count > 1:
-        step = (data.size - dtype.itemsize) // (run.count - 1)
+    if run.kind != LEN and run.fields > 1:
+        step = (data.size - dtype.itemsize) // (run.fields - 1)
         tags = step - dtype.itemsize
         rows = np.concatenate([data, data[dtype.itemsize : step]])
-        if rows.size != run.count * step or (rows.reshape(run.count, step)[:, -tags:] != rows[-tags:]).any():
+        if rows.size != run.fields * step or (rows.reshape(run.fields, step)[:, -tags:] != rows[-tags:]).any():
             raise DecodeError(f"a list of numbers at byte {run.start} has tags of different forms")
-        data = np.ascontiguousarray(rows.reshape(run.count, step)[:, :-tags]).reshape(-1)
+        data = np.ascontiguousarray(rows.reshape(run.fields, step)[:, :-tags]).reshape(-1)
     if data.size % dtype.itemsize:
         raise DecodeError(f"a list of numbers at byte {run.start} ends within one of them")
     return data.view(dtype)

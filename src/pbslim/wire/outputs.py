@@ -1,8 +1,8 @@
 """Files that appear whole or not at all, where their names lead, and nothing left behind whatever happens.
 
-Bytes go to a part file beside the target, which takes the target's place at the end. What is no regular file (a device, a
-pipe, standard output) is never replaced: the part file is copied into it. Part files have names that nobody can foresee;
-they are removed when a run fails, is interrupted or told to end, and a later run removes what a killed one left.
+Bytes go to a part file beside the target, which takes the target's place at the end. What is not a regular file (a
+device, a pipe, standard output) is never replaced: the part file is copied into it. Part files have unpredictable
+names; they are removed when a run fails, is interrupted or terminated, and a later run removes what a killed one left.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class _Target:
     def take(self, part: BinaryIO, sources: Sequence[InputFile]) -> None:
         """Put the content of `part` here."""
         if self.is_stream:
-            self._pour(part.name)
+            self._pour(Path(part.name))
             return
         number = part.fileno()
         if self._there:
@@ -119,16 +119,16 @@ class _Target:
         os.fsync(number)
         replaced = [source for source in sources if source.is_at(self._path)]
         part.close()
-        os.replace(part.name, self._path)
+        Path(part.name).replace(self._path)
         for source in replaced:
             source.mark_replaced()
 
-    def _pour(self, part: str) -> None:
+    def _pour(self, part: Path) -> None:
         if self.descriptor is None:
             number = os.open(self._path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
         else:
             number = os.dup(self.descriptor)
-        with open(part, "rb") as content, open(number, "wb") as out:
+        with part.open("rb") as content, os.fdopen(number, "wb") as out:
             shutil.copyfileobj(content, out, _BUFFER_BYTES)
 
 
@@ -152,7 +152,7 @@ def _dress(number: int, like: os.stat_result) -> None:
 class _EagerFile(io.FileIO):
     """A file whose bytes set out for the disk while it is written, so that little is left to wait for at the end."""
 
-    def __init__(self, path: str, mode: int) -> None:
+    def __init__(self, path: Path, mode: int) -> None:
         super().__init__(path, "xb", opener=lambda name, flags: os.open(name, flags, mode))
         self._written = self._sent = 0
 
@@ -170,14 +170,14 @@ class _EagerFile(io.FileIO):
 def _part_file(target: _Target) -> Iterator[BinaryIO]:
     """A new part file for `target`, gone when the block ends if it still has its name."""
     _sweep(target.folder)
-    name = str(target.folder / f".pbslim-{os.urandom(8).hex()}.part")
-    with _removed_when_killed(name):
+    part = target.folder / f".pbslim-{os.urandom(8).hex()}.part"
+    with _removed_when_killed(part):
         try:
-            with io.BufferedWriter(_EagerFile(name, target.first_mode), _BUFFER_BYTES) as out:
+            with io.BufferedWriter(_EagerFile(part, target.first_mode), _BUFFER_BYTES) as out:
                 yield out
         finally:
             with suppress(OSError):  # there may be no right to remove it any more; that is not what went wrong
-                os.unlink(name)
+                part.unlink()
 
 
 def _sweep(folder: Path) -> None:
@@ -187,16 +187,16 @@ def _sweep(folder: Path) -> None:
             if _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                 with suppress(OSError):
                     if time.time() - entry.stat(follow_symlinks=False).st_mtime > _OLD_SECONDS:
-                        os.unlink(entry.path)
+                        Path(entry.path).unlink()
 
 
-_parts: set[str] = set()
+_parts: set[Path] = set()
 
 
 @contextmanager
-def _removed_when_killed(name: str) -> Iterator[None]:
-    """While the block runs, a signal that ends the process removes the file `name` first."""
-    _parts.add(name)
+def _removed_when_killed(part: Path) -> Iterator[None]:
+    """While the block runs, a signal that ends the process removes the file `part` first."""
+    _parts.add(part)
     ours = []
     if threading.current_thread() is threading.main_thread():
         ours = [number for number in _DEADLY if signal.getsignal(number) is signal.SIG_DFL]
@@ -207,13 +207,13 @@ def _removed_when_killed(name: str) -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
-        _parts.discard(name)
+        _parts.discard(part)
 
 
 def _die(number: int, _frame: FrameType | None) -> None:
-    for name in _parts:
+    for part in list(_parts):
         with suppress(OSError):
-            os.unlink(name)
+            part.unlink()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 

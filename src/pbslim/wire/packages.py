@@ -72,6 +72,7 @@ class Package:
 
     Attributes:
         directory_offset: where the directory starts.
+        size: bytes of the file.
         regions: in the order in which they lie in the file; one is the graph's.
         has_lengths: whether the directory says how long regions are. TensorFlow writes that since 1.15; in older files
             a region reaches up to the next.
@@ -80,6 +81,7 @@ class Package:
     """
 
     directory_offset: int
+    size: int
     regions: list[Region]
     has_lengths: bool = True
     constants: list[MappedConstant] = field(default_factory=list)
@@ -126,7 +128,7 @@ def read_directory(source: Source) -> Package:
     if start is None:
         offset = int.from_bytes(source[-_TRAILER:], "little")
         raise DecodeError(f"its last 8 bytes say that the directory starts at byte {offset} of {len(source)}")
-    package = Package(start, [])
+    package = Package(start, len(source), [])
     for number, kind, at, stop in fields(source, start, len(source) - _TRAILER, "the directory"):
         if number == _ELEMENT and kind == LEN:
             region = _read_element(source, at, stop)

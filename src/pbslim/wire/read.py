@@ -51,7 +51,7 @@ def read_graph(source: Source) -> Graph:
     rest: list[tuple[int, int]] = []
     at, end = 0, len(source)
     while at < end:
-        ahead = source[at : at + _BATCH_BYTES]
+        ahead = bytes(source[at : at + _BATCH_BYTES])
         small, used = _small_nodes(ahead)
         if small:
             drafts += reader.batch(ahead[:used], at, small, len(drafts))
@@ -74,7 +74,7 @@ def read_graph(source: Source) -> Graph:
     return graph
 
 
-def _small_nodes(data: bytes | memoryview) -> tuple[list[tuple[int, int]], int]:
+def _small_nodes(data: bytes) -> tuple[list[tuple[int, int]], int]:
     """Where the nodes that `data` begins with start and end, up to the first large or cut one, and where that is."""
     found: list[tuple[int, int]] = []
     at, end = 0, len(data)

@@ -27,7 +27,20 @@ _MAX_RANK = 32  # of numpy before its version 2
 _MOST_RUNS = 1 << 16
 _EAGER_BYTES = 1 << 16
 
-_WHOLE = ("int32", "uint8", "int16", "int8", "qint8", "quint8", "qint32", "qint16", "quint16", "uint16", "int4", "uint4")
+_WHOLE = (
+    "int32",
+    "uint8",
+    "int16",
+    "int8",
+    "qint8",
+    "quint8",
+    "qint32",
+    "qint16",
+    "quint16",
+    "uint16",
+    "int4",
+    "uint4",
+)
 LISTS: dict[str, int] = {
     **dict.fromkeys(_WHOLE, 7),
     "float": 5,
@@ -103,7 +116,7 @@ def _extend(runs: list[Run], kind: int, at: int, stop: int) -> None:
     """Add a field to `runs`, to the last one if that goes on in it: a list may be written number by number."""
     last = runs[-1] if runs else None
     if last is not None and last.kind == kind != LEN and at - last.stop <= 2:  # a tag of a list has one byte or two
-        runs[-1] = last._replace(count=last.count + 1, stop=stop)
+        runs[-1] = last._replace(fields=last.fields + 1, stop=stop)
     elif len(runs) < _MOST_RUNS:
         runs.append(Run(kind, 1, at, stop))
     else:
@@ -143,7 +156,7 @@ def from_varints(numbers: Array, dtype: DType) -> Array:
     if dtype.name in ("half", "bfloat16"):
         return numbers.astype(np.uint16).view(dtype.numpy)
     if dtype.name == "bool":
-        return numbers != 0
+        return numbers.astype(np.bool_)
     if dtype.name in ("int64", "uint64", "uint32"):
         return numbers.astype(dtype.numpy)
     return numbers.astype(np.uint32).view(np.int32).astype(dtype.numpy, copy=False)

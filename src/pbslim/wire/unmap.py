@@ -8,7 +8,7 @@ from pathlib import Path
 from pbslim.errors import UsageError
 from pbslim.wire import load, save
 from pbslim.wire.memmapped import package_of
-from pbslim.wire.write import require_apart, require_room
+from pbslim.wire.outputs import require_apart, require_room
 
 
 def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], None] | None = None) -> int:
