@@ -11,7 +11,7 @@ from pbslim.ir import Graph
 from pbslim.wire import memmapped, packages, schema
 from pbslim.wire.outputs import replacing
 from pbslim.wire.read import read_graph, sources_of
-from pbslim.wire.sources import Source, open_source
+from pbslim.wire.sources import InputFile, Source, open_source
 from pbslim.wire.write import graph_parts, to_bytes, write_parts
 
 _HEAD, _TAIL = 1 << 16, 8
@@ -69,14 +69,15 @@ def _load_package(source: Source, path: Path) -> Graph:
 
 
 def _load_text(source: Source, path: Path) -> Graph:
-    from google.protobuf import text_format
+    from pbslim.wire.text import message_bytes
 
-    message = schema.new("GraphDef")
     try:
-        text_format.Parse(bytes(source[:]).decode("utf-8"), message)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        content = message_bytes(bytes(source[:]), "GraphDef")
+    except DecodeError as error:
         raise DecodeError(f"'{path}' is not a GraphDef in text form: {error}") from None
-    return read_graph(memoryview(message.SerializeToString(deterministic=True)))
+    if isinstance(source, InputFile):
+        source.require_unchanged()
+    return read_graph(memoryview(content))
 
 
 def save(
