@@ -110,6 +110,7 @@ class InputFile:
     def __getitem__(self, key: int | slice) -> int | bytes:
         if isinstance(key, slice):
             start, stop, _ = key.indices(self._length)
+            stop = max(start, stop)
             if stop - start > _WINDOW:
                 return self._file.read(self._start + start, self._start + stop)
         else:
