@@ -43,6 +43,7 @@ def read_library(source: Source, start: int, end: int, graph: Graph) -> None:
 
     Raises:
         DecodeError: the bytes are not one.
+        GraphError: nodes of a function have no name or share one.
     """
     library = graph.library
     origin = library.origin if isinstance(library.origin, LibraryOrigin) else LibraryOrigin(source)
@@ -63,14 +64,22 @@ def read_library(source: Source, start: int, end: int, graph: Graph) -> None:
 def _read_function(source: Source, start: int, end: int, graph: Graph) -> Function:
     name = ""
     found: list[str] = []
+    nodes: set[str] = set()
     variables: list[str] = []
+    problem = ""
     for number, kind, at, stop in fields(source, start, end, "a function"):
         if kind == LEN and number == _NODE:
+            node = first_text(source, at, stop, _NAME)
+            if not node or node in nodes:
+                problem = problem or (f"two nodes named '{node}'" if node else "a node without a name")
+            nodes.add(node)
             found.append(first_text(source, at, stop, _OP))
         elif kind == LEN and number == _SIGNATURE:
             name = first_text(source, at, stop, _NAME)
             parts = fields(source, at, stop, "a signature")
             variables += [first_text(source, a, s, _NAME) for n, k, a, s in parts if n == _ATTR and k == LEN]
+    if problem:
+        raise GraphError(f"function '{name}' has {problem}")
     encoded = EncodedFunctionDef(source, start, end, graph)
     return Function(graph, name, tuple(found), tuple(variables), encoded)
 
