@@ -22,11 +22,11 @@ ALLOWED = {
     "kernels": FOUNDATION,
     "ops": FOUNDATION,
     "analysis": FACTS | {"kernels"},
-    "rewrite": FOUNDATION | {"ir", "analysis"},
+    "rewrite": FOUNDATION | {"ir", "ops", "analysis"},
     "passes": FOUNDATION | {"ir", "ops", "analysis", "rewrite"},
     "transforms": FACTS | {"quant", "kernels", "rewrite", "passes"},  # one reads checkpoints
     "engines": FACTS | {"kernels"},
-    "verification": FACTS | {"engines"},
+    "verification": FACTS | {"passes", "transforms", "engines"},  # graphs are simplified before weights are compared
     "freezing": FACTS | {"passes", "transforms"},
     "compression": FACTS | {"quant", "rewrite", "passes", "transforms", "engines", "verification"},
     "shrinking": FACTS | {"passes", "transforms", "engines", "verification", "compression"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -18,7 +19,10 @@ from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.shrinking.recipes import RECIPES
 from pbslim.shrinking.shrink import ShrinkResult, Totals, shrink
-from pbslim.verification import Comparison, compare_files
+from pbslim.verification import Verification, compare_files
+from pbslim.verification.compare import Metric
+from pbslim.verification.feeds import DEFAULT_SAMPLES
+from pbslim.verification.running import DEFAULT_TIMEOUT
 from pbslim.wire import load, save
 from pbslim.wire.unmap import unmap
 
@@ -57,23 +61,78 @@ def transform(
 
 
 def verify(
-    first: str | Path,
-    second: str | Path,
-    feeds: Mapping[str, np.ndarray] | None = None,
+    first: str | Path | Graph,
+    second: str | Path | Graph,
+    feeds: Mapping[str, np.ndarray] | str | Path | None = None,
     *,
+    evaluation: str | Path | None = None,
+    inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
-    rtol: float = 1e-4,
-    atol: float = 1e-5,
-) -> list[Comparison]:
-    """Run both graphs with TensorFlow on the same inputs and compare every output.
+    samples: int = DEFAULT_SAMPLES,
+    seed: int = 0,
+    image_range: tuple[float, float] | None = None,
+    engine: str = "auto",
+    min_snr: float | None = None,
+    min_agreement: float | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    metric: Metric | None = None,
+    max_drop: float | None = None,
+    per_layer: bool = False,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> Verification:
+    """Run both graphs on the same inputs and compare every output.
+
+    The result has a verdict and iterates over the comparisons, one for each output. It agrees when all that is asked
+    for is met, and with nothing asked for, when the graphs compute the same but for float rounding.
 
     Args:
-        feeds: tensor name → array; generated from the placeholders when not given.
+        feeds: tensor name → array, or a file of arrays (.npz, .npy), or a folder of images; photographs and other
+            values that fit are generated when not given.
+        evaluation: an .npz file of inputs and an array ``labels``; the result then has the accuracy of both graphs.
+        inputs: placeholders to generate values for.
         outputs: tensor names; those that the second graph has and nothing reads, when not given.
-        rtol, atol: an output agrees when ``|a - b| <= atol + rtol * max|a|`` everywhere.
+        samples, seed: how many inputs to generate, and from which seed.
+        image_range: the smallest and largest pixel value that the graphs take; found from the graph when not given.
+        engine: ``auto``, ``builtin``, ``tensorflow`` or ``opencv``.
+        min_snr: signal to noise in dB that every output must have.
+        min_agreement: share of equal decisions that every output must have.
+        rtol, atol: ``|a - b| <= atol + rtol * max|a|`` must hold everywhere; where one is given, the other is 1e-4 for
+            `rtol` and 1e-5 for `atol`.
+        metric: your own measure, called with the outputs of a graph by name over all samples; more is better.
+        max_drop: how much smaller the accuracy or the metric may become.
+        per_layer: find the layers in which the difference arises.
+        timeout: seconds that one run of a graph may take.
 
     Raises:
-        UsageError: TensorFlow is not installed, or a name is not in the graphs.
+        UsageError: a name is not in the graphs, or no engine that is installed can run them.
         PbslimError: a graph cannot be read or does not run.
     """
-    return compare_files(Path(first), Path(second), feeds, outputs=outputs, rtol=rtol, atol=atol).comparisons
+    with TemporaryDirectory() as folder:
+        return compare_files(
+            _file(first, Path(folder) / "first.pb"),
+            _file(second, Path(folder) / "second.pb"),
+            Path(feeds).expanduser() if isinstance(feeds, (str, Path)) else feeds,
+            evaluation=Path(evaluation).expanduser() if evaluation else None,
+            inputs=inputs,
+            outputs=outputs,
+            samples=samples,
+            seed=seed,
+            image_range=image_range,
+            engine=engine,
+            min_snr=min_snr,
+            min_agreement=min_agreement,
+            rtol=rtol,
+            atol=atol,
+            metric=metric,
+            max_drop=max_drop,
+            per_layer=per_layer,
+            timeout=timeout,
+        )
+
+
+def _file(source: str | Path | Graph, place: Path) -> Path:
+    if not isinstance(source, Graph):
+        return Path(source).expanduser()
+    save(source, place)
+    return place

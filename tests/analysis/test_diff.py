@@ -10,7 +10,7 @@ import pytest
 
 import pbslim
 from pbslim import api
-from pbslim.analysis.diff import Change, Difference, Named
+from pbslim.analysis.diff import ChangedNode, Difference, Named
 from tests import functions
 from tests.cli.test_commands import DIGITS, run, write
 from tests.graphs import parse
@@ -116,7 +116,7 @@ def test_what_was_folded_is_said_once() -> None:
     assert found.removed == [Named("c", "Const")]
     assert not found.added
     texts = ("folded into 'a/_0__cf__7', 'a/_1__cf__8'",)
-    assert found.changed == [Change("a", "Split", "a/_0__cf__7", "Const", texts)]
+    assert found.changed == [ChangedNode("a", "Split", "a/_0__cf__7", "Const", texts)]
     other = FOLDED.replace("Add(x, a/_0__cf__7)", "Add(a/_0__cf__7, x)")
     assert [each.name for each in diff(before, other).changed] == ["a", "y"]
 

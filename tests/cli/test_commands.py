@@ -68,6 +68,15 @@ def test_shrink_tells_what_it_did(tmp_path: Path, recipe: str) -> None:
     assert f"{out} written in" in done.stdout.replace("\n", "")
 
 
+def test_shrink_cuts_at_inner_tensors(tmp_path: Path) -> None:
+    text = "x = Placeholder()\ns = Split(a, x, num_split=2)\na = Const(0, dtype='int32')\ny = Add(s:1, b)\nb = Neg(x)"
+    source, out = write(tmp_path / "in.pb", text), tmp_path / "out.pb"
+    done = run("shrink", source, "-o", out, "--recipe", "optimize", "--input", "s:1:float[?,3],b", "--outputs", "y")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["input   s float [?,3]", "input   b float ?"]
+    assert sorted(node.name for node in api.load(out)) == ["b", "s", "y"]
+
+
 def test_shrink_json(tmp_path: Path) -> None:
     done = run("shrink", DIGITS, "-o", tmp_path / "small.pb", "--json")
     content = json.loads(done.stdout)

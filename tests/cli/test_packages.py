@@ -280,4 +280,4 @@ def test_verify_says_when_the_runtime_dies(tmp_path: Path) -> None:
     api.convert_graphdef_memmapped_format(plain, mapped, min_conversion_tensor_size=1, reference=True)
     done = verify(plain, mapped, folder=tmp_path / "scratch")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith(f"error: TensorFlow died of '{mapped}' (SIGSEGV)")
+    assert done.stderr.startswith(f"error: TensorFlow crashed on '{mapped}' (SIGSEGV)")

@@ -61,7 +61,10 @@ def test_an_unknown_engine_and_an_unknown_name() -> None:
 
 
 def test_a_feed_that_is_missing() -> None:
-    with engine("builtin").load(graphs.parse(PRODUCT)[0]) as program, pytest.raises(UsageError, match="'x' is not fed"):
+    with (
+        engine("builtin").load(graphs.parse(PRODUCT)[0]) as program,
+        pytest.raises(UsageError, match="no value is fed for input 'x'"),
+    ):
         program.run({}, ["z"])
 
 

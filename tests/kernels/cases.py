@@ -5,98 +5,48 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
-from pbslim.dtypes import BFLOAT16, DOUBLE, DTYPES, FLOAT, HALF, INT32, INT64, UINT8, DType, Shape
-from pbslim.kernels.checks import Array
-
-F4, F8, F2, BF = np.float32, np.float64, np.float16, ml_dtypes.bfloat16
-I4, I8, U1, I1 = np.int32, np.int64, np.uint8, np.int8
-C8, C16 = np.complex64, np.complex128
-FLOATS = (F4, F8, F2, BF)
-INTS = (I4, I8, U1, I1)
-SIGNED = (I4, I8, np.int16, I1)
-ALL_INTS = (*INTS, np.int16, np.uint16, np.uint32, np.uint64)
-COMPLEX = (C8, C16)
-NAMED = {t.name: t for t in DTYPES.values()}
-NAN, INF = np.nan, np.inf
-
-
-@dataclass(frozen=True)
-class Case:
-    """One node: operands as arrays, types only where the array does not tell."""
-
-    op: str
-    operands: tuple[Array, ...]
-    attrs: dict[str, Any] = field(default_factory=dict)
-    types: tuple[DType, ...] = ()
-    ports: int | None = None  # compare only this many outputs
-
-    def __str__(self) -> str:
-        shapes = ",".join(
-            f"{t}{list(a.shape)}".replace(" ", "") for t, a in zip(self.types, self.operands, strict=True)
-        )
-        attrs = ",".join(f"{k}={v}" for k, v in self.attrs.items())
-        return f"{self.op}({shapes};{attrs})".replace(" ", "").replace("\n", "")
-
-
-def strings(values: Any) -> Array:
-    """Bytes (nested lists) as an object array."""
-    return np.array(values, dtype=object)
-
-
-def case(op: str, *operands: Any, types: Any = (), ports: Any = None, **attrs: Any) -> Case:
-    arrays = tuple(
-        a if isinstance(a, np.ndarray) else np.asarray(a, None if isinstance(a, np.generic) else F4) for a in operands
-    )
-    known = [NAMED[t] for t in types] or [DType.from_numpy(a.dtype) for a in arrays]
-    return Case(op, arrays, attrs, tuple(known), ports)
-
-
-def i4(values: Any) -> Array:
-    return np.array(values, I4)
-
-
-def i8(values: Any) -> Array:
-    return np.array(values, I8)
-
-
-def numbers(dtype: Any, *shape: int, seed: int = 0) -> Array:
-    """Some small numbers, of both signs where the type has them."""
-    rng = np.random.default_rng(seed + 7 * len(shape))
-    if dtype is bool or dtype == np.bool_:
-        return rng.integers(0, 2, shape).astype(bool)
-    if dtype is object:
-        return strings(rng.integers(0, 99, shape).astype("S").tolist()).reshape(shape)
-    kind = np.dtype(dtype).kind
-    if kind == "u":
-        return rng.integers(0, 20, shape).astype(dtype)
-    if kind == "i":
-        return rng.integers(-10, 11, shape).astype(dtype)
-    values = rng.normal(0, 2, shape)
-    if kind == "c":
-        return (values + 1j * rng.normal(0, 2, shape)).astype(dtype)
-    return values.astype(F4).astype(dtype)
-
-
-def nonzero(array: Array) -> Array:
-    return np.where(array == 0, array.dtype.type(3), array)
-
-
-EDGES = [NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e-3, 60.0, -60.0, 3e4]
-
-
-def edges(dtype: Any) -> Array:
-    return np.array(EDGES, F4).astype(dtype)
-
-
-def edge_pairs(dtype: Any) -> tuple[Array, Array]:
-    x, y = np.meshgrid(edges(F4), edges(F4))
-    return x.astype(dtype), y.astype(dtype)
+from pbslim.dtypes import BFLOAT16, DOUBLE, FLOAT, HALF, INT32, INT64, UINT8, DType, Shape
+from tests.kernels.fused_cases import fused, padded
+from tests.kernels.operands import (
+    ALL_INTS,
+    BF,
+    C8,
+    C16,
+    COMPLEX,
+    EDGES,
+    F2,
+    F4,
+    F8,
+    FLOATS,
+    I1,
+    I4,
+    I8,
+    INF,
+    INTS,
+    NAMED,
+    NAN,
+    SIGNED,
+    U1,
+    Case,
+    case,
+    edge_pairs,
+    edges,
+    i4,
+    i8,
+    nonzero,
+    numbers,
+    strings,
+)
+from tests.kernels.random_cases import random
+from tests.kernels.sparse_cases import sparse
+from tests.kernels.suppression_cases import combined_suppression, suppression
+from tests.kernels.text_cases import code_points, patterns, tokens
+from tests.kernels.transposed_cases import transposed
+from tests.kernels.window_cases import sizes, volumes, windows
 
 
 def binary() -> Iterator[Case]:
@@ -216,6 +166,8 @@ def unary() -> Iterator[Case]:
         for dtype in FLOATS:
             yield case(op, numbers(dtype, 3, 7))
         yield case(op, numbers(F4, 2, 3, 4))
+        yield case(op, numbers(F4, 3, 33))
+        yield case(op, numbers(F8, 2, 1, 33))
         yield case(op, numbers(F4, 5))
         yield case(op, numbers(F4, 0, 5))
         yield case(op, np.array([[1000, 0], [-INF, 1]], F4))
@@ -647,6 +599,26 @@ def products() -> Iterator[Case]:
     yield case("Einsum", numbers(F4, 2, 3, 4), equation=b"abc->b")
     yield case("Einsum", numbers(F4, 2, 3, 4), numbers(F4, 2, 5, 4), equation=b"bqd,bkd->bqk")
     yield case("Einsum", numbers(F4, 2, 3), numbers(F4, 4), equation=b"ij,k->ijk")
+    for equation, shapes in (
+        (b"aecd,abcd->acbe", ((2, 3, 4, 5), (2, 6, 4, 5))),
+        (b"acbe,aecd->abcd", ((2, 3, 4, 5), (2, 5, 3, 6))),
+        (b"abc,cde->abde", ((2, 3, 4), (4, 5, 6))),
+        (b"abcd,cde->abe", ((2, 3, 4, 5), (4, 5, 6))),
+        (b"...ij,...jk->...ik", ((2, 1, 3, 4), (5, 4, 6))),
+        (b"i...,...j->j...i", ((2, 3, 4), (3, 4, 5))),
+        (b"...,...->...", ((3, 1), (4,))),
+        (b"ab...,b->...a", ((2, 3), (3,))),
+        (b"abc,dc->a", ((2, 3, 4), (5, 4))),
+        (b"ab,ab->", ((2, 3), (2, 3))),
+        (b"ab,ab->ba", ((2, 3), (2, 3))),
+        (b"ji,kj->ki", ((3, 2), (4, 3))),
+        (b"ab,cd->dbca", ((2, 3), (1, 4))),
+        (b"ab,bc->ac", ((0, 3), (3, 4))),
+        (b"ab,bc->ac", ((2, 0), (0, 4))),
+    ):
+        yield case("Einsum", *(numbers(F4, *shape, seed=k) for k, shape in enumerate(shapes)), equation=equation)
+    yield case("Einsum", numbers(F4, 2, 3, 4), equation=b"a...->...a")
+    yield case("Einsum", numbers(C8, 2, 3), numbers(C8, 4, 3), equation=b"ab,cb->ca")
     for dtype in (*FLOATS, I4, I8, C8):
         yield case("BiasAdd", numbers(dtype, 2, 3, 4), numbers(dtype, 4))
         yield case("BiasAddV1", numbers(dtype, 2, 3, 4), numbers(dtype, 4))
@@ -690,49 +662,6 @@ def spatial() -> Iterator[Case]:
     yield case("SpaceToBatchND", numbers(F4, 2, 6), i8([3]), i8([[1, 2]]))
     yield case("BatchToSpaceND", numbers(F4, 6, 2, 3), i8([3]), i8([[1, 2]]))
     yield case("BatchToSpaceND", numbers(F4, 4, 1, 1, 1), i4([2, 2]), i4([[0, 0], [0, 0]]))
-
-
-def windows() -> Iterator[Case]:
-    one = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
-    for dtype in (*FLOATS, I4):
-        yield case("Conv2D", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 2, 3, 3, 4), **one)
-        yield case("Conv2D", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 1, 1, 3, 4), **one)
-    for op in ("Conv2D", "DepthwiseConv2dNative"):
-        filters = numbers(F4, 3, 2, 3, 2)
-        for padding in (b"SAME", b"VALID", b"EXPLICIT"):
-            attrs: dict[str, Any] = {"padding": padding}
-            if padding == b"EXPLICIT":
-                attrs["explicit_paddings"] = (0, 0, 2, 1, 0, 3, 0, 0)
-            for strides in ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 1)):
-                yield case(op, numbers(F4, 2, 6, 7, 3), filters, strides=strides, **attrs)
-        yield case(op, numbers(F4, 1, 1, 2, 3), filters, strides=(1, 1, 1, 1), padding=b"SAME")
-        yield case(op, numbers(F4, 0, 5, 5, 3), filters, **one)
-        yield case(op, numbers(F8, 2, 6, 7, 3), filters.astype(F8), data_format=b"NHWC", dilations=(1, 1, 1, 1), **one)
-    for padding in (b"SAME", b"VALID"):
-        attrs = {"strides": (1, 1, 1, 1), "padding": padding}
-        yield case("Conv2D", numbers(F4, 1, 9, 8, 2), numbers(F4, 3, 2, 2, 3), dilations=(1, 2, 3, 1), **attrs)
-    yield case("Conv2D", numbers(F4, 1, 6, 8, 2), numbers(F4, 2, 2, 2, 3), strides=(1, 1, 2, 1), padding=b"SAME")
-    yield case("Conv2D", numbers(F4, 1, 5, 5, 6), numbers(F4, 2, 2, 2, 9), **one)
-    for dtype in FLOATS:
-        yield case("DepthwiseConv2dNative", numbers(dtype, 2, 4, 5, 3), numbers(dtype, 2, 3, 3, 2), **one)
-        yield case("AvgPool", numbers(dtype, 2, 4, 5, 3), ksize=(1, 2, 3, 1), **one)
-    for dtype in (*FLOATS, *INTS, np.int16, np.uint16):
-        yield case("MaxPool", numbers(dtype, 2, 4, 5, 3), ksize=(1, 2, 3, 1), **one)
-    for padding in (b"SAME", b"VALID"):
-        for strides in ((1, 1, 1, 1), (1, 2, 3, 1), (1, 4, 1, 1)):
-            attrs = {"strides": strides, "padding": padding}
-            for ksize in ((1, 2, 2, 1), (1, 3, 2, 1)):
-                yield case("MaxPool", numbers(F4, 2, 7, 6, 3), ksize=ksize, data_format=b"NHWC", **attrs)
-                yield case("AvgPool", numbers(F4, 2, 7, 6, 3), ksize=ksize, data_format=b"NHWC", **attrs)
-                yield case("MaxPoolV2", numbers(F4, 2, 7, 6, 3), i4(ksize), i4(strides), padding=padding)
-                for rates in ((1, 1, 1, 1), (1, 2, 1, 1)):
-                    yield case("ExtractImagePatches", numbers(F4, 2, 7, 6, 3), ksizes=ksize, rates=rates, **attrs)
-    for op in ("MaxPool", "AvgPool"):
-        yield case(op, numbers(F4, 1, 2, 2, 1), ksize=(1, 5, 5, 1), strides=(1, 1, 1, 1), padding=b"SAME")
-        yield case(op, numbers(F4, 0, 3, 3, 1), ksize=(1, 2, 2, 1), **one)
-        yield case(op, np.array([-INF, -INF, INF, -INF], F4).reshape(1, 2, 2, 1), ksize=(1, 1, 2, 1), **one)
-    for dtype in (F4, F8, F2, I4, U1, C8):
-        yield case("ExtractImagePatches", numbers(dtype, 1, 3, 3, 2), ksizes=(1, 2, 2, 1), rates=(1, 1, 1, 1), **one)
 
 
 def images() -> Iterator[Case]:
@@ -1109,8 +1038,9 @@ def decoding() -> Iterator[Case]:
 
 FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
-    *(products, spatial, windows, images, segments, searching, bands, linear_algebra, quantization),
-    *(gradients, text, characters, decoding),
+    *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
+    *(gradients, text, characters, decoding, suppression, combined_suppression, random),
+    *(transposed, fused, padded, tokens, patterns, code_points, sparse),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -11,7 +11,8 @@ import pytest
 from pbslim.dtypes import INT32
 from pbslim.kernels import KernelError, evaluate
 from pbslim.kernels.limits import Limits, current, limited
-from tests.kernels.cases import CASES, Case, case, i4, strings
+from tests.kernels.cases import CASES
+from tests.kernels.operands import Case, case, i4, strings
 
 F4 = np.float32
 ELEMENTS = 1 << 16
@@ -104,9 +105,9 @@ IMAGE = np.ones([1, 64, 64, 1], F4)
     "each",
     [
         case("MatMul", np.ones([999, 999], np.int32), np.ones([999, 999], np.int32)),
-        case("AvgPool", IMAGE, ksize=(1, 64, 64, 1), strides=(1, 1, 1, 1), padding=b"VALID"),
+        case("AvgPool", IMAGE.astype(np.float16), ksize=(1, 64, 64, 1), strides=(1, 1, 1, 1), padding=b"VALID"),
         case("Cholesky", np.eye(999, dtype=F4)),
-        case("Erf", np.ones(99_999, F4)),
+        case("Erfc", np.ones(99_999, F4)),
         case("LRN", np.ones([1, 1, 1, 9999], F4), depth_radius=9999),
         case("LowerBound", np.ones([9999, 1], F4), np.ones([9999, 1], F4)),
         case("Roll", np.ones(9999, F4), np.ones(999, np.int32), np.zeros(999, np.int32)),
@@ -124,9 +125,9 @@ def test_what_takes_long(each: Case) -> None:
 def test_work_adds_up() -> None:
     limits = Limits(work=1000)
     with limited(limits):
-        evaluate("Erf", {}, [np.ones(8, F4)])
+        evaluate("Erfc", {}, [np.ones(8, F4)])
         with pytest.raises(KernelError):
-            evaluate("Erf", {}, [np.ones(8, F4)])
+            evaluate("Erfc", {}, [np.ones(8, F4)])
     assert limits.work == 1000 - 8 * 64
     assert current().work > limits.work
     assert evaluate("Cast", {"DstT": INT32}, [np.ones(3, F4)])[0].tolist() == [1, 1, 1]

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pbslim.dtypes import DTYPES, FLOAT, INT32, STRING, Shape
 from pbslim.kernels import KernelError, evaluate, has_kernel, kernel_names
 from pbslim.kernels.checks import Array
-from pbslim.kernels.limits import MAX_ELEMENTS
-from tests.kernels.cases import CASES, Case, case, i4, i8, numbers, strings
+from pbslim.kernels.limits import MAX_ELEMENTS, Limits, limited
+from tests.kernels.cases import CASES
+from tests.kernels.operands import Case, case, i4, i8, numbers, strings
 
 F4, I4 = np.float32, np.int32
 QUINT8, QINT32 = DTYPES[12], DTYPES[13]
@@ -351,12 +352,12 @@ def test_channels_may_come_first(op: str, padding: bytes) -> None:
     assert np.array_equal(evaluate(op, first, [x.transpose(0, 3, 1, 2), *inputs])[0], expected.transpose(0, 3, 1, 2))
 
 
-def test_no_more_is_unpacked_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbslim.kernels.decoding.MAX_BYTES", 8)
+def test_no_more_is_unpacked_than_fits() -> None:
     attrs = {"compression_type": b"ZLIB"}
-    assert evaluate("DecodeCompressed", attrs, [strings([PACKED] * 2)])[0].tolist() == [b"text"] * 2
-    with pytest.raises(KernelError, match="the result would have more than 8 bytes"):
-        evaluate("DecodeCompressed", attrs, [strings([PACKED] * 3)])
+    with limited(Limits(text=8)):
+        assert evaluate("DecodeCompressed", attrs, [strings([PACKED] * 2)])[0].tolist() == [b"text"] * 2
+        with pytest.raises(KernelError, match="the result would have more than 8 bytes"):
+            evaluate("DecodeCompressed", attrs, [strings([PACKED] * 3)])
 
 
 def test_top_k_takes_its_k_from_an_attribute() -> None:

@@ -94,3 +94,19 @@ def test_an_input_with_two_outputs_and_a_broken_graph() -> None:
     graph, _ = parse("x = Placeholder()\ny = Add(x, gone)")
     with pytest.raises(GraphError, match="'y' reads 'gone'"):
         api.strip_unused(graph, ["x"], ["y"])
+
+
+def test_other_outputs_that_are_not_needed_are_no_obstacle() -> None:
+    graph, _ = parse("x = Placeholder()\ns = Mystery(x, _output_shapes=[])\ny = Neg(s:1)\nz = Neg(s)")
+    graph["s"].set_attr("_output_shapes", (Shape((1,)), Shape((2, -1))))
+    api.strip_unused(graph, ["s"], ["y"])
+    assert [node.name for node in graph] == ["s", "y"]
+    assert graph["y"].inputs == (graph["s"].output(),)
+    assert graph["s"].attrs["_output_shapes"] == (Shape((2, -1)),)
+
+
+def test_one_type_for_all_is_not_meant_for_an_input_of_another() -> None:
+    graph, _ = parse("a = Mystery()\nb = Mystery()\ny = Switch(a, b)")
+    result = api.strip_unused(graph, ["a", "b"], ["y"], 1)
+    assert [str(graph[name].attrs["dtype"]) for name in "ab"] == ["float", "bool"]
+    assert result.notes == ["input 'b' is bool to those that read it, not float"]

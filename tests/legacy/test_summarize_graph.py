@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbslim import api
-from pbslim.cli.summarize_graph import human, lines
+from pbslim.cli.commands.summarize_graph import human, lines
 from pbslim.errors import GraphError
 from pbslim.legacy.summarize_graph import summarize_graph
 from tests.cli.test_commands import DIGITS, run

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pbslim.dtypes import FLOAT, QINT32
-from tests.kernels.cases import F2, F4, F8, Case, case, i4, numbers
+from tests.kernels.operands import F2, F4, F8, Case, case, i4, numbers
 
 _TYPES = (F4, F2, F8)
 

@@ -22,7 +22,7 @@ from pbslim.ir import ArrayTensor, Graph, StringTensor, Value
 from pbslim.legacy.convert_graphdef_memmapped_format import TYPES
 from pbslim.ops import buffers
 from tests.kernels import cases as kernels
-from tests.kernels.cases import Case
+from tests.kernels.operands import Case
 from tests.ops import mapped_cases
 
 REFERENCE = os.environ.get("PBSLIM_TENSORFLOW_1")

@@ -267,6 +267,11 @@ CASES = [
     case("AudioSpectrogram", s(100, 1), window_size=480, stride=160),
     case("Mfcc", s(1, 98, 257), s()),
     case("Switch", s(2, 3), s()),
+    case("_SwitchN", s(2, 3), s(), num_outs=3),
+    *(
+        case(op, s(), output_types=(FLOAT, FLOAT), output_shapes=(s(2, -1), Shape()))
+        for op in ["IteratorGetNext", "IteratorGetNextSync", "DatasetToSingleElement", "OptionalGetValue"]
+    ),
     case("Merge", s(2, 3), s(2, 3), N=2),
     case("Merge", s(2, 3), s(2, 4), N=2),
     case("Merge", s(2, 3), s(2), N=2),
@@ -454,6 +459,8 @@ def _set(target: Any, value: object) -> None:
                 target.list.type.append(item.number)
             elif isinstance(item, bytes):
                 target.list.s.append(item)
+            elif isinstance(item, Shape):
+                target.list.shape.append(tf.TensorShape(_for_tensorflow(item)).as_proto())
             else:
                 target.list.i.append(item)
     elif isinstance(value, DType):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from pbslim.ir import AttrValue, Encoded, Node, OpaqueTensor, SplatTensor, StringTensor, Tensor
+from pbslim.ir import AttrValue, Encoded, Node, OpaqueTensor, StringTensor, Tensor
 
 _Key = tuple[tuple[str, object], ...]
 
 
-class Fingerprints:
+class ContentKeys:
     """Keys of the attributes of nodes; each tensor is read at most once."""
 
     def __init__(self) -> None:
@@ -45,8 +43,8 @@ def _of_tensor(tensor: Tensor) -> object:
         return head, tensor.encoded
     if isinstance(tensor, StringTensor):
         return head, tensor.values
-    if isinstance(tensor, SplatTensor):
-        return head, np.asarray(tensor.value).tobytes()
+    if (values := tensor.head()) is not None:
+        return head, values.tobytes()
     import hashlib
 
     digest = hashlib.blake2b(digest_size=16)

@@ -27,7 +27,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangedNode:
     """A node that both graphs have and that is not the same.
 
     Attributes:
@@ -53,7 +53,7 @@ class Difference:
 
     added: list[Named] = field(default_factory=list)
     removed: list[Named] = field(default_factory=list)
-    changed: list[Change] = field(default_factory=list)
+    changed: list[ChangedNode] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
 
     @property
@@ -112,7 +112,7 @@ def _diff(first: Sequence[ListedNode], second: Sequence[ListedNode], rules: _Rul
         elif found[0].name in twins and not _FOLDED.fullmatch(node.name):
             constants = ", ".join(f"'{each.name}'" for each in found)
             texts = (f"folded into {constants}",)
-            result.changed.append(Change(node.name, node.op, found[0].name, found[0].op, texts))
+            result.changed.append(ChangedNode(node.name, node.op, found[0].name, found[0].op, texts))
         else:
             change = _change(node, found[0], twins, rules)
             result.changed += [change] if change else []
@@ -141,13 +141,13 @@ def _folded(names: Iterable[str], others: Container[str]) -> dict[str, list[str]
     return {stem: [name for _, name in sorted(numbered)] for stem, numbered in found.items()}
 
 
-def _change(old: ListedNode, new: ListedNode, twins: Mapping[str, str], rules: _Rules) -> Change | None:
+def _change(old: ListedNode, new: ListedNode, twins: Mapping[str, str], rules: _Rules) -> ChangedNode | None:
     changes: list[str] = []
     if old.device != new.device:
         changes.append(f"device: '{old.device}' → '{new.device}'")
     changes += _input_changes(old, new, twins)
     if old.op != new.op:
-        return Change(old.name, old.op, new.name, new.op, (f"op: {old.op} → {new.op}", *changes))
+        return ChangedNode(old.name, old.op, new.name, new.op, (f"op: {old.op} → {new.op}", *changes))
     largest: tuple[float, float] | None = None
     for key in sorted({*old.attrs, *new.attrs}):
         if key in old.attrs and key in new.attrs and same_attr(old.attrs, new.attrs, key, atol=rules.atol):
@@ -163,7 +163,7 @@ def _change(old: ListedNode, new: ListedNode, twins: Mapping[str, str], rules: _
             largest = max(largest or apart, apart)
     if not changes:
         return None
-    return Change(old.name, old.op, new.name, new.op, tuple(changes), *(largest or (None, None)))
+    return ChangedNode(old.name, old.op, new.name, new.op, tuple(changes), *(largest or (None, None)))
 
 
 def _input_changes(old: ListedNode, new: ListedNode, twins: Mapping[str, str]) -> list[str]:

@@ -97,13 +97,15 @@ def require_nodes(graph: Graph, names: Sequence[str], what: str) -> list[str]:
     return list(names)
 
 
-def require_frozen(graph: Graph, outputs: Sequence[str]) -> None:
-    """Make sure that no output needs a variable.
+def require_frozen(graph: Graph, outputs: Sequence[str], inputs: Sequence[str] = ()) -> None:
+    """Make sure that no output needs a variable; what an input needs does not count.
 
     Raises:
         UsageError: one does, and a GraphDef holds no values of variables.
     """
-    needed = ancestors(graph[node_name(name)] for name in outputs)
+    fed = {graph[node_name(name)] for name in inputs}
+    roots = (graph[node_name(name)] for name in outputs)
+    needed = reachable(roots, lambda node: () if node in fed else node.producers) - fed
     variables = [node.name for node in graph if node in needed and node.op in VARIABLES]
     if variables:
         raise UsageError(

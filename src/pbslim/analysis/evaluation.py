@@ -1,7 +1,7 @@
 """Values of constant nodes, computed with the numpy kernels.
 
-Big results are not held: those that only look at a constant in another way (Identity, Reshape) share its bytes,
-others are computed again when they are written.
+Those that only look at a constant in another way (Identity, Reshape) share its bytes, and one value for a whole shape
+stays one; others are computed when they are read.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from collections.abc import Mapping
 import numpy as np
 
 from pbslim import ops
+from pbslim.analysis.results import ComputedTensor, ResultStore, Step, text_bytes
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import STRING, DType
 from pbslim.errors import DecodeError, GraphError
-from pbslim.ir import ArrayTensor, DeferredTensor, Node, SplatTensor, StringTensor, Tensor, Value
+from pbslim.ir import ArrayTensor, AttrValue, Node, SplatTensor, StringTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.kernels import KernelError, evaluate
 from pbslim.ops.families import ALIASES, SHAPES
 
-_HELD_BYTES = 1 << 18
-_MAX_ELEMENTS = 1 << 28
+_HELD_BYTES = 1 << 10
+_MOST_DIMENSIONS = 1 << 10
 _SAME = ALIASES | {"PlaceholderWithDefault"}
 _UNIFORM = frozenset({"Fill", "ZerosLike", "OnesLike"})
-_VIEWS = frozenset({"Reshape", "Squeeze", "ExpandDims"})
+_VIEWS = frozenset({"EnsureShape", "ExpandDims", "Reshape", "Squeeze"})
+_OF_SHAPE = _VIEWS | {"ZerosLike", "OnesLike"}  # the elements of their first input do not matter
 
 
 class CannotFold(Exception):  # noqa: N818 - an answer, not an error
@@ -35,10 +37,15 @@ class CannotFold(Exception):  # noqa: N818 - an answer, not an error
 
 
 class Evaluator:
-    """Computes values and remembers them."""
+    """Computes values and remembers them.
 
-    def __init__(self, shapes: StaticShapes) -> None:
-        self._shapes = shapes
+    Args:
+        shapes: of the graph.
+        store: where results are kept; evaluators that share one also share the limits of what may be computed.
+    """
+
+    def __init__(self, shapes: StaticShapes, store: ResultStore | None = None) -> None:
+        self._shapes, self._store = shapes, store or ResultStore()
         self._known: dict[Node, list[Tensor]] = {}
 
     def value(self, value: Value) -> Tensor:
@@ -60,6 +67,10 @@ class Evaluator:
                 self._known[node] = self._compute(node)
         return self._port(value)
 
+    def finish(self) -> None:
+        """Give memory back; what was computed can still be read."""
+        self._store.trim()
+
     def _port(self, value: Value) -> Tensor:
         tensors = self._known[value.node]
         if value.port >= len(tensors):
@@ -69,56 +80,72 @@ class Evaluator:
     def _compute(self, node: Node) -> list[Tensor]:
         try:
             if node.op == "Const":
+                self._store.allow(node.tensor())
                 return [node.tensor()]
             if node.op in SHAPES:
                 return list(map(ArrayTensor, self._shapes.result(node)))
             inputs = [self._port(value) for value in node.inputs]
             if node.op in _SAME:
                 return inputs[:1]
-            if any(tensor.size > _MAX_ELEMENTS for tensor in inputs):
-                raise CannotFold(node, f"an operand has more than {_MAX_ELEMENTS} elements")
             return self._run(node, inputs)
         except (KernelError, DecodeError, GraphError) as error:
             raise CannotFold(node, str(error)) from None
 
     def _run(self, node: Node, inputs: list[Tensor]) -> list[Tensor]:
-        attrs = kernel_attrs(node)
-        arrays = _run_kernel(node.op, attrs, inputs)
-        dtypes = ops.output_dtypes(node.op, node.attrs) or ()
+        types = ops.output_dtypes(node.op, node.attrs) or ()
+        attrs = kernel_attrs({key: value for key, value in node.attrs.items() if not isinstance(value, Tensor)})
+        step = Step(node.op, attrs, inputs, types)
+        arrays = _of_shape(step) if node.op in _OF_SHAPE | _UNIFORM else self._store.compute(step)
         tensors: list[Tensor] = []
         for port, array in enumerate(arrays):
             found = DType.from_numpy(array.dtype)
-            dtype = dtypes[port] if port < len(dtypes) else found
+            dtype = types[port] if port < len(types) else found
             if dtype is not STRING if found is STRING else dtype.scalar is not found.scalar:
                 raise CannotFold(node, f"by its attributes it gives {dtype}, but from its operands {found}")
-            if dtype is STRING:
-                tensors.append(StringTensor(tuple(array.reshape(-1).tolist()), array.shape))
-            elif node.op in _VIEWS and dtype is inputs[0].dtype:
+            if node.op in _VIEWS:
+                if dtype is not inputs[0].dtype:
+                    raise CannotFold(node, f"by its attributes it gives {dtype}, but it reads {inputs[0].dtype}")
                 tensors.append(inputs[0].reshaped(array.shape))
-            elif node.op in _UNIFORM and array.size > 1:
-                tensors.append(SplatTensor(array.reshape(-1)[0], dtype, array.shape))
-            elif array.nbytes > _HELD_BYTES:
-                tensors.append(_deferred(node.op, attrs, inputs, port, dtype, array.shape))
+            elif node.op in _UNIFORM and array.size:
+                tensors.append(_splat(array, dtype))
             else:
-                tensors.append(ArrayTensor(array, dtype))
+                tensors.append(self._result(step, port, array, dtype))
         return tensors
 
-
-def _deferred(
-    op: str, attrs: Mapping[str, object], inputs: list[Tensor], port: int, dtype: DType, shape: tuple[int, ...]
-) -> Tensor:
-    return DeferredTensor(lambda: _run_kernel(op, attrs, inputs)[port], dtype, shape)
-
-
-def _run_kernel(op: str, attrs: Mapping[str, object], inputs: list[Tensor]) -> list[Array]:
-    with np.errstate(all="ignore"):
-        return evaluate(op, attrs, [t.numpy() for t in inputs], [t.dtype for t in inputs])
+    def _result(self, step: Step, port: int, array: Array, dtype: DType) -> Tensor:
+        stored = text_bytes(array) if dtype is STRING else array.nbytes
+        if max(stored, array.size) > _HELD_BYTES:
+            return ComputedTensor(self._store, step, port, dtype, array.shape, stored)
+        if dtype is STRING:
+            return StringTensor(tuple(array.reshape(-1).tolist()), array.shape)
+        return ArrayTensor(array, dtype)
 
 
-def kernel_attrs(node: Node) -> dict[str, object]:
-    """The attributes of `node` as kernels take them: tensors as arrays."""
+def _of_shape(step: Step) -> list[Array]:
+    """Results of one of `_OF_SHAPE` or `_UNIFORM`, of which the elements do not matter or are all the same."""
+    operands = []
+    for slot, tensor in enumerate(step.inputs):
+        if slot == 0 and step.op in _OF_SHAPE:
+            if tensor.dtype is not STRING and tensor.dtype.scalar is None:
+                raise KernelError(f"{step.op}: operand {slot} is of type {tensor.dtype}")
+            blank = np.array(b"", object) if tensor.dtype is STRING else np.zeros((), tensor.dtype.numpy)
+            operands.append(np.broadcast_to(blank, tensor.shape))
+        elif tensor.size > _MOST_DIMENSIONS:
+            raise KernelError(f"{step.op}: operand {slot} has {tensor.size} elements")
+        else:
+            operands.append(tensor.numpy())
+    return evaluate(step.op, step.attrs, operands, [tensor.dtype for tensor in step.inputs])
+
+
+def _splat(array: Array, dtype: DType) -> Tensor:
+    value = array[(0,) * array.ndim]
+    return StringTensor((value,), array.shape) if dtype is STRING else SplatTensor(value, dtype, array.shape)
+
+
+def kernel_attrs(attrs: Mapping[str, AttrValue]) -> dict[str, object]:
+    """Attributes as kernels take them: tensors as arrays."""
     found: dict[str, object] = {}
-    for key, value in node.attrs.items():
+    for key, value in attrs.items():
         if not key.startswith("_"):
             found[key] = value.numpy() if isinstance(value, Tensor) else value
     return found

@@ -20,7 +20,7 @@ def in_loops(graph: Graph) -> set[Node]:
     return {node for node, loops in depth.items() if loops}
 
 
-def anchors(node: Node) -> tuple[Node, ...]:
+def frame_controls(node: Node) -> tuple[Node, ...]:
     """The control inputs that a constant's replacement needs.
 
     The reference drops them all. Those from a loop or branch hold the constant in its frame and must stay.

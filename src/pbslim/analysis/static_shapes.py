@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from pbslim.dtypes import INT32, Shape
 from pbslim.errors import DecodeError, GraphError, TransformError
-from pbslim.ir import Graph, Node, Value
+from pbslim.ir import FunctionRef, Graph, Node, Value
 from pbslim.ir.order import file_order
 from pbslim.ir.tensors import Array
+from pbslim.ops.families import CALLS
 
 _SMALL = 1 << 12
+_MOST_CALLS, _DEEPEST_CALL = 1 << 10, 32
 _OLD_PRODUCER = 24  # before this version a Placeholder with an empty shape meant an unknown one
 
 
 class StaticShapes:
     """The shapes of all values of a graph.
 
-    Nothing is computed before the first question.
+    Nothing is computed before the first question. Calls of functions are followed into the bodies.
+
+    Args:
+        arguments: for the body of a function, the name and shape of each argument.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, arguments: Mapping[str, Shape] | None = None) -> None:
         self._graph = graph
+        self._arguments = arguments or {}
+        self._calls: dict[tuple[str, tuple[Shape, ...]], tuple[Shape, ...]] = {}
+        self._depth = 0
 
     @cached_property
     def _order(self) -> list[Node]:
@@ -53,12 +62,30 @@ class StaticShapes:
         try:
             if node.op == "Const":
                 return (Shape(node.tensor().shape),)
+            if node.name in self._arguments:
+                return (self._arguments[node.name],)
+            if node.op in CALLS or node.op in self._graph.library.functions:
+                function = node.attrs.get("f") if node.op in CALLS else FunctionRef(node.op, {})
+                return self._called(function, inputs)
             if node.op == "Placeholder":
                 shape = node.shape_attr("shape")
                 return (Shape() if shape.rank == 0 and 0 < self._graph.producer < _OLD_PRODUCER else shape,)
             return rules.infer(node.op, node.attrs, inputs, operands)
         except (rules.ShapeError, DecodeError, GraphError):
             return (Shape(),)  # a node that can never run is no reason to leave the others alone
+
+    def _called(self, function: object, inputs: Sequence[Shape]) -> tuple[Shape, ...]:
+        """What a function gives for arguments of these shapes."""
+        if not isinstance(function, FunctionRef) or function.name not in self._graph.library.functions:
+            return (Shape(),)
+        key = function.name, tuple(inputs)
+        if key not in self._calls and len(self._calls) < _MOST_CALLS and self._depth < _DEEPEST_CALL:
+            self._calls[key] = (Shape(),)  # for a function that calls itself
+            body = self._graph.library.functions[function.name].body()
+            inner = StaticShapes(body.graph, dict(zip(body.arguments, inputs, strict=False)))
+            inner._calls, inner._depth = self._calls, self._depth + 1
+            self._calls[key] = tuple(inner.of(body.value(tensor)) for tensor in body.returns.values())
+        return self._calls.get(key, (Shape(),))
 
     def _small_value(self, node: Node, inputs: list[Shape], operands: list[Array | None]) -> Array | None:
         from pbslim.ops import shape_inference as rules

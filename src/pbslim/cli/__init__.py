@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _program(name: str) -> Callable[..., None]:
-    """A program that is one of the commands of ``pbslim`` under its bare old name."""
+    """A command of ``pbslim`` as a program of its own, under the name of TensorFlow's tool."""
 
     def program(argv: Sequence[str] | None = None) -> None:
         from pbslim.cli.commands import pbslim

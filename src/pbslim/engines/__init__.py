@@ -5,7 +5,7 @@ Each module holds its engine as ``ENGINE``; it is imported when somebody asks fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 
 from pbslim.engines.protocol import Array, Engine, Feeds, Program, Unsupported
@@ -30,11 +30,13 @@ def engine(name: str) -> Engine:
     return found
 
 
-def choose(name: str, graph: Graph, fetches: Sequence[str]) -> Engine:
+def choose(name: str, graph: Graph, fetches: Sequence[str], fed: Collection[str] = ()) -> Engine:
     """The engine to run `fetches` of `graph` with.
 
     Args:
         name: of an engine, or ``auto`` for the first that is usable and can run the graph.
+        fetches: tensor names.
+        fed: names of tensors that will be fed, behind which nothing is needed.
 
     Raises:
         UsageError: there is no such engine, it is not installed, or it cannot run the graph; the message names the
@@ -44,7 +46,7 @@ def choose(name: str, graph: Graph, fetches: Sequence[str]) -> Engine:
     for each in map(engine, ["builtin", "tensorflow"] if name == "auto" else [name]):
         if problem := each.missing():
             reasons.append(problem)
-        elif blocked := each.unsupported(graph, fetches):
+        elif blocked := each.unsupported(graph, fetches, fed):
             more = f" (and {len(blocked) - 1} more)" if len(blocked) > 1 else ""
             reasons.append(f"the {each.name} engine cannot run {blocked[0]}{more}")
         else:

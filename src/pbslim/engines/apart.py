@@ -1,24 +1,29 @@
-"""Run a graph in a process of its own: what it does to memory can be measured there, and a crash does no harm."""
+"""Run a graph in a process of its own: a crash does no harm there, what hangs can be ended, memory can be measured.
+
+The process ends with this one, however that ends: it reads requests from a pipe, and exits when the pipe closes.
+"""
 
 from __future__ import annotations
 
 import os
 import pickle
+import queue
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import numpy.typing as npt
-
-from pbslim.engines import tensorflow
-from pbslim.engines.protocol import Feeds
+from pbslim.engines.protocol import Array, Feeds, Program
 from pbslim.errors import PbslimError
 
 _STATUS = Path("/proc/self/status")
+_GLANCE = 0.2  # seconds; on Windows a wait without end could not be interrupted
 
 
 @dataclass(frozen=True)
@@ -35,39 +40,207 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The outputs of a run, and what memory it took, None where the system does not tell."""
+class _Answer:
+    """What comes back: a value or an error, the memory taken since loading began, and the seconds of the work."""
 
-    outputs: list[npt.NDArray[Any]]
-    memory: Memory | None
+    value: Any = None
+    error: PbslimError | None = None
+    memory: Memory | None = None
+    seconds: float = 0.0
 
 
-def run_apart(path: Path, feeds: Feeds, outputs: Sequence[str], label: str, hint: str = "") -> Outcome:
-    """The values of `outputs` for `feeds`, with nothing folded, so that mapped constants stay mapped.
+class ProgramApart(Program):
+    """A graph that an engine has loaded in another process; loading goes on while this one does something else.
+
+    Attributes:
+        memory: what loading and running took so far, None where the system does not tell.
+        seconds: how long the last request took there.
+        timeout: seconds to wait for an answer before giving up.
 
     Args:
+        engine: the name of the engine.
         label: the file that messages name.
-        hint: what to add where TensorFlow dies of the graph.
-
-    Raises:
-        UsageError: TensorFlow is not installed.
-        PbslimError: TensorFlow cannot load or run the graph, or dies of it.
+        name: what messages call the engine.
+        timeout: seconds to wait for an answer before giving up.
+        folding: whether TensorFlow may compute constants beforehand, which loads those that a package maps.
+        hint: what to add where the process dies.
     """
-    job = pickle.dumps((str(path), dict(feeds), list(outputs)))
-    command = [sys.executable, "-c", f"from {__name__} import answer_one; answer_one()"]
-    safe = {**os.environ, "PYTHONSAFEPATH": "1"}  # no modules from the folder where the user happens to be
-    done = subprocess.run(  # noqa: S603 - this interpreter
-        command, input=job, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=safe, check=False
-    )
-    if done.returncode:
-        how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit code {done.returncode}"
-        raise PbslimError(f"TensorFlow died of '{label}' ({how}){hint}")
-    outcome = pickle.loads(done.stdout)  # noqa: S301 - what the process below has written
-    if isinstance(outcome, PbslimError):
-        raise type(outcome)(str(outcome).replace(str(path), label))
-    if not isinstance(outcome, Outcome):
-        raise PbslimError(f"TensorFlow gave no outputs for '{label}'")
-    return outcome
+
+    def __init__(
+        self,
+        engine: str,
+        path: Path,
+        *,
+        label: str,
+        timeout: float,
+        name: str = "the engine",
+        folding: bool = False,
+        hint: str = "",
+    ) -> None:
+        self._label, self.timeout, self._hint, self._path, self._name = label, timeout, hint, str(path), name
+        self.memory: Memory | None = None
+        self.seconds = 0.0
+        command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+        quiet = {"PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}  # and no modules from where the user happens to be
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **quiet},
+        )
+        self._answers: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
+        threading.Thread(target=_collect, args=(self._process.stdout, self._answers), daemon=True).start()
+        self._send(("load", engine, path, folding))
+        self._loading = True
+
+    def wait(self) -> None:
+        """Wait until the graph is loaded.
+
+        Raises:
+            PbslimError: it cannot be, or not in time.
+        """
+        if self._loading:
+            self._loading = False
+            self._receive("load")
+
+    def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
+        """The values of `fetches`; see `Program.run`.
+
+        Raises:
+            PbslimError: also when the process dies or does not answer in time.
+        """
+        self.start(feeds, fetches)
+        return self.result()
+
+    def start(self, feeds: Feeds, fetches: Sequence[str]) -> None:
+        """Begin to run; `result` has what comes out."""
+        self.wait()
+        self._send(("run", dict(feeds), list(fetches)))
+
+    def result(self) -> list[Array]:
+        """What the run that was started gave."""
+        found: list[Array] = self._receive("run")
+        return found
+
+    def __enter__(self) -> ProgramApart:
+        return self
+
+    def close(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                _close(pipe)
+
+    def _send(self, request: tuple[object, ...]) -> None:
+        pipe = self._process.stdin
+        try:
+            pickle.dump(request, pipe)  # type: ignore[arg-type]
+            pipe.flush()  # type: ignore[union-attr]
+        except OSError:  # it has died, which the answer tells
+            self._answers.put(None)
+
+    def _receive(self, what: str) -> Any:
+        end = time.monotonic() + self.timeout
+        while True:
+            try:
+                answer = self._answers.get(timeout=_GLANCE)
+                break
+            except queue.Empty:
+                if time.monotonic() > end:
+                    self.close()
+                    reason = f"'{self._label}' did not {what} within {self.timeout:g} s"
+                    advice = "it may wait for a queue or file that nobody fills; --timeout allows more time"
+                    raise PbslimError(f"{reason}: {advice}") from None
+        if answer is None:
+            code = self._process.wait()
+            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            raise PbslimError(f"{self._name} crashed on '{self._label}' ({how}){self._hint}")
+        self.memory, self.seconds = answer.memory, answer.seconds
+        if answer.error:
+            self.close()
+            raise type(answer.error)(str(answer.error).replace(self._path, self._label))
+        return answer.value
+
+
+def _close(pipe: IO[bytes]) -> None:
+    with suppress(OSError):  # of what a process that is gone has not read
+        pipe.close()
+
+
+def _collect(pipe: IO[bytes] | None, answers: queue.SimpleQueue[_Answer | None]) -> None:
+    """Queue the answers as they come, and None at the end."""
+    try:
+        while pipe:
+            answers.put(pickle.load(pipe))  # noqa: S301 - what the process below has written
+    except (OSError, ValueError, EOFError, pickle.UnpicklingError):
+        answers.put(None)
+
+
+def serve() -> None:
+    """Be the process that `ProgramApart` starts: requests come from stdin, answers go to stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what an engine prints must not come between the bytes of an answer
+    requests: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    worker = _Worker()
+    while True:
+        kind, *arguments = requests.get()
+        started = time.perf_counter()
+        try:
+            value, error = getattr(worker, kind)(*arguments), None
+        except PbslimError as problem:
+            value, error = None, problem
+        except MemoryError:
+            value, error = None, PbslimError("there is not enough memory to run it")
+        pickle.dump(_Answer(value, error, worker.memory(), time.perf_counter() - started), answers, protocol=5)
+        answers.flush()
+
+
+def _listen(requests: queue.SimpleQueue[tuple[Any, ...]]) -> None:
+    """Queue requests; when the pipe closes, whatever is running ends with it."""
+    try:
+        while True:
+            requests.put(pickle.load(sys.stdin.buffer))  # noqa: S301 - from the process that started this one
+    finally:
+        os._exit(1)
+
+
+class _Worker:
+    """What requests ask for."""
+
+    def __init__(self) -> None:
+        self._program: Program | None = None
+        self._before: Memory | None = None
+
+    def load(self, name: str, path: Path, folding: bool) -> None:
+        """Load a graph."""
+        from pbslim.engines import engine, tensorflow
+
+        found: Callable[[], Program] = lambda: engine(name).load(path)  # noqa: E731
+        if name == "tensorflow":
+            tensorflow.warm_up()
+            found = lambda: tensorflow.TensorFlowProgram(path, folding=folding)  # noqa: E731
+        else:
+            engine(name)
+        self._before = _measured()
+        self._program = found()
+
+    def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
+        """Run it."""
+        if self._program is None:
+            raise PbslimError("no graph is loaded")
+        return self._program.run(feeds, fetches)
+
+    def memory(self) -> Memory | None:
+        """What it takes now."""
+        now = _measured()
+        if now is None or self._before is None:
+            return None
+        return Memory(max(now.resident - self._before.resident, 0), max(now.private - self._before.private, 0))
 
 
 def _measured() -> Memory | None:
@@ -77,30 +250,3 @@ def _measured() -> Memory | None:
     except (OSError, KeyError, ValueError):
         return None
     return Memory(resident, private)
-
-
-def _run(path: Path, feeds: Feeds, outputs: Sequence[str]) -> Outcome:
-    tensorflow.warm_up()
-    before = _measured()
-    with tensorflow.session(path, folding=False) as runner:
-        found = runner(feeds, outputs)
-        after = _measured()
-    if before is None or after is None:
-        return Outcome(found, None)
-    more = Memory(max(after.resident - before.resident, 0), max(after.private - before.private, 0))
-    return Outcome(found, more)
-
-
-def answer_one() -> None:
-    """Be the process that `run_apart` starts: a run is asked for on stdin, its outcome goes to stdout."""
-    # What TensorFlow prints must not come between the bytes of the answer.
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    path, feeds, outputs = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
-    outcome: Outcome | PbslimError
-    try:
-        outcome = _run(Path(path), feeds, outputs)
-    except PbslimError as error:
-        outcome = error
-    with answer:
-        pickle.dump(outcome, answer)

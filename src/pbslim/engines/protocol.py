@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -73,8 +73,12 @@ class Engine(ABC):
         return ""
 
     @abstractmethod
-    def unsupported(self, graph: Graph, fetches: Sequence[str]) -> list[Unsupported]:
+    def unsupported(self, graph: Graph, fetches: Sequence[str], fed: Collection[str] = ()) -> list[Unsupported]:
         """The nodes that `fetches` need and that this engine cannot run, as far as the graph tells beforehand.
+
+        Args:
+            fetches: tensor names.
+            fed: names of tensors that will be fed, behind which nothing is needed.
 
         Raises:
             UsageError: a name is not in the graph.

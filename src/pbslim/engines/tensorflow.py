@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from pbslim import ops
 from pbslim.engines.protocol import Array, Engine, Feeds, Program, Unsupported, find_value
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
-from pbslim.ir.order import ancestors
+from pbslim.ir.order import reachable
 from pbslim.wire import to_bytes
 from pbslim.wire.memmapped import lay_out
 from pbslim.wire.packages import is_package
@@ -24,6 +25,7 @@ from pbslim.wire.sources import open_source
 
 Runner = Callable[[Feeds, Sequence[str]], list[Array]]
 
+_TITLE = "Graph execution error:"
 _NO_FOLDING = -1  # OptimizerOptions.L0
 _MISSING = "TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'"
 
@@ -97,8 +99,7 @@ class TensorFlowProgram(Program):
             self.close()
             raise
         except Exception as error:  # noqa: BLE001 - TensorFlow raises many classes of its own
-            reason = str(error).strip().partition("\n")[0]
-            raise PbslimError(f"TensorFlow cannot run {self._label}: {reason}") from None
+            raise PbslimError(f"TensorFlow cannot run {self._label}: {_reason(str(error))}") from None
 
     def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
         """The values of `fetches`; see `Program.run`."""
@@ -109,6 +110,15 @@ class TensorFlowProgram(Program):
     def close(self) -> None:
         """End the session."""
         self._stack.close()
+
+
+def _reason(message: str) -> str:
+    """What went wrong, and at which node: the line before TensorFlow's first mark ``[[{{node x}}]]``."""
+    before, mark, after = message.partition("[[")
+    lines = [line.strip() for line in before.splitlines() if line.strip() and line.strip() != _TITLE]
+    reason = re.sub(r"^\(\d+\) ", "", lines[-1 if mark else 0]) if lines else "it does not say why"
+    node = re.match(r"(?:\{\{)?node ([^\s}\]]+)", after)
+    return f"node '{node[1]}': {reason}" if node else reason
 
 
 def _as_array(result: Any) -> Array:
@@ -143,9 +153,11 @@ class TensorFlow(Engine):
         """Why TensorFlow cannot be used; it is looked for, not loaded."""
         return "" if find_spec("tensorflow") else _MISSING
 
-    def unsupported(self, graph: Graph, fetches: Sequence[str]) -> list[Unsupported]:
+    def unsupported(self, graph: Graph, fetches: Sequence[str], fed: Collection[str] = ()) -> list[Unsupported]:
         """The nodes of which no TensorFlow knows the op."""
-        needed = ancestors(find_value(graph, name).node for name in fetches)
+        given = {find_value(graph, name) for name in fed}
+        roots = [value.node for value in (find_value(graph, name) for name in fetches) if value not in given]
+        needed = reachable(roots, lambda n: [*(v.node for v in n.inputs if v not in given), *n.controls])
         return [
             Unsupported(node.name, node.op, "no release of TensorFlow has this op")
             for node in graph

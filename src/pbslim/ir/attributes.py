@@ -85,11 +85,11 @@ class Attributes(Mapping[str, AttrValue]):
 
 
 COLOCATION = b"loc:@"
-"""How an entry of a ``_class`` attribute begins that asks to stand beside a node; the node's name follows."""
+"""How an entry of a ``_class`` attribute begins that asks for colocation with a node, whose name follows."""
 
 
-def colocated_with(wish: object) -> str | None:
-    """The node that an entry of a ``_class`` attribute asks to stand beside, if it asks for one."""
-    if not isinstance(wish, bytes) or not wish.startswith(COLOCATION):
+def colocated_with(entry: object) -> str | None:
+    """The node that an entry of a ``_class`` attribute wants to be colocated with, if any."""
+    if not isinstance(entry, bytes) or not entry.startswith(COLOCATION):
         return None
-    return wish[len(COLOCATION) :].decode(errors="replace")
+    return entry[len(COLOCATION) :].decode(errors="replace")

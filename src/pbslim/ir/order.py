@@ -80,26 +80,26 @@ def file_order(graph: Graph) -> list[Node]:
 
 
 def depth_first(roots: Iterable[Node]) -> dict[Node, Use | None]:
-    """`roots` and all that they need, each node after what it reads, and the use by which each was first met.
+    """`roots` and all that they need, each node after what it reads, and the use by which each was first visited.
 
-    A node met by a control edge, and a root, has no such use.
+    A node visited by a control edge, and a root, has no such use.
     """
-    met: dict[Node, Use | None] = {}
+    visited: dict[Node, Use | None] = {}
     order: dict[Node, Use | None] = {}
     for root in roots:
-        if root in met:
+        if root in visited:
             continue
-        met[root] = None
+        visited[root] = None
         stack = [(root, _edges(root))]
         while stack:  # no recursion: chains may be long
             node, edges = stack[-1]
             for producer, use in edges:
-                if producer not in met:
-                    met[producer] = use
+                if producer not in visited:
+                    visited[producer] = use
                     stack.append((producer, _edges(producer)))
                     break
             else:
-                order[node] = met[node]
+                order[node] = visited[node]
                 stack.pop()
     return order
 
@@ -152,10 +152,10 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
 
 
 def drop_lost_colocations(graph: Graph, given: Collection[str] | None = None) -> None:
-    """Drop each wish to stand beside a node that is gone: TensorFlow refuses a graph with one.
+    """Drop each colocation with a node that is gone: TensorFlow refuses a graph with one.
 
     Args:
-        given: the names of the nodes that the graph had before, if a wish for any other is the user's to mend.
+        given: the names of the nodes that the graph had before, if a colocation with any other is the user's to mend.
     """
     if given is None or any(name not in graph for name in given):
         graph.map_colocations(lambda name: name if name in graph or (given and name not in given) else None)

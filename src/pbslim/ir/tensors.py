@@ -21,8 +21,7 @@ Array = npt.NDArray[Any]
 CHUNK_BYTES = 1 << 19
 """How much of a tensor is worked on at a time: small enough for the processor's cache."""
 
-
-_MAX_FILLED = 1 << 28
+_MAX_REPEATED = 1 << 26
 
 
 class Buffer(Protocol):
@@ -75,6 +74,18 @@ class Tensor(ABC):
         step = chunk_length(self.dtype, multiple_of)
         for start in range(0, flat.size, step):
             yield flat[start : start + step]
+
+    def head(self) -> Array | None:
+        """The first elements, of which the last stands for all that follow; None where that is no shorter form.
+
+        What looks at every element should look at these alone: the shape may be absurdly large.
+        """
+        return None
+
+    def value_pieces(self) -> Iterable[Array]:
+        """Flat arrays in which every element occurs, though not as often: the `head`, or else all `chunks`."""
+        head = self.head()
+        return self.chunks() if head is None else [head]
 
     def reshaped(self, shape: tuple[int, ...]) -> Tensor:
         """The same elements in another shape (of equal size), nothing read."""
@@ -144,6 +155,10 @@ class SplatTensor(Tensor):
         """One element."""
         return self.dtype.itemsize
 
+    def head(self) -> Array | None:
+        """The value."""
+        return np.full(min(self.size, 1), self.value, self.dtype.numpy)
+
     def numpy(self) -> Array:
         """A view that repeats the value without holding it more than once."""
         return np.broadcast_to(np.asarray(self.value, self.dtype.numpy), self.shape)
@@ -165,46 +180,49 @@ class SplatTensor(Tensor):
         return SplatTensor(result[0], dtype or self.dtype, self.shape)
 
 
-class FilledTensor(Tensor):
-    """A few elements, of which the last stands for all that follow; it is not expanded to be written.
+class RepeatedTensor(Tensor):
+    """A few values, of which the last fills the rest of the shape; they are not expanded to be written."""
 
-    Args:
-        head: these elements, at least one and not more than `shape` has.
-    """
+    listed = True
 
-    def __init__(self, head: Array, dtype: DType, shape: tuple[int, ...]) -> None:
-        self.head, self.dtype, self.shape = _frozen(head), dtype, shape
+    def __init__(self, values: Array, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape = dtype, shape
+        self._values = _frozen(values)
 
     @property
     def stored_nbytes(self) -> int:
-        """The elements in front."""
-        return self.head.nbytes
+        """Those of the values."""
+        return self._values.nbytes
+
+    def head(self) -> Array | None:
+        """The values."""
+        return self._values
 
     def numpy(self) -> Array:
-        """All elements, written out anew.
+        """All elements.
 
         Raises:
-            DecodeError: there are too many.
+            DecodeError: they are far too many for a tensor that a few values make up.
         """
-        if self.size >= _MAX_FILLED:
-            raise DecodeError(f"a tensor repeats a value {self.size - self.head.size} times")
+        if self.size >= _MAX_REPEATED:
+            raise DecodeError(f"a tensor repeats a value {self.size - self._values.size} times")
         return gathered(self)
 
     def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
         """The elements in pieces."""
-        return rechunked(self._pieces(), self.size, self.dtype, multiple_of)
-
-    def _pieces(self) -> Iterator[Array]:
-        yield self.head
-        yield from SplatTensor(self.head[-1], self.dtype, (self.size - self.head.size,)).chunks()
+        step = chunk_length(self.dtype, multiple_of)
+        for start in range(0, self.size, step):
+            known = self._values[start : start + step]
+            count = min(step, self.size - start)
+            yield known if known.size == count else np.r_[known, np.full(count - known.size, self._values[-1])]
 
     def reshaped(self, shape: tuple[int, ...]) -> Tensor:
-        """Still the same few elements."""
-        return FilledTensor(self.head, self.dtype, shape)
+        """Still a few values."""
+        return RepeatedTensor(self._values, self.dtype, shape)
 
     def mapped(self, function: Callable[[Array], Array], dtype: DType | None = None) -> Tensor:
-        """Still as few elements."""
-        return FilledTensor(function(self.head), dtype or self.dtype, self.shape)
+        """Still a few values."""
+        return RepeatedTensor(function(self._values), dtype or self.dtype, self.shape)
 
 
 class ElementwiseTensor(Tensor):

@@ -14,10 +14,12 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     convolutions,
     decoding,
     diagonals,
+    einsum,
     elementwise,
     fake_quantization,
     fingerprints,
     fourier,
+    fused,
     gathering,
     generators,
     gradients,
@@ -26,6 +28,8 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     linear_algebra,
     logic,
     normalization,
+    patterns,
+    philox,
     pooling,
     products,
     quantization,
@@ -38,10 +42,14 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     selection,
     shapes,
     slicing,
+    sparse,
     spatial,
     strings,
+    suppression,
+    tokens,
+    transposed,
 )
 from pbslim.kernels.checks import KernelError
-from pbslim.kernels.registry import Prepared, evaluate, has_kernel, kernel_names
+from pbslim.kernels.registry import Attributes, Prepared, evaluate, has_kernel, kernel_names
 
-__all__ = ["KernelError", "Prepared", "evaluate", "has_kernel", "kernel_names"]
+__all__ = ["Attributes", "KernelError", "Prepared", "evaluate", "has_kernel", "kernel_names"]

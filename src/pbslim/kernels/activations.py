@@ -88,27 +88,41 @@ def _softplus(_attrs: Attributes, x: Array) -> Any:
     return np.where(wide > -threshold, wide, near).astype(x.dtype)
 
 
-def _shifted(attrs: Attributes, x: Array) -> Array:
+_SHORT = 16  # rows of fewer elements are handled column by column
+
+
+def _shifted(attrs: Attributes, x: Array) -> tuple[Array, int]:
+    """What is to be overwritten with the result: logits less the largest of them, and the axis along which they lie."""
     require(x.ndim >= 1, "logits must have at least 1 dimension")
-    return np.asarray(np.subtract(x, x.max(axis=-1, keepdims=True, initial=-np.inf), out=attrs.out(x.shape, x)))
+    axis, out = -1, attrs.out(x.shape, x)
+    if x.ndim > 1 and x.shape[-1] < _SHORT:
+        axis, x = 0, np.moveaxis(x, -1, 0).copy()
+        out = x
+    largest = x.max(axis=axis, keepdims=True, initial=-np.inf)
+    return np.asarray(np.subtract(x, largest, out=out)), axis
+
+
+def _unshifted(x: Array, axis: int) -> Array:
+    return x if axis else np.ascontiguousarray(np.moveaxis(x, 0, -1))
 
 
 @kernel("Softmax", takes="floating")
 def _softmax(attrs: Attributes, logits: Array) -> Any:
     """Each step is rounded to the type, as TensorFlow does."""
-    exponentials = _shifted(attrs, logits)
+    exponentials, axis = _shifted(attrs, logits)
     np.exp(exponentials, out=exponentials)
-    if not logits.size:
-        return exponentials
-    if logits.dtype.itemsize == 2:
-        total = np.add.accumulate(exponentials, axis=-1)[..., -1:]
-    else:
-        total = exponentials.sum(axis=-1, keepdims=True)
-    return np.multiply(exponentials, logits.dtype.type(1) / total, out=exponentials)
+    if logits.size:
+        if logits.dtype.itemsize == 2:
+            total = np.add.accumulate(exponentials, axis=axis).take([-1], axis)
+        else:
+            total = exponentials.sum(axis=axis, keepdims=True)
+        np.multiply(exponentials, logits.dtype.type(1) / total, out=exponentials)
+    return _unshifted(exponentials, axis)
 
 
 @kernel("LogSoftmax", takes="floating")
 def _log_softmax(attrs: Attributes, logits: Array) -> Any:
-    shifted = widened(_shifted(attrs, logits))
-    total = np.exp(shifted).sum(axis=-1, keepdims=True)
-    return np.subtract(shifted, np.log(total), out=shifted).astype(logits.dtype, copy=False)
+    narrow, axis = _shifted(attrs, logits)
+    shifted = widened(narrow)
+    total = np.exp(shifted).sum(axis=axis, keepdims=True)
+    return _unshifted(np.subtract(shifted, np.log(total), out=shifted), axis).astype(logits.dtype, copy=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,39 @@ def _sigmoid(x: Array, out: Array | None) -> Any:
     return np.reciprocal(result, out=result)
 
 
+_ERF_IS_ONE = 3.92
+# erf(x) / x = P(x * x) / Q(x * x) up to there with a relative error of 2e-8, by least squares with weights that were
+# adapted until the largest errors were even
+_ERF_P = (
+    *(1.1283791461795696, 0.19040469521045933, 0.05274833331103227),
+    *(0.0037654964138109067, 0.00028487249258747404, 2.050003841952105e-06),
+)
+_ERF_Q = (
+    *(1.0, 0.5020745099295865, 0.11410823766815864),
+    *(0.014968983875940535, 0.0011624920783084938, 3.809031161993847e-05),
+)
+
+
+def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
+    """By Horner's rule; the constant term comes first."""
+    total = np.asarray(x * x.dtype.type(coefficients[-1]))
+    for coefficient in coefficients[-2:0:-1]:
+        total += x.dtype.type(coefficient)
+        total *= x
+    total += x.dtype.type(coefficients[0])
+    return total
+
+
+def _erf(x: Array, out: Array | None) -> Any:
+    if x.dtype == np.float64:
+        return _each(math.erf)(x, out)
+    x = np.asarray(x.clip(np.float32(-_ERF_IS_ONE), np.float32(_ERF_IS_ONE), out=out))
+    square = np.asarray(x * x)
+    x *= _polynomial(_ERF_P, square)
+    x /= _polynomial(_ERF_Q, square)
+    return x.clip(np.float32(-1), np.float32(1), out=x)
+
+
 def _lgamma(x: float) -> float:
     if (x <= 0 and x % 1 == 0) or math.isinf(x):
         return math.inf
@@ -70,7 +103,7 @@ def _sign(x: Array, out: Array | None) -> Any:
 
 _REAL: dict[str, Callable[..., Any]] = {
     "Ceil": np.ceil,
-    "Erf": _each(math.erf),
+    "Erf": _erf,
     "Erfc": _each(math.erfc),
     "Floor": np.floor,
 }

@@ -10,22 +10,23 @@ from pbslim.kernels.checks import Array, check_indices, require
 from pbslim.kernels.registry import Attributes, kernel
 
 
-def data_format_of(attrs: Attributes) -> str:
-    """The attribute ``data_format``, NHWC or NCHW."""
-    data_format = attrs.text("data_format", "NHWC")
-    require(data_format in ("NHWC", "NCHW"), f"data_format '{data_format}' is not supported")
+def data_format_of(attrs: Attributes, *known: str) -> str:
+    """The attribute ``data_format``, one of those known (NHWC and NCHW if there are none); the first is the default."""
+    known = known or ("NHWC", "NCHW")
+    data_format = attrs.text("data_format", known[0])
+    require(data_format in known, f"data_format '{data_format}' is not supported")
     return data_format
 
 
 def channels_last(x: Array, data_format: str) -> Array:
-    """Images as [batch, height, width, channels]."""
-    require(x.ndim == 4, "it needs 4 dimensions")
-    return np.moveaxis(x, 1, -1) if data_format == "NCHW" else x
+    """Images as [batch, spatial dimensions, channels]; a view."""
+    require(x.ndim == len(data_format), f"it needs {len(data_format)} dimensions")
+    return x if data_format.endswith("C") else np.moveaxis(x, 1, -1)
 
 
 def from_channels_last(x: Array, data_format: str) -> Array:
     """The opposite of `channels_last`."""
-    return np.moveaxis(x, -1, 1) if data_format == "NCHW" else x
+    return x if data_format.endswith("C") else np.moveaxis(x, -1, 1)
 
 
 def _formats(attrs: Attributes) -> tuple[str, str]:

@@ -24,10 +24,13 @@ def _inference(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: A
         require(vector.shape == (x.shape[axis],), f"statistics must be vectors of {x.shape[axis]} elements")
     channels = [-1 if i == axis else 1 for i in range(x.ndim)]
     factor = scale / np.sqrt(variance + attrs.number("epsilon", _DEFAULT_EPSILON))
-    y = (widened(x) - mean.reshape(channels)) * factor.reshape(channels) + offset.reshape(channels)
+    wide = widened(x)
+    y = np.asarray(np.subtract(wide, mean.reshape(channels), out=attrs.out(x.shape, x) if wide is x else wide))
+    y *= factor.reshape(channels)
+    y += offset.reshape(channels)
     if not x.size:
         mean = variance = np.full_like(mean, np.nan)
-    return [y.astype(x.dtype), mean, variance, mean, variance]
+    return [y.astype(x.dtype, copy=False), mean, variance, mean, variance]
 
 
 kernel("FusedBatchNorm", takes="T:float T:float T:float T:float T:float")(_inference)
@@ -47,7 +50,10 @@ def _global(attrs: Attributes, x: Array, mean: Array, variance: Array, beta: Arr
     factor = 1 / np.sqrt(variance + attrs.number("variance_epsilon"))
     if attrs.flag("scale_after_normalization", None):
         factor = factor * gamma
-    return (x - mean) * factor + beta
+    y = np.subtract(x, mean, out=attrs.out(x.shape, x))
+    y *= factor
+    y += beta
+    return y
 
 
 @kernel("LRN", takes="half|bfloat16|float")

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, checked_shape, has_nan, lowest, require, vector
+from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, has_nan, lowest, require, vector, widened
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
-from pbslim.kernels.windows import Windows, spatial_pair
+from pbslim.kernels.windows import Windows, combined, spatial_of
+
+_VOLUMES = ("NDHWC", "NCDHW")
 
 
 def _windows(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequence[int], data_format: str) -> Windows:
-    return Windows.of(
-        attrs,
-        x.shape,
-        spatial_pair(sizes, data_format, "ksize"),
-        strides=spatial_pair(strides, data_format, "strides"),
-        data_format=data_format,
-    )
+    """Where the windows are in images whose channels come last."""
+
+    def derive() -> Windows:
+        places = Windows.of(
+            attrs,
+            x.shape,
+            spatial_of(sizes, data_format, "ksize"),
+            strides=spatial_of(strides, data_format, "strides"),
+            data_format=data_format,
+        )
+        checked_shape([x.shape[0], *places.counts, x.shape[-1]])
+        return places
+
+    return attrs.derived((x.shape, *sizes, *strides), derive)
 
 
-def _largest(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequence[int]) -> Array:
-    data_format = data_format_of(attrs)
+def _largest(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequence[int], *formats: str) -> Array:
+    data_format = data_format_of(attrs, *formats)
     x = channels_last(x, data_format)
-    require(not has_nan(x), "the order of NaN is not defined")
     places = _windows(attrs, x, sizes, strides, data_format)
-    start = lowest(x.dtype)
-    shape = [x.shape[0], places.height.count, places.width.count, x.shape[3]]
-    result = np.full(checked_shape(shape), start, x.dtype)
-    for _, _, elements in places.contents(x, start):
-        result = np.maximum(result, elements)
-    return from_channels_last(result, data_format)
+    result = combined(widened(x), places, lowest(x.dtype), np.maximum)
+    require(not has_nan(result), "the order of NaN is not defined")
+    return from_channels_last(result.astype(x.dtype, copy=False), data_format)
 
 
-def largest_in_windows(attrs: Attributes, x: Array) -> Array:
+def largest_in_windows(attrs: Attributes, x: Array, *formats: str) -> Array:
     """The largest element of each window that a MaxPool node describes."""
-    return _largest(attrs, x, attrs.integers("ksize"), attrs.integers("strides"))
+    return _largest(attrs, x, attrs.integers("ksize"), attrs.integers("strides"), *formats)
 
 
 @kernel("MaxPool", takes="half|bfloat16|float|double|integer")
@@ -51,28 +58,49 @@ def _max_pool_v2(attrs: Attributes, x: Array, ksize: Array, strides: Array) -> A
     return _largest(attrs, x, vector(ksize, "ksize"), vector(strides, "strides"))
 
 
-@kernel("AvgPool", takes="half|bfloat16|float|double")
-def _average_pool(attrs: Attributes, x: Array) -> Array:
-    """Elements are added row by row, each sum rounded to the type; those outside do not count."""
+@kernel("MaxPool3D", takes="half|bfloat16|float")
+def _max_pool_3d(attrs: Attributes, x: Array) -> Array:
+    return largest_in_windows(attrs, x, *_VOLUMES)
+
+
+def _mean(attrs: Attributes, x: Array, *formats: str) -> Array:
+    """Elements outside do not count; of half types each sum is rounded, row by row."""
     require(attrs.text("padding") != "EXPLICIT", "it has no explicit padding")
-    data_format = data_format_of(attrs)
+    data_format = data_format_of(attrs, *formats)
     x = channels_last(x, data_format)
     places = _windows(attrs, x, attrs.integers("ksize"), attrs.integers("strides"), data_format)
-    inside = np.ones([1, *x.shape[1:3], 1], x.dtype)
-    counts: Any = sum(there.astype(np.int64) for _, _, there in places.contents(inside, 0))
-    total: Any = x.dtype.type(0)
-    for _, _, elements in places.contents(x, 0):
-        total = total + elements
-    return from_channels_last(total / counts.astype(x.dtype), data_format)
+    total = _rounded_sums(x, places) if x.dtype.itemsize == 2 else combined(x, places, 0, np.add)
+    counts = combined(np.ones([1, *x.shape[1:-1], 1], np.int64), places, 0, np.add)
+    return from_channels_last(np.divide(total, counts.astype(x.dtype), out=total), data_format)
+
+
+def _rounded_sums(x: Array, places: Windows) -> Array:
+    total = np.zeros([x.shape[0], *places.counts, x.shape[-1]], x.dtype)
+    check_work(math.prod(len(axis.elements()) for axis in places.axes) * (total.size + STEP))
+    for element in itertools.product(*(axis.elements() for axis in places.axes)):
+        inside = [axis.inside(k) for axis, k in zip(places.axes, element, strict=True)]
+        part = total[(slice(None), *(windows for windows, _ in inside))]
+        part += x[(slice(None), *(elements for _, elements in inside))]
+    return total
+
+
+@kernel("AvgPool", takes="half|bfloat16|float|double")
+def _average_pool(attrs: Attributes, x: Array) -> Array:
+    return _mean(attrs, x)
+
+
+@kernel("AvgPool3D", takes="half|bfloat16|float|double")
+def _average_pool_3d(attrs: Attributes, x: Array) -> Array:
+    return _mean(attrs, x, *_VOLUMES)
 
 
 @kernel("ExtractImagePatches", takes="real|bool|complex")
-def _extract_image_patches(attrs: Attributes, x: Array) -> Array:
+def _extract_image_patches(attrs: Attributes, x: Array) -> Any:
     """The elements of a window one after the other, channels innermost."""
     x = channels_last(x, "NHWC")
     require(attrs.text("padding") != "EXPLICIT", "it has no explicit padding")
-    sizes, strides, rates = (
-        spatial_pair(attrs.integers(name), "NHWC", name) for name in ("ksizes", "strides", "rates")
-    )
+    sizes, strides, rates = (spatial_of(attrs.integers(name), "NHWC", name) for name in ("ksizes", "strides", "rates"))
     places = Windows.of(attrs, x.shape, sizes, strides=strides, dilations=rates)
-    return np.concatenate([elements for _, _, elements in places.contents(x, 0)], -1)
+    shape = checked_shape([x.shape[0], *places.counts, math.prod(sizes) * x.shape[-1]])
+    box = tuple(slice(0, size) for size in shape[:3])
+    return places.view(places.region(x, box), box).reshape(shape) if math.prod(shape) else np.empty(shape, x.dtype)

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import (
-    Array,
-    KernelError,
-    broadcast_shape,
-    check_products,
-    checked_shape,
-    require,
-    same_dtype,
-    widened,
-)
+from pbslim.kernels.checks import Array, broadcast_shape, check_products, checked_shape, require, same_dtype, widened
 from pbslim.kernels.layouts import data_format_of
 from pbslim.kernels.registry import Attributes, kernel
 
 
+def multiplied(x: Array, y: Array) -> Array:
+    """The products of matrices, those of half types in float32.
+
+    What is neither rows of neighboring elements nor the transpose of such rows is copied, for numpy is slow with it.
+    """
+    return np.asarray(np.matmul(_in_rows(widened(x)), _in_rows(widened(y))))
+
+
+def _in_rows(x: Array) -> Array:
+    (row, column), (rows, columns) = x.strides[-2:], x.shape[-2:]
+    across = column == x.itemsize and row >= columns * column
+    return x if across or (row == x.itemsize and column >= rows * row) else np.ascontiguousarray(x)
+
+
 def _product(x: Array, y: Array) -> Array:
-    """Half and bfloat16 are accumulated in float32."""
     require(x.shape[-1] == y.shape[-2], f"matrices of shapes {list(x.shape)} and {list(y.shape)} have no product")
     batch = broadcast_shape(x.shape[:-2], y.shape[:-2])
     shape = checked_shape([*batch, x.shape[-2], y.shape[-1]])
     check_products(math.prod(shape) * x.shape[-1], x.dtype)
-    return np.asarray(np.matmul(widened(x), widened(y))).astype(x.dtype, copy=False)
+    return multiplied(x, y).astype(x.dtype, copy=False)
 
 
 @kernel("MatMul", takes="T:number T:number")
@@ -60,27 +63,6 @@ def _batch_mat_mul_v3(attrs: Attributes, x: Array, y: Array) -> Array:
     same_dtype([x, y])
     require(attrs.array_dtype("Tout") == x.dtype, f"products of {x.dtype} come as {x.dtype} only")
     return _batch_mat_mul(attrs, x, y)
-
-
-@kernel("Einsum", takes="T:number*")
-def _einsum(attrs: Attributes, *operands: Array) -> Any:
-    """One or two operands, no dimension twice in one of them and no ellipsis."""
-    equation = attrs.text("equation")
-    match = re.fullmatch(r"([A-Za-z]*(?:,[A-Za-z]*)?)->([A-Za-z]*)", equation)
-    if match is None:
-        raise KernelError(f"the equation '{equation}' is not a simple one")
-    terms, result = match[1].split(","), match[2]
-    require(len(terms) == len(operands), "operands and terms of the equation differ in number")
-    sizes: dict[str, int] = {}
-    for term, x in zip(terms, operands, strict=True):
-        require(len(set(term)) == len(term) == x.ndim, f"term '{term}' does not fit the shape {list(x.shape)}")
-        for label, size in zip(term, x.shape, strict=True):
-            require(sizes.setdefault(label, size) == size, f"dimension '{label}' has two sizes")
-    require(len(set(result)) == len(result) and set(result) <= sizes.keys(), f"'{result}' is not a result")
-    checked_shape(sizes[label] for label in result)
-    check_products(math.prod(sizes.values()), operands[0].dtype)
-    wide = [widened(x) for x in operands]
-    return np.asarray(np.einsum(equation, *wide, optimize=len(wide) > 1)).astype(operands[0].dtype, copy=False)
 
 
 def _biased(attrs: Attributes, x: Array, bias: Array, axis: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,22 @@ def reduction(function: Reduction) -> Callable[..., Any]:
 
 
 def _sum(x: Array, axes: tuple[int, ...], keep: bool) -> Any:
+    first, last = min(axes, default=0), max(axes, default=-1)
+    if x.dtype.kind == "f" and last < x.ndim - 1 and last - first + 1 == len(axes) > 0 and x.flags.c_contiguous:
+        shape = (*x.shape[:first], *[1] * len(axes) * keep, *x.shape[last + 1 :])
+        return _sum_of_rows(x, first, last + 1).reshape(shape)
     return x.sum(axis=axes, dtype=x.dtype, keepdims=keep)
+
+
+def _sum_of_rows(x: Array, first: int, end: int) -> Array:
+    """The sums along the axes from `first` to before `end`, which are not the last.
+
+    Several rows at a time are added to as many sums, which is faster for short rows, and of less error.
+    """
+    outer, count, inner = (math.prod(part) for part in (x.shape[:first], x.shape[first:end], x.shape[end:]))
+    group = math.gcd(count, 64)
+    sums = x.reshape(outer, count // group, group * inner).sum(axis=1)
+    return np.asarray(sums.reshape(outer, group, inner).sum(axis=1))
 
 
 def _prod(x: Array, axes: tuple[int, ...], keep: bool) -> Any:

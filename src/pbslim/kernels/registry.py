@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from pbslim.kernels.limits import MAX_ELEMENTS
 
 Results: TypeAlias = "Array | Sequence[Array]"
 Function: TypeAlias = "Callable[..., Results]"
+T = TypeVar("T")
+
+_MOST_KNOWN = 16  # shapes of inputs for which a prepared node remembers what follows from them
 
 _FLOATING = frozenset({"half", "bfloat16", "float", "double"})
 _SIGNED = frozenset({"int8", "int16", "int32", "int64"})
@@ -39,11 +42,27 @@ _CLASSES = {
 class Attributes:
     """The attributes of one node, read with the type a kernel expects and the op's default; and memory it may take."""
 
-    __slots__ = ("_spare", "_values")
+    __slots__ = ("_known", "_spare", "_values")
 
-    def __init__(self, values: Mapping[str, object], spare: Sequence[Array] = ()) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, object],
+        spare: Sequence[Array] = (),
+        known: dict[Hashable, Any] | None = None,
+    ) -> None:
         self._values = values
         self._spare = spare
+        self._known = {} if known is None else known
+
+    def derived(self, key: Hashable, derive: Callable[[], T]) -> T:
+        """What follows from the attributes and `key` alone: of a prepared node it is derived once."""
+        found: T | None = self._known.get(key)
+        if found is None:
+            found = derive()
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = found
+        return found
 
     def out(self, shape: tuple[int, ...], *operands: Array) -> Array | None:
         """The first of `operands` that has this shape and that the result may overwrite, or None."""
@@ -104,6 +123,12 @@ class Attributes:
         values = self._get(name, None, (tuple, list))
         require(all(isinstance(v, (int, float, np.number)) for v in values), f"attribute '{name}' is of the wrong kind")
         return [float(v) for v in values]
+
+    def texts(self, name: str) -> list[str]:
+        """A ``list(string)`` attribute."""
+        values = self._get(name, (), (tuple, list))
+        require(all(isinstance(v, (bytes, str)) for v in values), f"attribute '{name}' is of the wrong kind")
+        return [v.decode("latin-1") if isinstance(v, bytes) else v for v in values]
 
     def tensor(self, name: str) -> Array:
         """A ``tensor`` attribute."""
@@ -175,6 +200,11 @@ def has_kernel(op: str) -> bool:
     return op in _KERNELS
 
 
+def function_of(op: str) -> Function:
+    """The kernel of `op` alone, for kernels that are made of others: its operands are not looked at."""
+    return _KERNELS[op].function
+
+
 def kernel_names() -> list[str]:
     """The ops that `evaluate` knows, sorted."""
     return sorted(_KERNELS)
@@ -207,7 +237,7 @@ class Prepared:
     Callers silence numpy (``np.errstate(all="ignore")``) around the calls, for that costs more than a small kernel.
     """
 
-    __slots__ = ("_attrs", "_checked", "_dtypes", "_kernel", "op")
+    __slots__ = ("_attrs", "_checked", "_dtypes", "_kernel", "_known", "op")
 
     def __init__(self, op: str, attrs: Mapping[str, object], input_dtypes: Sequence[DType] | None = None) -> None:
         """Arguments and errors are those of `evaluate`."""
@@ -216,6 +246,17 @@ class Prepared:
             raise KernelError(f"there is no kernel for op {op}")
         self.op, self._kernel, self._attrs, self._dtypes = op, kernel, attrs, input_dtypes
         self._checked: list[np.dtype[Any]] | None = None
+        self._known: dict[Hashable, Any] = {}
+
+    def check_types(self) -> None:
+        """Raise KernelError if the kernel does not take operands of the types that were given beforehand."""
+        if self._dtypes is None:
+            return
+        try:
+            for i, (place, dtype) in enumerate(zip(self._kernel.places(len(self._dtypes)), self._dtypes, strict=True)):
+                require(dtype.base.name in place.types, f"operand {i} is of type {dtype.base}")
+        except KernelError as error:
+            raise KernelError(f"{self.op}: {error}") from None
 
     def __call__(self, inputs: Sequence[Array], spare: Sequence[Array] = ()) -> list[Array]:
         """As `evaluate`, but the memory of `spare` may be taken for the result.
@@ -224,7 +265,7 @@ class Prepared:
         """
         try:
             self._check(inputs)
-            results = self._kernel.function(Attributes(self._attrs, spare), *inputs)
+            results = self._kernel.function(Attributes(self._attrs, spare, self._known), *inputs)
             return [results] if isinstance(results, np.ndarray) else [*map(_as_array, _as_list(results))]
         except KernelError as error:
             raise KernelError(f"{self.op}: {error}") from None

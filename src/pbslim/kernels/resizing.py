@@ -62,13 +62,16 @@ def _along(weights: Array, axis: int) -> Array:
 def _bilinear(attrs: Attributes, images: Array, size: Array) -> Any:
     """Between columns first, then between rows."""
     resize = _Resize(attrs, images, size)
-    images = images.astype(_F)
+    images = images.astype(_F, copy=False)
     for axis in (1, 0):
         place = resize.centered(axis)
         floor = np.floor(place)
         lower = images.take(np.maximum(floor, 0).astype(np.int64), axis + 1)
         upper = images.take(np.minimum(np.ceil(place).astype(np.int64), resize.before[axis] - 1), axis + 1)
-        images = lower + (upper - lower) * _along(place - floor, axis)
+        upper -= lower
+        upper *= _along(place - floor, axis)
+        lower += upper
+        images = lower
     return images
 
 

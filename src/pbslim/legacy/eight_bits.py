@@ -98,12 +98,12 @@ def to_eight_bits(
         TransformError: a Const cannot be read.
     """
     remove_training_nodes(graph, context.output_nodes)
-    met = depth_first(graph[name] for name in context.outputs)
-    graph.erase(node for node in graph if node not in met)
+    needed = depth_first(graph[name] for name in context.outputs)
+    graph.erase(node for node in graph if node not in needed)
     rewriter = _Rewriter(graph, context, strip, input_range, fallback_range)
-    for node in met:
+    for node in needed:
         rewriter.look_at(node)
-    for node, use in met.items():
+    for node, use in needed.items():
         rewriter.visit(node, use)
     order = [*rewriter.order, *rewriter.constants]
     graph.erase(set(graph).difference(order))
@@ -155,7 +155,7 @@ class _Rewriter:
             self._spelled[node] = [input_text(node, slot) for slot in range(len(node.inputs))]
 
     def visit(self, node: Node, use: Use | None) -> None:
-        """Rewrite `node`, which was first met by `use`, after all that it reads."""
+        """Rewrite `node`, which was first visited by `use`, after all that it reads."""
         if node in self._attrs:
             self._rewrite(node)
         elif node.op == "Const" and use and use.node in self._attrs and use.slot != _FORMS[use.node.op].plain:

@@ -48,7 +48,7 @@ def optimize_for_inference(
         toco_compatible: leave resizing and padding apart: TensorFlow Lite has no such fused ops.
         placeholder_to_const_names: each bool placeholder with such a text in its name becomes this constant.
         all_batch_norms: fold constants, and all batch norms however they are written (FusedBatchNormV2 and V3, or
-            spelled out with Mul, Add, Sub and Rsqrt), as ``fold_batch_norms(algebraic=true)`` does.
+            spelled out with Mul, Add, Sub and Rsqrt), as ``fold_all_batch_norms`` does.
 
     Raises:
         UsageError: a name is not in the graph or names a tensor, or a type is not known.
@@ -65,7 +65,7 @@ def optimize_for_inference(
     if all_batch_norms:
         arguments: dict[str, object] = {"max_growth_in_bytes": _MAX_GROWTH}
         steps.append(PlannedStep(registry.find("fold_constants"), arguments, ignore_errors=True))
-        steps.append(PlannedStep(registry.find("fold_batch_norms"), {"algebraic": True}))
+        steps.append(PlannedStep(registry.find("fold_all_batch_norms"), {}))
     else:
         steps.append(_step("fold_batch_norms", _fold_batch_norms))
     if not toco_compatible:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pbslim.analysis.constants import const_value
 from pbslim.analysis.endpoints import require_nodes
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.dtypes import FLOAT, INT32
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, Graph, Node
@@ -132,7 +132,7 @@ def _weights(graph: Graph, context: Context) -> None:
 def _weights_rounded(graph: Graph, context: Context, bitdepth: int) -> None:
     def round_to_buckets(node: Node) -> list[Node]:
         to_middle = bucket_rounder(*usable_range(node), 2**bitdepth)
-        set_const(node, const_value(node).mapped(to_middle), anchors(node))
+        set_const(node, const_value(node).mapped(to_middle), frame_controls(node))
         return []
 
     _replace_constants(graph, context, round_to_buckets)

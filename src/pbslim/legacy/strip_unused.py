@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pbslim import ops
 from pbslim.analysis.endpoints import require_nodes
+from pbslim.analysis.inputs import Input, SeveralOutputsError, expected_dtype, fed_values
 from pbslim.dtypes import DTYPES, FLOAT, DType, Shape
 from pbslim.errors import UsageError
-from pbslim.ir import AttrValue, Graph, Node
-from pbslim.legacy.subgraphs import extract_sub_graph
+from pbslim.ir import AttrValue, Graph, Value
+from pbslim.legacy.subgraphs import extract_sub_graph, needed_nodes
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import PlannedStep, StepResult
 from pbslim.passes.registry import Context, Transform
+from pbslim.rewrite.cutting import cut
 
 
 def strip_unused(
@@ -28,7 +29,7 @@ def strip_unused(
         input_node_names: names of nodes; each becomes a Placeholder, with the static shape that it carries if any.
         output_node_names: names of nodes. What they do not need may be broken.
         placeholder_type_enum: the number of the new placeholders' data type (1 is float), or one number an input.
-            Each keeps the type that the node gives if this is None. An input that already is a placeholder always
+            Each has the type that its readers expect if this is None. An input that already is a placeholder always
             keeps its type, which its readers rely on.
 
     Raises:
@@ -42,9 +43,18 @@ def strip_unused(
     def strip(graph: Graph, context: Context) -> None:
         if len(types) > len(inputs):
             context.note(f"there are {len(types)} types for {len(inputs)} inputs; the first of them count")
-        wanted = reversed(list(zip(inputs, types, strict=False)))
-        for name, asked in dict(wanted).items():  # where a name comes twice the first type counts
-            _make_placeholder(graph[name], asked, context)
+        asked = dict(reversed(list(zip(inputs, types, strict=False))))  # where a name comes twice the first type counts
+        needed = needed_nodes(graph, outputs, asked)
+        try:
+            values = fed_values(graph, map(Input, asked), needed)
+        except SeveralOutputsError as error:
+            raise UsageError(f"{str(error).partition(';')[0]}; name one node per tensor") from None
+        for_all = isinstance(placeholder_type_enum, int) and len(asked) > 1
+        attrs: dict[Value, dict[str, AttrValue]] = {}
+        for each, value in values.items():
+            dtype = _type_of(value, asked[each.node], expected_dtype(value, needed), context, for_all=for_all)
+            attrs[value] = {"dtype": dtype, **_shape_attrs(value)}
+        cut(graph, attrs)
         extract_sub_graph(graph, outputs)
 
     step = PlannedStep(Transform("strip_unused", strip, "exact"), {})
@@ -62,18 +72,22 @@ def _types(asked: int | Sequence[int] | None, count: int) -> list[DType | None]:
     return [None if number is None else DTYPES[number] for number in numbers]
 
 
-def _make_placeholder(node: Node, asked: DType | None, context: Context) -> None:
-    if any(value.uses for value in node.outputs if value.port):
-        raise UsageError(f"input '{node.name}' has several outputs that are read; name one node per tensor")
-    given = (ops.output_dtypes(node.op, node.attrs) or (None,))[0]
-    given = given.base if given else None
-    dtype = asked or given or FLOAT
-    if node.op in FEEDABLE and given and given is not dtype:
-        context.note(f"input '{node.name}' is a placeholder of type {given} and stays one")
-        dtype = given
-    attrs: dict[str, AttrValue] = {"dtype": dtype}
-    if isinstance(shape := node.attrs.get("shape"), Shape):
+def _type_of(value: Value, asked: DType | None, expected: DType | None, context: Context, *, for_all: bool) -> DType:
+    """The type of the new placeholder; one that is asked `for_all` inputs is not meant where another is expected."""
+    given = value.node.dtype_attr("dtype") if value.node.op in FEEDABLE else None
+    if given and asked and given is not asked:
+        context.note(f"input '{value.node.name}' is a placeholder of type {given} and stays one")
+    elif for_all and asked and expected and asked is not expected:
+        context.note(f"input '{value.name}' is {expected} to those that read it, not {asked}")
+        return expected
+    return given or asked or expected or FLOAT
+
+
+def _shape_attrs(value: Value) -> dict[str, AttrValue]:
+    """What the node says of the shape, no more, as in the original."""
+    attrs: dict[str, AttrValue] = {}
+    if isinstance(shape := value.node.attrs.get("shape"), Shape):
         attrs["shape"] = shape
-    if "_output_shapes" in node.attrs:
-        attrs["_output_shapes"] = node.attrs["_output_shapes"]
-    node.become("Placeholder", attrs=attrs)
+    if isinstance(notes := value.node.attrs.get("_output_shapes"), tuple) and value.port < len(notes):
+        attrs["_output_shapes"] = (notes[value.port],)
+    return attrs

@@ -14,10 +14,21 @@ from pbslim.ir.order import drop_lost_colocations
 def extract_sub_graph(graph: Graph, outputs: Iterable[str]) -> None:
     """Keep only the nodes that `outputs` (node names) need, in their order; library and versions stay.
 
-    Needed are the producers of data and control inputs, and those that a needed node asks to stand beside (``_class``).
+    Needed are the producers of data and control inputs, and those that a needed node is colocated with (``_class``).
 
     Raises:
         GraphError: an output, or something it needs, is not in the graph.
+    """
+    needed = needed_nodes(graph, outputs)
+    graph.erase(node for node in graph if node not in needed)
+    drop_lost_colocations(graph)
+
+
+def needed_nodes(graph: Graph, outputs: Iterable[str], inputs: Collection[str] = ()) -> set[Node]:
+    """What `outputs` need, not looking past `inputs`; all are names of nodes.
+
+    Raises:
+        GraphError: one of it is not in the graph.
     """
     needed: set[Node] = set()
     todo = [graph[name] for name in outputs]
@@ -28,15 +39,15 @@ def extract_sub_graph(graph: Graph, outputs: Iterable[str]) -> None:
         if node.name not in graph:
             raise GraphError(f"node '{node.readers[0].name}' reads '{node.name}', which is not in the graph")
         needed.add(node)
-        todo += node.producers
-        todo += [other for name in _neighbours(node) if (other := graph.get(name))]
-    graph.erase(node for node in graph if node not in needed)
-    drop_lost_colocations(graph)
+        if node.name not in inputs:
+            todo += node.producers
+            todo += [other for name in _neighbours(node) if (other := graph.get(name))]
+    return needed
 
 
 def _neighbours(node: Node) -> list[str]:
-    wishes = node.attrs.get("_class")
-    return [name for wish in wishes if (name := colocated_with(wish))] if isinstance(wishes, tuple) else []
+    entries = node.attrs.get("_class")
+    return [name for entry in entries if (name := colocated_with(entry))] if isinstance(entries, tuple) else []
 
 
 def remove_training_nodes(graph: Graph, protected: Collection[str] = ()) -> None:

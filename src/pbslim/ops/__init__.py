@@ -5,7 +5,7 @@ question, so importing this package costs nothing. Static shape inference is in 
 """
 
 from pbslim.ops.definitions import MISSING, ArgDef, AttrDef, Missing, OpDef, find, is_default, suggest
-from pbslim.ops.ports import input_dtypes, output_dtypes, output_ports
+from pbslim.ops.ports import input_count, input_dtypes, output_count, output_dtypes, output_ports
 
 __all__ = [
     "MISSING",
@@ -14,8 +14,10 @@ __all__ = [
     "Missing",
     "OpDef",
     "find",
+    "input_count",
     "input_dtypes",
     "is_default",
+    "output_count",
     "output_dtypes",
     "output_ports",
     "suggest",

@@ -99,6 +99,25 @@ def _all_types(definition: OpDef, args: tuple[ArgDef, ...], attrs: Attrs) -> tup
         return None
 
 
+def input_count(op: str, attrs: Attrs) -> int | None:
+    """How many data inputs a node has; None for an unknown op, or when the attributes do not tell."""
+    definition = find(op)
+    return None if definition is None else _total(definition, definition.inputs, attrs)
+
+
+def output_count(op: str, attrs: Attrs) -> int | None:
+    """How many outputs a node has; None for an unknown op, or when the attributes do not tell."""
+    definition = find(op)
+    return None if definition is None else _total(definition, definition.outputs, attrs)
+
+
+def _total(definition: OpDef, args: tuple[ArgDef, ...], attrs: Attrs) -> int | None:
+    try:
+        return sum(_count(definition.name, arg, attrs) for arg in args)
+    except LookupError:
+        return None
+
+
 def output_ports(op: str, attrs: Attrs) -> dict[str, tuple[int, int]] | None:
     """Where each named output starts and how many ports it has.
 

@@ -55,6 +55,7 @@ class StepResult:
         changed: names of the nodes that were added, removed or changed.
         skipped: places where it could have fired, and why it did not.
         error: why it failed and was ignored; empty when it went well.
+        inputs: what the inputs of the graph are called from here on.
         seconds: how long it took.
     """
 
@@ -66,6 +67,7 @@ class StepResult:
     notes: list[str] = field(default_factory=list)
     error: str = ""
     seconds: float = 0.0
+    inputs: tuple[str, ...] = ()
 
 
 def plan(text: str) -> Plan:
@@ -112,7 +114,7 @@ def run(
     context = Context(tuple(inputs), tuple(outputs))
     results = []
     for step in steps:
-        given = {node.name for node in graph}
+        given, names = {node.name for node in graph}, context.inputs
         context.skipped, context.notes = [], []
         mark = len(graph.journal)
         result = StepResult(str(step), len(graph), skipped=context.skipped, notes=context.notes)
@@ -123,13 +125,14 @@ def run(
             step.transform(graph, context, **step.arguments)
         except PbslimError as error:
             graph.rollback(mark)
+            context.inputs = names
             if not step.ignore_errors:
                 raise type(error)(f"{step.transform.name}: {error}") from None
             result.error = str(error)
         check(graph)
         drop_lost_colocations(graph, given)
         result.seconds = time.perf_counter() - started
-        result.nodes_after = len(graph)
+        result.nodes_after, result.inputs = len(graph), context.inputs
         result.changed = list(graph.changed_since(mark))
         results.append(result)
         if on_step:

@@ -79,6 +79,20 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
+@contextmanager
+def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how much of something is done, on a terminal only; the function tells how many of how many."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _all: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def bytes_written(show: Callable[[str], None]) -> Callable[[int], None]:
     """What is told of each number of bytes that was written, and shows their sum."""
     total = 0

@@ -1,13 +1,15 @@
-"""Constants in the place of other nodes, and where they stand in the file."""
+"""What takes the place of other nodes, where it stands in the file, and what nobody needs after that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
+from pbslim import ops
 from pbslim.dtypes import FLOAT
 from pbslim.ir import ArrayTensor, Graph, Node, Tensor
+from pbslim.ops.families import FEEDABLE
 
 
 def scalar(value: float | np.float32) -> ArrayTensor:
@@ -28,3 +30,28 @@ def put_before(graph: Graph, places: Mapping[Node, Iterable[Node]]) -> None:
 def set_const(node: Node, tensor: Tensor, controls: tuple[Node, ...] = ()) -> None:
     """Turn `node` into a plain Const that holds `tensor`; device and other attributes go, as in the reference."""
     node.become("Const", attrs={"dtype": tensor.dtype, "value": tensor}, controls=controls)
+
+
+def erase_unread(graph: Graph, nodes: Iterable[Node], protected: Collection[str]) -> None:
+    """Erase those of `nodes` that nothing reads, then what was read by them alone, and so on.
+
+    Placeholders, nodes with effects and `protected` names stay.
+    """
+    unread: dict[Node, None] = {}
+    left: dict[Node, int] = {}  # how many readers each has beside those in `unread`
+    todo = list(dict.fromkeys(nodes))
+    while todo:
+        node = todo.pop()
+        readers = left.get(node, len(node.readers))
+        if readers or node in unread or node.name in protected or not _is_pure(node):
+            continue
+        unread[node] = None
+        for producer in node.producers:
+            left[producer] = left.get(producer, len(producer.readers)) - 1
+            todo.append(producer)
+    graph.erase(unread)
+
+
+def _is_pure(node: Node) -> bool:
+    definition = ops.find(node.op)
+    return definition is not None and not definition.is_stateful and node.op not in FEEDABLE

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from pbslim.errors import UsageError
+from pbslim.passes.simplification import CLEAN, MERGE, SIMPLIFY
 
-_CLEAN = """
-strip_unused_nodes
-remove_nodes(op=Identity, op=CheckNumerics, functions=true)
-fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=true, prune_branches=true,
-               functions=true)
-"""
 # One range for a whole tensor suits weights as they were trained. With the scales of a batch norm in them, channels
 # differ so much that the small ones are lost (MobileNet V2 gives other answers), so fused ones stay where it is lossy.
 _LOSSY = (
-    _CLEAN
+    CLEAN
     + """fold_batch_norms(keep_coarse=true, functions=true)
 fold_old_batch_norms(keep_coarse=true, functions=true)
 """
+    + MERGE
 )
 
 RECIPES = {
-    "optimize": _CLEAN + "fold_batch_norms(algebraic=true, functions=true)\n",
+    "optimize": SIMPLIFY,
     "round": _LOSSY + "round_weights(num_steps=256, keep_coarse=true, functions=true)\n",
     "eight-bit": _LOSSY + "quantize_weights(keep_coarse=true, functions=true)\n",
 }
 """Name → text for ``--transforms``."""
+
+SUMMARIES = {
+    "optimize": "same results, fewer ops",
+    "round": "256 levels per tensor, small when zipped",
+    "eight-bit": "small as it is",
+}
+"""Name → what it is good for."""
 
 
 def transforms_of(recipe: str) -> str:

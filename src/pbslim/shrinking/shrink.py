@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.endpoints import Endpoint, describe, find_names, require_frozen
+from pbslim.analysis.inputs import Input
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.ir import Graph
+from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes import pipeline
-from pbslim.passes.pipeline import StepResult
+from pbslim.passes.pipeline import PlannedStep, StepResult
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.wire import load_from, open_source
 from pbslim.wire.files import write
@@ -57,7 +59,9 @@ def shrink(
 
     Args:
         recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``.
-        inputs, outputs: tensor names; found from the graph when not given.
+        inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
+            graph is cut. Found from the graph when not given.
+        outputs: tensor names; found from the graph when not given.
         exact_zip: deflate the files whole, however large, to tell their zipped size.
 
     Raises:
@@ -69,10 +73,12 @@ def shrink(
     started = time.perf_counter()
     given = open_source(source)
     graph = load_from(given, Path(source))
-    names = find_names(graph, inputs, outputs)
-    require_frozen(graph, names[1])
+    fed = [_read_input(graph, text) for text in inputs or ()]
+    names = find_names(graph, [each.tensor for each in fed], outputs)
+    require_frozen(graph, names[1], names[0])
     nodes, constants = _count(graph)
-    results = pipeline.run(graph, steps, *names, on_step=on_step)
+    said = [each for each in fed if each.says or graph[each.node].op not in PLACEHOLDERS]
+    results = pipeline.run(graph, [_with_inputs(step, said) for step in steps], *names, on_step=on_step)
     with replacing(out, given) as file:  # what can go wrong does so before the file is there
         size = write(graph, file, progress=on_bytes)
         file.flush()
@@ -80,8 +86,21 @@ def shrink(
         before = Totals(nodes, constants, len(given), zipped_size(given, exact=exact_zip))
         after = Totals(*_count(graph), size, zipped_size(Path(file.name), exact=exact_zip))
         # What is left is asked, as it is quicker to tell and says the same.
-        ends = describe(graph, names[0]), describe(graph, names[1])
+        ends = describe(graph, results[-1].inputs), describe(graph, names[1])
     return ShrinkResult(recipe, *ends, before, after, seconds, results)
+
+
+def _read_input(graph: Graph, text: str) -> Input:
+    name, _, port = text.partition(":")
+    plain = name in graph and (not port or port.isdecimal())  # whatever the name looks like
+    return Input.named(text) if plain else Input.parse(text)
+
+
+def _with_inputs(step: PlannedStep, inputs: Sequence[Input]) -> PlannedStep:
+    """The step that cuts the graph learns what is said of the inputs."""
+    if step.transform.name != "strip_unused_nodes" or not inputs:
+        return step
+    return replace(step, arguments={**step.arguments, "input": tuple(map(str, inputs))})
 
 
 def _count(graph: Graph) -> tuple[int, int]:

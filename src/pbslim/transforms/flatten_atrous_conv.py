@@ -15,7 +15,7 @@ import numpy as np
 
 from pbslim.analysis.constants import const_value
 from pbslim.analysis.evaluation import CannotFold, Evaluator
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
 from pbslim.ir import AttrValue, DeferredTensor, Graph, Node, Tensor, Value
@@ -26,7 +26,9 @@ from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.inner import beyond
 from pbslim.rewrite.replacing import set_const
 
-_MAX_ELEMENTS = 1 << 28
+_MAX_SIZE = 1 << 30
+_MAX_SMALL = 1 << 24  # for whatever filter; beyond that, it may become
+_MAX_GROWTH = 1 << 10  # times as large
 _TRIALS = 12
 _SPACE = op("SpaceToBatchND", anything("x"), anything("block"), anything("paddings"), name="space")
 _CONV = op("Conv2D|DepthwiseConv2dNative", _SPACE, anything("filter"), name="conv")
@@ -76,11 +78,11 @@ class _Flattener:
         read = conv.inputs[1]
         made: list[Node] = []
         if upsampled and (weights.data_readers == [conv] and weights.name not in self._context.protected):
-            set_const(weights, upsampled, anchors(weights))
+            set_const(weights, upsampled, frame_controls(weights))
         elif upsampled:
             constant: dict[str, AttrValue] = {"dtype": upsampled.dtype, "value": upsampled}
             name = self._graph.unique_name(f"{weights.name}/upsampled")
-            made.append(self._graph.add(name, "Const", attrs=constant, controls=anchors(weights)))
+            made.append(self._graph.add(name, "Const", attrs=constant, controls=frame_controls(weights)))
             read = made[0].output()
         controls = [control for node in (batch, conv, space) for control in node.controls if control not in inner]
         inputs = [space.inputs[0], read]
@@ -151,8 +153,9 @@ class _Flattener:
             raise Skip(f"its filter is {old.dtype}")
         height, width, *rest = old.shape
         shape = ((height - 1) * block[0] + 1, (width - 1) * block[1] + 1, *rest)
-        if math.prod(shape) > _MAX_ELEMENTS:
-            raise Skip(f"the filter would have {math.prod(shape)} elements")
+        size = math.prod(shape) * old.dtype.itemsize
+        if size > min(max(_MAX_SMALL, _MAX_GROWTH * old.stored_nbytes), _MAX_SIZE):
+            raise Skip(f"the filter would have {size} bytes")
 
         def compute() -> Array:
             new = np.zeros(shape, old.dtype.numpy)

@@ -10,39 +10,34 @@ from collections.abc import Sequence
 
 from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT
-from pbslim.ir import Graph, Node, SplatTensor, Tensor
+from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, near_misses, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.replacing import set_const
-from pbslim.transforms.batch_norms.affine_channels import fold_affine_channels
-from pbslim.transforms.batch_norms.linear_ops import channel_axes, channel_count, scaled
+from pbslim.transforms.batch_norms.linear_ops import channel_axes, scalable_channels, scaled
+from pbslim.transforms.fold_all_batch_norms import fold_all_batch_norms
 from pbslim.transforms.quantization.weights import check_not_coarse
 
-_MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"), name="conv")
 _PATTERN = op("Mul", _CONV, const("scale"), name="mul")
 
 
 @transform(effect="reassociates", in_functions=True)
 def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False, keep_coarse: bool = False) -> None:
-    """Fold each ``Mul(Conv2D | MatMul | DepthwiseConv2dNative, Const)`` whose constant has one value a channel.
+    """Fold each ``Mul(Conv2D | MatMul | DepthwiseConv2dNative, Const)`` whose constant has one value per channel.
 
     Run fold_constants before: a batch norm computes its scale, and reads its weights through an Identity.
     Weights, convolution and scale must have no other reader.
 
     Args:
-        algebraic: fold every scale and shift a channel, however it is spelled, into the weights and one BiasAdd: any
-            chain of Mul, RealDiv, Add, Sub, Neg, BiasAdd and batch norms (old, fused, V2, V3; not one that trains) with
-            constants on either side, of one value or one a channel, behind Conv2D, DepthwiseConv2dNative, Conv3D,
-            their transposed forms or MatMul, in either data format. Squeeze, ExpandDims, Reshape, BatchToSpaceND
-            and concatenations may stand between. Small weights with another reader are copied.
+        algebraic: run fold_all_batch_norms instead; spelled so before that was a transform of its own.
         keep_coarse: leave weights alone that have no more than 257 different values: they were rounded before, compress
             well, and would have to be rounded once more.
     """
     if algebraic:
-        fold_affine_channels(graph, context, keep_coarse=keep_coarse)
+        fold_all_batch_norms(graph, context, keep_coarse=keep_coarse)
         return
 
     def fold(match: Match) -> Sequence[Node]:
@@ -67,11 +62,9 @@ def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False,
 def _factors(conv: Node, weights: Tensor, scale: Tensor) -> Array:
     if weights.dtype is not FLOAT or scale.dtype is not FLOAT:
         raise Skip(f"weights are {weights.dtype}, scale is {scale.dtype}, both must be float")
-    columns = channel_count(conv, weights)
+    columns = scalable_channels(conv, weights)
     if conv.op == "MatMul" and conv.attrs.get("transpose_b"):
         raise Skip("its weights are transposed")
-    if isinstance(weights, SplatTensor) and weights.size > _MAX_EXPANDED:
-        raise Skip(f"its weights are one value {weights.size} times")
     if scale.shape != (columns,):
         raise Skip(f"the scale has shape {list(scale.shape)}, expected [{columns}]")
     if conv.attrs.get("data_format") == b"NCHW":

@@ -12,14 +12,13 @@ import numpy as np
 
 from pbslim.analysis.constants import const_value
 from pbslim.dtypes import FLOAT
-from pbslim.ir import ArrayTensor, ElementwiseTensor, Graph, Node, SplatTensor, Tensor
+from pbslim.ir import ArrayTensor, ElementwiseTensor, Graph, Node, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
 from pbslim.rewrite.inner import must_be_inner
-from pbslim.transforms.batch_norms.linear_ops import channel_count
+from pbslim.transforms.batch_norms.linear_ops import scalable_channels
 
-_MAX_EXPANDED = 1 << 24
 _CONV = op("Conv2D", anything("x"), const("weights"), name="conv")
 _SUB = op("Sub", _CONV, const("mean"), name="sub")
 _DIV = op("RealDiv", _SUB, const("std"), name="div")
@@ -34,7 +33,7 @@ def fold_subdivmul_batch_norms(graph: Graph, context: Context) -> None:
     """Fold each batch norm that is written out with a standard deviation (the root is taken already, no epsilon).
 
     Operands must be float vectors, one value a channel. Convolution, weights and ``beta`` must have no other reader.
-    ``fold_batch_norms(algebraic=true)`` folds these and other spellings; only the rounding differs.
+    ``fold_all_batch_norms`` folds these and other forms; only the rounding differs.
     """
 
     def fold(match: Match) -> Sequence[Node]:
@@ -71,12 +70,10 @@ def _folded(conv: Node, weights: Tensor, vectors: dict[str, Tensor]) -> tuple[Te
     for name, tensor in (("weights", weights), *vectors.items()):
         if tensor.dtype is not FLOAT:
             raise Skip(f"its {name} are {tensor.dtype}, not float")
-    channels = channel_count(conv, weights)
+    channels = scalable_channels(conv, weights)
     for name, tensor in vectors.items():
         if tensor.shape != (channels,):
             raise Skip(f"{name} has shape {list(tensor.shape)}, expected [{channels}]")
-    if isinstance(weights, SplatTensor) and weights.size > _MAX_EXPANDED:
-        raise Skip(f"its weights are one value {weights.size} times")
     mean, std, gamma, beta = (vectors[name].numpy() for name in ("mean", "std", "gamma", "beta"))
     with np.errstate(all="ignore"):
         shift: Array = (np.float32(0) - mean) * gamma / std + beta

@@ -7,7 +7,7 @@ After::   x ─► Relu₁ ═► Add
 from __future__ import annotations
 
 from pbslim import ops
-from pbslim.analysis.content_keys import Fingerprints
+from pbslim.analysis.content_keys import ContentKeys
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import execution_order
 from pbslim.ops.families import FEEDABLE
@@ -20,9 +20,9 @@ def merge_duplicate_nodes(graph: Graph, context: Context) -> None:
 
     Inputs and outputs of the graph, placeholders and stateful ops are never merged. The first one in the file stays.
     """
-    fingerprints, protected = Fingerprints(), context.protected
+    keys, protected = ContentKeys(), context.protected
     contents: dict[Node, object] = {
-        node: (node.op, node.device, fingerprints.of_attributes(node))
+        node: (node.op, node.device, keys.of_attributes(node))
         for node in graph
         if node.name not in protected and _mergeable(node, context)
     }

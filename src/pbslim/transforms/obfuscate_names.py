@@ -1,10 +1,10 @@
-"""Replace the names of nodes by short ones that tell nothing.
+"""Replace the names of nodes by short meaningless ones.
 
 Before::  input ─► conv1/weights/read ─► conv1/BiasAdd ─► output
 After::   input ─► 0 ─► 1 ─► output
 
-Names are counted in the order of the file: 0 … 9, a … z, A … Z, 10, 11 and so on. Wishes in ``_class`` to stand
-beside a node follow; the function library keeps its names.
+Names are counted in the order of the file: 0 … 9, a … z, A … Z, 10, 11 and so on. Colocations in
+``_class`` follow; the function library keeps its names.
 """
 
 from __future__ import annotations

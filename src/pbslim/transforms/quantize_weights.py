@@ -15,7 +15,7 @@ from pbslim.passes.registry import Context, transform
 from pbslim.quant.affine import decoded, quantizer, weights_range
 from pbslim.quant.levels import few_values
 from pbslim.rewrite.replacing import put_before
-from pbslim.transforms.quantization.weights import float_weights, pieces, set_dequantize
+from pbslim.transforms.quantization.weights import float_weights, set_dequantize
 
 _EQUAL = 1e-6  # of the range: what single precision comes to
 _SUFFIXES = ("_quantized_const", "_quantized_min", "_quantized_max")
@@ -50,7 +50,7 @@ def _why_kept(tensor: Tensor, bounds: tuple[np.float32, np.float32]) -> str:
     """Why codes would be no gain for a tensor, empty if they are one."""
     if tensor.stored_nbytes <= tensor.size:
         return f"its {tensor.size} elements are stored in {tensor.stored_nbytes} bytes already"
-    values = few_values(pieces(tensor))
+    values = few_values(tensor.value_pieces())
     if values is None:
         return ""
     low, high = bounds

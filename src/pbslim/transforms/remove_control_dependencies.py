@@ -9,7 +9,7 @@ Ops with side effects then run in any order.
 from __future__ import annotations
 
 from pbslim import ops
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.ir import Graph, Node
 from pbslim.passes.registry import Context, transform
 
@@ -24,7 +24,7 @@ def remove_control_dependencies(graph: Graph, context: Context) -> None:
     for node in graph:
         if not node.controls:
             continue
-        held = () if node.inputs else anchors(node)
+        held = () if node.inputs else frame_controls(node)
         if held:
             context.skip(node.name, "its control inputs hold it in a loop or branch")
         elif ordered := [n.name for n in (node, *node.controls) if _has_effects(n)]:

@@ -3,7 +3,7 @@
 Before::  x @/gpu:0 ─► MatMul @/job:worker/cpu:0 ─► y
 After::   x ─► MatMul ─► y
 
-Colocation wishes in ``_class`` stay.
+Colocations in ``_class`` stay.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Before::  super/deep/output = Softmax(x)
 After::   output = Softmax(x)        (old_node_name="super/deep/output", new_node_name=output)
 
-Who reads the node follows, and so do wishes in ``_class`` to stand beside it.
+Who reads the node follows, and so do colocations with it in ``_class``.
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@ After::   w = Const [0.120, 0.120, -0.484, …]    num_steps levels a tensor
 from __future__ import annotations
 
 from pbslim.analysis.constants import const_value
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
 from pbslim.quant.levels import few_values
 from pbslim.quant.rounding import rounder
 from pbslim.rewrite.replacing import set_const
-from pbslim.transforms.quantization.weights import float_weights, pieces
+from pbslim.transforms.quantization.weights import float_weights
 
 _MIN_ELEMENTS = 16
 
@@ -37,8 +37,8 @@ def round_weights(graph: Graph, context: Context, *, num_steps: int = 256, keep_
         raise TransformError(f"num_steps must be at least 1, not {num_steps}")
     for node, low, high in float_weights(graph, context, _MIN_ELEMENTS):
         tensor = const_value(node)
-        if keep_coarse and (values := few_values(pieces(tensor), num_steps + 1)) is not None:
+        if keep_coarse and (values := few_values(tensor.value_pieces(), num_steps + 1)) is not None:
             context.skip(node.name, f"it has only {values.size} different values already")
             continue
         rounded = tensor.mapped(rounder(low, high, num_steps))
-        set_const(node, rounded, anchors(node))
+        set_const(node, rounded, frame_controls(node))

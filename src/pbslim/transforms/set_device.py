@@ -3,7 +3,7 @@
 Before::  x ─► MatMul @/gpu:0 ─► y
 After::   x @/cpu:0 ─► MatMul @/cpu:0 ─► y @/cpu:0        (device="/cpu:0")
 
-Colocation wishes in ``_class`` stay.
+Colocations in ``_class`` stay.
 """
 
 from __future__ import annotations

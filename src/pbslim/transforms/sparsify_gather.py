@@ -95,15 +95,15 @@ class _Sparsifier:
 
     def remove(self, weights: Node, init: Node) -> None:
         """Remove `weights`, what reads them in vain, and what only they needed."""
-        doomed = _data_readers(weights)
-        while doomed:
-            waiting = {reader for node in doomed for reader in node.control_readers if reader.op == "NoOp"}
-            needed = {producer for node in doomed for producer in node.producers if producer.op != "RestoreV2"}
-            for node in doomed:
+        removed = _data_readers(weights)
+        while removed:
+            waiting = {reader for node in removed for reader in node.control_readers if reader.op == "NoOp"}
+            needed = {producer for node in removed for producer in node.producers if producer.op != "RestoreV2"}
+            for node in removed:
                 node.replace_control_uses_with([])
-            self._graph.erase(doomed)
+            self._graph.erase(removed)
             idle = {node for node in needed if not node.readers} | {node for node in waiting if not node.producers}
-            doomed = {node for node in idle - doomed if node is not init and node.name not in self._protected}
+            removed = {node for node in idle - removed if node is not init and node.name not in self._protected}
 
     def _check_readers(self, weights: Node) -> None:
         readers = _data_readers(weights, but=lambda node: _is_lookup(node, weights))

@@ -2,134 +2,317 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pbslim.analysis.endpoints import find_names, require
-from pbslim.engines.apart import Memory, Outcome, run_apart
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
-from pbslim.names import node_name
-from pbslim.verification.feeds import generate_feeds
+from pbslim.verification import metrics
+from pbslim.verification.accuracy import accuracy, predicted
+from pbslim.verification.demands import Demands, within
+from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples, generate_samples
+from pbslim.verification.given import given_samples, read_labelled, read_samples
+from pbslim.verification.layers import find_layers
+from pbslim.verification.metrics import Kind
+from pbslim.verification.outputs import Judged, how_to_judge, looks_like_shares, unsquashed
+from pbslim.verification.results import Accuracy, Comparison, Verification, judged
+from pbslim.verification.rounding import rounding_levels
+from pbslim.verification.running import (
+    DEFAULT_TIMEOUT,
+    Runs,
+    Setting,
+    Side,
+    batch_size,
+    engine_for,
+    has_inner_tensors,
+    require_fed,
+    run_both,
+    stacked,
+)
+from pbslim.verification.verdict import Verdict, judge
+from pbslim.verification.weights import changed_constants
 from pbslim.wire import load
-from pbslim.wire.memmapped import lay_out, package_of
+from pbslim.wire.memmapped import package_of
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One output in both graphs.
-
-    Attributes:
-        largest_difference: the largest absolute difference of two elements; for types without differences the
-            number of elements that are not equal.
-        largest_value: the largest absolute value in the first graph.
-        problem: why they do not agree; empty when they do.
-    """
-
-    output: str
-    shape: tuple[int, ...]
-    largest_difference: float
-    largest_value: float
-    problem: str = ""
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the output is the same within the tolerances."""
-        return not self.problem
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Two graphs held against each other.
-
-    Attributes:
-        comparisons: one for each output.
-        memory: what each graph took, where one of them is a memory-mapped package and the system tells.
-    """
-
-    comparisons: list[Comparison]
-    memory: tuple[Memory, ...] = ()
-
-    @property
-    def agrees(self) -> bool:
-        """Whether all outputs are the same within the tolerances."""
-        return all(each.agrees for each in self.comparisons)
-
-
-def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:
-    """Hold `second` against `first`: ``|a - b| <= atol + rtol * max|a|`` for every element; NaN equals NaN."""
-    if first.shape != second.shape or first.dtype != second.dtype:
-        problem = f"{second.dtype}{list(second.shape)} instead of {first.dtype}{list(first.shape)}"
-        return Comparison(output, first.shape, float("inf"), 0.0, problem)
-    if first.dtype.kind not in "fiuc" and first.dtype.name != "bfloat16":
-        unequal = int(np.count_nonzero(first != second))
-        problem = f"{unequal} of {first.size} values differ" if unequal else ""
-        return Comparison(output, first.shape, float(unequal), 0.0, problem)
-    kind = np.complex128 if first.dtype.kind == "c" else np.float64
-    a, b = first.astype(kind), second.astype(kind)
-    with np.errstate(invalid="ignore"):
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        difference = np.where(same, 0, np.abs(a - b))
-    finite = np.abs(a[np.isfinite(a)])
-    largest, value = float(np.max(difference, initial=0)), float(np.max(finite, initial=0))
-    allowed = atol + rtol * value
-    problem = "" if largest <= allowed else f"off by {largest:.3g}, {allowed:.3g} is allowed"
-    return Comparison(output, first.shape, largest, value, problem)
+Metric = Callable[[dict[str, Array]], float]
+"""A measure of a model: called with its outputs by name over all samples; more is better."""
 
 
 def compare_files(
     first: Path,
     second: Path,
-    feeds: Mapping[str, Array] | None = None,
+    feeds: Mapping[str, Array] | Path | None = None,
     *,
+    evaluation: Path | None = None,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
-    rtol: float = 1e-4,
-    atol: float = 1e-5,
+    samples: int = DEFAULT_SAMPLES,
+    seed: int = 0,
+    image_range: Pixels | None = None,
+    engine: str = "auto",
+    min_snr: float | None = None,
+    min_agreement: float | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    max_drop: float | None = None,
+    metric: Metric | None = None,
+    per_layer: bool = False,
+    timeout: float = DEFAULT_TIMEOUT,
+    budget: float | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
 
-    Each runs in a process of its own, so that a graph of which TensorFlow dies is an error like any other, and with
-    nothing folded, so that the constants of a memory-mapped package stay in its file.
+    Each runs in a process of its own, so that one that crashes or hangs is an error like any other.
+
+    Args:
+        budget: seconds after which no further inputs are tried.
+        on_progress: is told how many batches are done, and of how many.
 
     Raises:
-        UsageError: TensorFlow is not installed, or a name is not in a graph.
+        UsageError: a name is not in a graph, or no engine can run both.
         PbslimError: a graph cannot be read or does not run.
     """
-    graphs = [load(first), load(second)]
-    if outputs is None:
-        outputs = find_names(graphs[1])[1]
-    for graph in graphs:
-        for name in outputs:
-            require(graph, name)
-    if feeds is None:
-        feeds = generate_feeds(graphs[0], find_names(graphs[0], inputs, outputs)[0])
-    unknown = [name for name in feeds if all(node_name(name) not in graph for graph in graphs)]
-    if unknown:
-        raise UsageError(f"neither graph has an input '{unknown[0]}'")
+    started = time.perf_counter()
+    sides = Side(first, load(first)), Side(second, load(second))
+    names, outputs = _ends(sides, inputs, outputs)
+    make = _Inputs(sides[0].graph, names, samples, seed, image_range)
+    given, labels = make.samples(feeds, evaluation)
+    require_fed(sides, list(given.batches[0]))
+    plan = _plan(sides, outputs, engine)
+    setting = Setting(plan.engine, timeout)
 
-    def run(path: Path, graph: Graph) -> Outcome:
-        fed = {name: value for name, value in feeds.items() if node_name(name) in graph}
-        if package_of(graph) is None:
-            return run_apart(path, fed, outputs, str(path))
-        # TensorFlow's Python has no file system for packages, but any file can be a region.
-        hint = "; perhaps an op wrote into a constant that is mapped"
-        with TemporaryDirectory() as folder:
-            return run_apart(lay_out(path, Path(folder)), fed, outputs, str(path), hint)
+    def enough(done: int) -> bool:
+        on_progress(done, len(given.batches))
+        return budget is not None and time.perf_counter() - started > budget
 
-    with ThreadPoolExecutor() as pool:
-        outcomes = list(pool.map(run, (first, second), graphs))
-    pairs = zip(outputs, *(outcome.outputs for outcome in outcomes), strict=True)
-    comparisons = [compare_arrays(name, a, b, rtol, atol) for name, a, b in pairs]
-    memory = [outcome.memory for outcome in outcomes if outcome.memory]
-    told = len(memory) == len(graphs) and any(map(package_of, graphs))
-    return Verification(comparisons, tuple(memory) if told else ())
+    runs = run_both(setting, sides, plan.fetches, given.batches, enough)
+    found = _Found(setting, plan, sides, names, replace(given, batches=given.batches[: len(runs.first)]), runs, labels)
+    result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
+    if per_layer:
+        result = replace(result, layers=find_layers(setting, sides, outputs, given.batches[0], on_progress))
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def _ends(
+    sides: tuple[Side, Side], inputs: Sequence[str] | None, outputs: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """The inputs of the first graph, and the outputs that both have."""
+    wanted = list(outputs or find_names(sides[1].graph)[1])
+    for side in sides:
+        for name in wanted:
+            require(side.graph, name)
+    return find_names(sides[0].graph, inputs, wanted)[0], wanted
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """How inputs are made or read."""
+
+    graph: Graph
+    names: list[str]
+    count: int
+    seed: int
+    pixels: Pixels | None
+
+    def samples(
+        self, feeds: Mapping[str, Array] | Path | None, evaluation: Path | None
+    ) -> tuple[Samples, Array | None]:
+        """The samples, and labels if there are any."""
+        if feeds is not None and evaluation is not None:
+            raise UsageError("--feeds and --eval both give the inputs; name one")
+        if evaluation is not None:
+            return read_labelled(evaluation, self.graph, self.names, self.pixels)
+        if isinstance(feeds, Path):
+            return read_samples(feeds, self.graph, self.names, self.pixels), None
+        if feeds is not None:
+            return given_samples(feeds, self.graph, self.names, self.pixels), None
+        made = generate_samples(self.graph, self.names, samples=self.count, seed=self.seed, pixels=self.pixels)
+        return made, None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is run: the outputs, then the tensors to judge them by."""
+
+    engine: str
+    outputs: list[str]
+    first: list[Judged]
+    second: list[Judged]
+
+    @property
+    def fetches(self) -> tuple[list[str], list[str]]:
+        """What to ask each graph for."""
+        mine, other = ([*self.outputs, *(each.tensor for each in side)] for side in (self.first, self.second))
+        return mine, other
+
+
+def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str) -> _Plan:
+    chosen = engine_for(engine, sides, [outputs, outputs])
+    first, second = ([how_to_judge(side.graph, name) for name in outputs] for side in sides)
+    inner = has_inner_tensors(chosen)
+    for i, (a, b) in enumerate(zip(first, second, strict=True)):
+        if a.kind is not b.kind or not inner:
+            first[i], second[i] = a.as_it_is, b.as_it_is
+    return _Plan(chosen, list(outputs), first, second)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What both graphs gave, and what is made of it."""
+
+    setting: Setting
+    plan: _Plan
+    sides: tuple[Side, Side]
+    inputs: list[str]
+    given: Samples
+    runs: Runs
+    labels: Array | None
+
+    def verification(self, demands: Demands, metric: Metric | None) -> Verification:
+        """The result."""
+        levels, apart = self._rounding()
+        comparisons = [
+            replace(self._comparison(i), is_rounding=own <= level)
+            for i, (own, level) in enumerate(zip(apart, levels, strict=True))
+        ]
+        verdict, notes = self._verdict(comparisons, identical=not any(apart))
+        measured = (metric(self._outputs[0]), metric(self._outputs[1])) if metric else None
+        right = self._accuracy()
+        comparisons = demands.checked(comparisons)
+        known = [memory for memory in self.runs.memory if memory]
+        told = len(known) == len(self.sides) and any(package_of(side.graph) for side in self.sides)
+        return Verification(
+            comparisons,
+            memory=tuple(known) if told else (),
+            verdict=verdict,
+            failures=demands.failures(comparisons, verdict, right, measured),
+            engine=self.plan.engine,
+            samples=sum(self._sizes),
+            origin=self.given.origin,
+            notes=[*self.given.notes, *notes],
+            accuracy=right,
+            metric=measured,
+        )
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        return [batch_size(batch) for batch in self.given.batches]
+
+    @cached_property
+    def _outputs(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        pairs = [self._values(i) for i in range(len(self.plan.outputs))]
+        first, second = (dict(zip(self.plan.outputs, side, strict=True)) for side in zip(*pairs, strict=True))
+        return first, second
+
+    def _values(self, column: int) -> tuple[Array, Array]:
+        first, second = ([row[column] for row in rows] for rows in (self.runs.first, self.runs.second))
+        return stacked(first, self._sizes), stacked(second, self._sizes)
+
+    def _comparison(self, i: int) -> Comparison:
+        name, how = self.plan.outputs[i], self.plan.first[i]
+        for one, other in zip(self.runs.first, self.runs.second, strict=True):
+            found = _difference(name, one[i], other[i])
+            if found.problem:
+                return replace(found, is_ordered=how.is_ordered)
+        first, second = self._outputs[0][name], self._outputs[1][name]
+        found = replace(_difference(name, first, second), is_ordered=how.is_ordered)
+        return _with_metrics(found, how, first, self._values(len(self.plan.outputs) + i), sum(self._sizes))
+
+    def _rounding(self) -> tuple[list[float], list[float]]:
+        count = len(self.plan.outputs)
+        first, second = ([row[count:] for row in rows] for rows in (self.runs.first, self.runs.second))
+        fetches = self.plan.fetches[0][count:]
+        return rounding_levels(self.setting, self.sides[0], self.given.batches, fetches, first, second)
+
+    def _verdict(self, comparisons: list[Comparison], *, identical: bool) -> tuple[Verdict, list[str]]:
+        verdict = _verdict(comparisons, identical=identical)
+        if not verdict.is_exact:
+            return verdict, []
+        graphs = (side.graph for side in self.sides)
+        changed = changed_constants(*graphs, inputs=self.inputs, outputs=self.plan.outputs)
+        if not changed:
+            return verdict, []
+        worst = max(changed, key=lambda each: each.share)
+        count = f"{len(changed)} constants differ, most" if len(changed) > 1 else "constant"
+        text = f"{count} '{worst.name}' by {worst.share:.2g} of its largest value, though these inputs hardly show it"
+        return Verdict.NEAR_LOSSLESS, [text]
+
+    def _accuracy(self) -> Accuracy | None:
+        if self.labels is None:
+            return None
+        labels = self.labels[: sum(self._sizes)]
+        name, classes = predicted(self._outputs[0], labels)
+        other = predicted({name: self._outputs[1][name]}, labels)[1]
+        return Accuracy(accuracy(classes, labels), accuracy(other, labels))
+
+
+def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:
+    """Check `second` against `first`: ``|a - b| <= atol + rtol * max|a|`` for every element; NaN equals NaN."""
+    found = _difference(output, first, second)
+    return replace(found, problem=found.problem or within(found, rtol, atol))
+
+
+def _difference(output: str, first: Array, second: Array) -> Comparison:
+    if first.shape != second.shape or first.dtype != second.dtype:
+        problem = f"{second.dtype}{list(second.shape)} instead of {first.dtype}{list(first.shape)}"
+        return Comparison(output, first.shape, float("inf"), 0.0, problem, mean_difference=float("inf"))
+    if first.dtype.kind not in "fiuc" and first.dtype.name != "bfloat16":
+        unequal = np.asarray(first != second)
+        mean = float(unequal.mean()) if unequal.size else 0.0
+        return Comparison(
+            output, first.shape, float(np.count_nonzero(unequal)), 0.0, mean_difference=mean, is_numeric=False
+        )
+    apart = metrics.difference(first, second)
+    sizes = np.abs(first.astype(np.complex128 if first.dtype.kind == "c" else np.float64))
+    return Comparison(
+        output,
+        first.shape,
+        float(apart.max(initial=0)),
+        float(sizes[np.isfinite(sizes)].max(initial=0)),
+        mean_difference=float(apart.mean()) if apart.size else 0.0,
+    )
+
+
+def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Array, Array], samples: int) -> Comparison:
+    first, second = pair
+    kind = how.kind
+    if how.tensor == how.output:
+        first, second = (unsquashed(each, how.squashed) for each in pair)
+    if kind is Kind.VALUES and looks_like_shares(output):
+        kind = Kind.SCORES
+        first, second = (unsquashed(each, "Softmax") for each in pair)
+    if first.shape != second.shape or not first.size:
+        return found
+    agreement = metrics.decisions(first, second, kind, samples)
+    if kind is Kind.CODES or first.dtype.kind == "c":
+        return replace(found, agreement=agreement)
+    return replace(
+        found,
+        snr=metrics.snr(first, second, kind),
+        cosine=metrics.cosine(first, second),
+        agreement=agreement,
+        top_five=metrics.top_five(first, second, kind, samples),
+    )
+
+
+def _verdict(comparisons: list[Comparison], *, identical: bool) -> Verdict:
+    if identical and all(each.largest_difference == 0 for each in comparisons):
+        return Verdict.IDENTICAL
+    if any(each.problem for each in comparisons):
+        return Verdict.BROKEN
+    if all(each.is_rounding for each in comparisons):
+        return Verdict.ROUNDING
+    real = [each for each in judged(comparisons) if not each.is_rounding] or comparisons
+    snr = min((each.snr for each in real if each.snr is not None), default=float("inf"))
+    share = min((each.agreement.high for each in real if each.agreement is not None), default=1.0)
+    return judge(snr, share)

@@ -1,50 +1,351 @@
-"""Inputs to try a graph with, when nobody gives any."""
+"""Inputs to try a graph with, when nobody gives any: photographs where it takes images, else seeded values that fit."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pbslim import ops
 from pbslim.analysis.endpoints import require
-from pbslim.dtypes import BOOL, STRING, DType, Shape
-from pbslim.errors import UsageError
-from pbslim.ir import Graph
+from pbslim.analysis.static_shapes import StaticShapes
+from pbslim.dtypes import BOOL, FLOAT, STRING, DType, Shape
+from pbslim.engines import engine
+from pbslim.errors import PbslimError, UsageError
+from pbslim.ir import Graph, Value
 from pbslim.names import node_name
+from pbslim.verification import beginnings, images, photographs
 
-_BATCH, _UNKNOWN = 2, 64
+Array = npt.NDArray[Any]
+
+Pictures = npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]]
+Pixels = tuple[float, float]
+"""The range of pixel values."""
+
+DEFAULT_SAMPLES = 16
+_BATCH = 4
+_IMAGE_SIDE, _LENGTH = 128, 64
+_SMALLEST_IMAGE = 8
+_LOWEST, _BEYOND = 0, 10
+_TEXTS = (
+    b"The quick brown fox jumps over the lazy dog.",
+    b"import os\nfor name in os.listdir('.'):\n    print(name)\n",
+    b'#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n',
+    b"It was the best of times, it was the worst of times, it was the age of wisdom.",
+    b"SELECT name, COUNT(*) FROM orders WHERE price > 10 GROUP BY name;",
+    b"42",
+    b"const add = (a, b) => a + b;\nconsole.log(add(1, 2));\n",
+    b"This film was a complete waste of time, and I want my money back!",
+)
 
 
-def generate_feeds(graph: Graph, inputs: list[str], seed: int = 0) -> dict[str, npt.NDArray[Any]]:
-    """Seeded values for placeholders: uniform between 0 and 1 for floats, 0 to 9 for integers.
+@dataclass(frozen=True)
+class Samples:
+    """Inputs for several runs.
 
-    An unknown first dimension becomes 2, any other unknown one 64.
+    Attributes:
+        batches: for each run the values of all inputs by name.
+        origin: what they are, in a few words.
+        notes: what had to be guessed.
+    """
+
+    batches: list[dict[str, Array]]
+    origin: str
+    notes: list[str] = field(default_factory=list)
+
+
+def generate_samples(
+    graph: Graph,
+    inputs: Sequence[str],
+    *,
+    samples: int = DEFAULT_SAMPLES,
+    seed: int = 0,
+    pictures: Callable[[], Pictures] = photographs.tests,
+    pixels: Pixels | None = None,
+) -> Samples:
+    """Values that fit the type, shape and range of each input, the same for the same seed.
+
+    Unknown dimensions and ranks are guessed from what reads them. Images are photographs, the first ones as they are,
+    then parts of them. A scalar that is called like a share to keep is 1, a flag is false.
+
+    Args:
+        samples: how many to make; full batches where an input has a fixed batch size.
+        pictures: the photographs, RGB [h, w, 3] each.
+        pixels: the range of pixel values that the graph takes; found from the graph when not given.
 
     Raises:
-        UsageError: a placeholder does not say its type or rank.
+        UsageError: the type of an input is not known.
     """
-    random = np.random.default_rng(seed)
-    feeds = {}
-    for name in inputs:
-        node = require(graph, name)
-        dtype, shape = node.dtype_attr("dtype"), node.shape_attr("shape")
-        if dtype is None or shape.dims is None:
-            raise UsageError(f"input '{node_name(name)}' has no known type and rank; give its value with --feeds")
-        feeds[name] = _values(random, dtype, _filled(shape))
-    return feeds
+    shapes = StaticShapes(graph)
+    plans = [_plan(graph, name, shapes, pixels) for name in inputs]
+    fixed = [plan.dims[0] for plan in plans if plan.dims and plan.dims[0] >= 0]
+    size = max(min(fixed, default=_BATCH if any(plan.dims for plan in plans) else 1), 1)
+    batches: list[dict[str, Array]] = []
+    done = 0
+    while done < samples or not batches:
+        count = min(size, samples - done) if not fixed else size
+        batches.append({plan.name: plan.values(range(done, done + count), seed, pictures) for plan in plans})
+        done += count
+        if not any(plan.dims or plan.random for plan in plans):
+            break  # all batches would be the same
+    kinds = dict.fromkeys(plan.what for plan in plans if plan.dims or plan.random)
+    return Samples(batches, " and ".join(kinds) or "no inputs", [note for plan in plans for note in plan.notes])
 
 
-def _filled(shape: Shape) -> tuple[int, ...]:
-    dims = shape.dims or ()
-    return tuple(d if d >= 0 else (_UNKNOWN if i else _BATCH) for i, d in enumerate(dims))
+def generate_feeds(graph: Graph, inputs: Sequence[str], seed: int = 0) -> dict[str, Array]:
+    """The first batch of `generate_samples`."""
+    return generate_samples(graph, inputs, samples=_BATCH, seed=seed).batches[0]
 
 
-def _values(random: np.random.Generator, dtype: DType, dims: tuple[int, ...]) -> npt.NDArray[Any]:
+def as_pixels(graph: Graph, name: str, values: Array, pixels: Pixels | None = None) -> tuple[Array, list[str]]:
+    """Bytes as the pixel values that an input of floats takes, and what had to be guessed; unchanged for others."""
+    plan = _plan(graph, name, StaticShapes(graph), pixels)
+    if not plan.image or not plan.dtype.is_floating:
+        return values, []
+    low, high = plan.pixels
+    scaled = low + values.astype(np.float64) * ((high - low) / 255)
+    return scaled.astype(plan.dtype.numpy), [note for note in plan.notes if "pixels" in note]
+
+
+def fixed_batch(graph: Graph, name: str) -> int | None:
+    """The batch size that an input demands, None where any will do."""
+    dims = StaticShapes(graph).of(_value(graph, name)).dims if node_name(name) in graph else None
+    return dims[0] if dims and dims[0] > 0 else None
+
+
+@dataclass
+class _Plan:
+    """How to make values for one input.
+
+    Attributes:
+        dims: its shape, -1 for a batch size that is not fixed.
+        one: makes one sample of a shape from a seeded generator and the number of the sample.
+        random: whether values differ although there is no batch.
+    """
+
+    name: str
+    dtype: DType
+    dims: tuple[int, ...]
+    what: str = "generated values"
+    image: bool = False
+    channels_first: bool = False
+    pixels: Pixels = (0.0, 1.0)
+    one: Callable[[np.random.Generator, tuple[int, ...]], Array] | None = None
+    random: bool = False
+    encoded: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def values(self, numbers: range, seed: int, pictures: Callable[[], Pictures]) -> Array:
+        """The samples of these numbers, stacked."""
+        if self.image or self.encoded:
+            made = [self._picture(number, seed, pictures()) for number in numbers]
+        else:
+            inner = self.dims[1:] if self.dims else ()
+            sources = [np.random.default_rng([seed, number, *self.name.encode()]) for number in numbers]
+            made = [self.one(source, inner) if self.one else np.zeros(inner) for source in sources]
+        kind = np.dtype(object) if self.dtype is STRING else self.dtype.numpy
+        stacked = np.empty((len(made), *np.shape(made[0])), kind)
+        for place, each in enumerate(made):
+            stacked[place] = each
+        return stacked if self.dims else stacked[:1].reshape(stacked.shape[1:])
+
+    def _picture(self, number: int, seed: int, pictures: Pictures) -> Any:
+        picture = pictures[number % len(pictures)]
+        if seed or number >= len(pictures):
+            picture = images.variant(picture, np.random.default_rng([seed, number]))
+        if self.encoded:
+            return images.png(picture)
+        height, width, channels = self._layout()
+        low, high = self.pixels
+        values = low + images.fit(picture, height, width, channels) * ((high - low) / 255)
+        if not self.dtype.is_floating:
+            values = np.rint(values)
+        return values.transpose(2, 0, 1) if self.channels_first else values
+
+    def _layout(self) -> tuple[int, int, int]:
+        first, second, third = self.dims[1:]
+        return (second, third, first) if self.channels_first else (first, second, third)
+
+
+def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None) -> _Plan:
+    value = _value(graph, name)
+    dtype = _dtype(value)
+    plan = _Plan(name, dtype, ())
+    shape = shapes.of(value)
+    if shape.dims is None or (shape.rank == 0 and beginnings.first_filter(value)):
+        shape = _guessed_rank(value)
+        plan.notes.append(f"input '{name}' has no known rank, {shape} is tried")
+    plan.dims = _guessed_dims(value, shape, plan)
     if dtype is STRING:
-        return np.full(dims, b"text", object)
-    if dtype is BOOL:
-        return np.zeros(dims, np.bool_)
-    if dtype.is_floating or dtype.name.startswith("complex"):
-        return random.random(dims).astype(dtype.numpy)
-    return random.integers(0, 10, dims).astype(dtype.numpy)
+        _plan_strings(plan, value)
+    elif dtype is BOOL:
+        plan.one = lambda _, dims: np.zeros(dims, np.bool_)
+    elif plan.image:
+        plan.what = "photographs"
+        plan.pixels = pixels or _image_range(graph, value, plan)
+    elif dtype.is_floating and not plan.dims:
+        plan.one = _scalar(name)
+    else:
+        _plan_numbers(plan, value)
+    return plan
+
+
+def _value(graph: Graph, name: str) -> Value:
+    port = name.partition(":")[2]
+    return require(graph, name).output(int(port) if port.isdigit() else 0)
+
+
+def _dtype(value: Value) -> DType:
+    node = value.node
+    dtype = node.dtype_attr("dtype") if node.op.startswith("Placeholder") else None
+    if dtype is None:
+        dtypes = ops.output_dtypes(node.op, node.attrs) or ()
+        dtype = dtypes[value.port] if value.port < len(dtypes) else None
+    if dtype is None or (dtype is not STRING and dtype.scalar is None):
+        raise UsageError(f"input '{node.name}' has no known type; give its value with --feeds")
+    return dtype.base
+
+
+def _guessed_rank(value: Value) -> Shape:
+    found = beginnings.first_filter(value)
+    if found:
+        node, weights = found
+        channels = beginnings.channels_of(node, weights)
+        if "MatMul" in node.op:
+            return Shape((-1, channels))
+        inner = [-1] * (len(weights.shape) - 2)
+        return Shape((-1, channels, *inner) if _is_channels_first(node.attrs) else (-1, *inner, channels))
+    if beginnings.table_size(value) is not None or beginnings.lookup_keys(value) is not None:
+        return Shape((-1,))
+    return Shape(())
+
+
+def _is_channels_first(attrs: Any) -> bool:
+    return bool(attrs.get("data_format") in (b"NCHW", b"NCDHW"))
+
+
+def _guessed_dims(value: Value, shape: Shape, plan: _Plan) -> tuple[int, ...]:
+    dims = list(shape.dims or ())
+    found = beginnings.first_filter(value)
+    if len(dims) == 4:
+        plan.channels_first = bool(found and _is_channels_first(found[0].attrs)) or (
+            dims[1] in (1, 3) and dims[3] not in (1, 3, 4)
+        )
+        axis = 1 if plan.channels_first else 3
+        if dims[axis] < 0 and found and "Conv" in found[0].op:
+            dims[axis] = beginnings.channels_of(*found)
+        sides = [d for i, d in enumerate(dims) if i not in (0, axis)]
+        large = all(d < 0 or d >= _SMALLEST_IMAGE for d in sides)
+        plan.image = large and (dims[axis] in (1, 3, 4) or dims[axis] < 0)
+        if plan.image and dims[axis] < 0:
+            dims[axis] = 3
+    elif len(dims) == 2 and dims[1] < 0 and found and "MatMul" in found[0].op:
+        dims[1] = beginnings.channels_of(*found)
+    unknown = _IMAGE_SIDE if plan.image else _LENGTH
+    guessed = [d if d >= 0 or i == 0 else unknown for i, d in enumerate(dims)]
+    if tuple(guessed[1:]) != tuple((shape.dims or ())[1:]):
+        plan.notes.append(f"input '{plan.name}' has shape {shape}, {Shape(tuple(guessed))} is tried")
+    return tuple(guessed)
+
+
+def _plan_strings(plan: _Plan, value: Value) -> None:
+    keys = beginnings.lookup_keys(value)
+    decoder = beginnings.decoder(value)
+    plan.random = True
+    if decoder is not None and decoder.op in ("DecodeJpeg", "DecodePng", "DecodeImage", "DecodeAndCropJpeg"):
+        plan.encoded, plan.what = True, "photographs"
+    else:
+        choices = list(_TEXTS) if keys is None else keys.tolist()
+
+        def texts(random: np.random.Generator, dims: tuple[int, ...]) -> Array:
+            made = np.empty(math.prod(dims), object)
+            made[:] = [choices[i] for i in random.integers(0, len(choices), made.size)]
+            return made.reshape(dims) if dims else np.asarray(made[0], object)
+
+        plan.one = texts
+
+
+def _scalar(name: str) -> Callable[[np.random.Generator, tuple[int, ...]], Array]:
+    """A share to keep is 1 and one to drop 0, so that nothing is dropped; any other single number is 1."""
+    last = node_name(name).rpartition("/")[2].lower()
+    drops = ("rate" in last or "drop" in last) and "keep" not in last
+    number = 0.0 if drops and "learning" not in last else 1.0
+    return lambda _, dims: np.full(dims, number)
+
+
+def _plan_numbers(plan: _Plan, value: Value) -> None:
+    rows = beginnings.table_size(value)
+    keys = beginnings.lookup_keys(value) if rows is None else None
+    if rows is not None:
+        plan.one = lambda random, dims: random.integers(0, max(rows, 1), dims)
+        plan.notes.append(f"input '{plan.name}' is an index below {rows}")
+    elif keys is not None:
+        found = keys
+        plan.one = lambda random, dims: found[random.integers(0, found.size, dims)]
+    elif plan.dtype.is_floating or plan.dtype.name.startswith("complex"):
+        mean, deviation = beginnings.statistics(value) or (0.0, 1.0)
+        plan.one = lambda random, dims: mean + deviation * _smooth_noise(random, dims)
+    else:
+        plan.one = lambda random, dims: random.integers(_LOWEST, _BEYOND, dims)
+    plan.random = True
+
+
+def _smooth_noise(random: np.random.Generator, dims: tuple[int, ...]) -> Array:
+    """Noise of unit variance; along a longest axis of at least 16 its power falls with the frequency, as in nature."""
+    noise = random.standard_normal(dims)
+    longest = max(dims, default=0)
+    if longest < 16:
+        return noise
+    axis = dims.index(longest)
+    spectrum = np.fft.rfft(noise, axis=axis)
+    falling = 1 / np.sqrt(np.arange(spectrum.shape[axis]) + 1)
+    shaped = np.fft.irfft(spectrum * np.expand_dims(falling, tuple(range(axis + 1, len(dims))) or ()), longest, axis)
+    return np.asarray(shaped / max(float(shaped.std()), 1e-9))
+
+
+def _image_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float]:
+    """The range of pixel values, from the type, from the arithmetic that comes first, or by trying."""
+    if plan.dtype is not FLOAT and not plan.dtype.is_floating:
+        return (0.0, 255.0)
+    scaled = beginnings.scaling(value)
+    found = beginnings.range_for(scaled) if scaled else None
+    how = "by the arithmetic that comes first"
+    if found is None:
+        found, how = _tried_range(graph, value, plan), "which suits its first layer best"
+    if found is None:
+        found, how = (0.0, 1.0), "as nothing tells otherwise"
+    plan.notes.append(f"input '{plan.name}' takes pixels from {found[0]:g} to {found[1]:g}, {how}")
+    return found
+
+
+def _tried_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float] | None:
+    """The range for which the values before the first activation are nearest to zero mean and unit variance.
+
+    Networks are trained, by their batch norms or from their first weights on, to have such values.
+    """
+    target = beginnings.first_activation(value)
+    if target is None:
+        return None
+    best, least = None, math.inf
+    try:
+        with engine("builtin").load(graph) as program:
+            for plan.pixels in beginnings.RANGES:
+                fed = plan.values(range(max(plan.dims[0], 2)), 0, photographs.tests)
+                (found,) = program.run({value.name: fed}, [target.name])
+                score = _strangeness(found, channels_last=not plan.channels_first)
+                if score < least:
+                    best, least = plan.pixels, score
+    except PbslimError:
+        return None  # the engine cannot run it, or it needs other inputs
+    return best
+
+
+def _strangeness(values: Array, *, channels_last: bool) -> float:
+    axes = tuple(i for i in range(values.ndim) if i != (values.ndim - 1 if channels_last else 1))
+    deviation, mean = values.std(axes), values.mean(axes)
+    alive = deviation > 1e-4
+    return float((np.log(deviation[alive]) ** 2 + mean[alive] ** 2).mean()) if alive.any() else math.inf

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from pbslim.dtypes import Shape
 from pbslim.errors import DecodeError
-from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, SplatTensor, Tensor
+from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, Tensor
 from pbslim.wire.attributes import EncodedAttr
 from pbslim.wire.outputs import replacing
 from pbslim.wire.packages import (
@@ -154,7 +154,8 @@ def kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encoded
     elif isinstance(value, ListedTensor):
         listed = value.count
     else:
-        listed = 1 if isinstance(value, SplatTensor) else None
+        values = value.head() if isinstance(value, Tensor) else None
+        listed = None if values is None else values.size
     if listed is None:
         return kept
     return kept | {LISTED: listed} if listed <= tensor.size else None

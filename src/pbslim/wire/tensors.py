@@ -14,7 +14,7 @@ import numpy as np
 from pbslim import dtypes
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
-from pbslim.ir import FilledTensor, MappedTensor, OpaqueTensor, SplatTensor, StringTensor, Tensor
+from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, RepeatedTensor, SplatTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, ArrayTensor, Buffer, gathered, rechunked
 from pbslim.wire.numbers import Run, count_numbers, fixed_numbers, packed_varints, whole_numbers
 from pbslim.wire.parts import Part, Piece
@@ -168,8 +168,11 @@ def _filled(stored: Array, dtype: DType, dims: tuple[int, ...]) -> Tensor:
     stored = stored[:size]
     if size and stored.size <= 1:
         return SplatTensor(stored[0] if stored.size else dtype.numpy.type(0), dtype, dims)
+    if 1 < stored.size <= size // 2:
+        return RepeatedTensor(stored, dtype, dims)
     if stored.size < size:
-        return FilledTensor(stored, dtype, dims)
+        tail = np.broadcast_to(stored[-1], size - stored.size)
+        return DeferredTensor(lambda: np.concatenate([stored, tail]), dtype, dims)
     return ArrayTensor(stored.reshape(dims), dtype)
 
 
@@ -243,13 +246,13 @@ def encode_tensor(tensor: Tensor) -> list[Part]:
         return [head]
     if tensor.dtype is dtypes.STRING:  # a view of one, for instance
         return [head + _encoded_strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
-    if tensor.dtype.name in LISTS:
-        if isinstance(tensor, SplatTensor):
-            return [head, typed_list(np.asarray(tensor.value, tensor.dtype.numpy).reshape(1), tensor.dtype)]
-        if isinstance(tensor, FilledTensor):
-            return [head, typed_list(tensor.head, tensor.dtype)]
-        if isinstance(tensor, ListedTensor) and tensor.can_be_listed:
-            return [head, *tensor.typed_values()]
+    values = tensor.head()
+    if values is not None and tensor.dtype.name.startswith("float8"):
+        return [head + length_delimited(_FLOAT8, values.tobytes())]
+    if values is not None and tensor.dtype.name in LISTS:
+        return [head + length_delimited(LISTS[tensor.dtype.name], to_list(values, tensor.dtype).tobytes())]
+    if isinstance(tensor, ListedTensor) and tensor.can_be_listed:
+        return [head, *tensor.typed_values()]
     return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), raw_content(tensor)]
 
 
@@ -263,11 +266,6 @@ def _encoded_strings(tensor: StringTensor) -> bytes:
     if len(values) == tensor.size > 1:  # as TensorFlow writes them: all lengths, then all bytes
         return length_delimited(_CONTENT, b"".join(varint(len(value)) for value in values) + b"".join(values))
     return b"".join(length_delimited(_STRING, value) for value in values)
-
-
-def typed_list(values: Array, dtype: DType) -> bytes:
-    """The field that lists these elements of a type in `LISTS`."""
-    return length_delimited(LISTS[dtype.name], to_list(values, dtype).tobytes())
 
 
 def to_list(values: Array, dtype: DType) -> Array:
@@ -294,12 +292,12 @@ class ListedTensor(MappedTensor):
 
     @property
     def can_be_listed(self) -> bool:
-        """Whether such a list exists: its last element does stand for what follows."""
+        """Whether such a list exists: there is one for the type, and its last element does stand for what follows."""
         size = self.dtype.itemsize
         end = self._start + self.count * size
         rest = MappedTensor(self._buffer, end, dtypes.UINT8, (self.size - self.count, size))
         last = np.frombuffer(self._buffer[end - size : end] if self.count else bytes(size), np.uint8)
-        return all(np.all(piece.reshape(-1, size) == last) for piece in rest.chunks(size))
+        return self.dtype.name in LISTS and all(np.all(piece.reshape(-1, size) == last) for piece in rest.chunks(size))
 
     def typed_values(self) -> list[Part]:
         """The field that lists the elements."""
@@ -309,9 +307,10 @@ class ListedTensor(MappedTensor):
         def pieces() -> Iterator[Array]:
             left = self.count
             for chunk in self.chunks():
-                numbers = chunk[:left]
-                left -= numbers.size
-                yield to_list(numbers, self.dtype)
+                yield to_list(chunk[:left], self.dtype)
+                left -= chunk.size
+                if left <= 0:
+                    return
 
         fixed = self.dtype.name in FIXED_LISTS
         size = self.count * self.dtype.itemsize if fixed else sum(piece.size for piece in pieces())

@@ -1,12 +1,21 @@
-"""The engine that is always there: our kernels, one node after the other."""
+"""The engine that is always there: our kernels, driven by an executor for whole graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from pbslim.engines.builtin.plan import find_unsupported
-from pbslim.engines.builtin.program import BuiltinProgram
+from pbslim.engines.builtin import (  # noqa: F401  # each module registers its actions
+    functions,
+    images,
+    passing,
+    random_ops,
+    stacks,
+    tables,
+    tensor_arrays,
+    tensor_lists,
+)
+from pbslim.engines.builtin.program import BuiltinProgram, find_unsupported
 from pbslim.engines.protocol import Engine, Program, Unsupported
 from pbslim.ir import Graph
 from pbslim.wire import load
@@ -17,12 +26,12 @@ class Builtin(Engine):
 
     name = "builtin"
 
-    def unsupported(self, graph: Graph, fetches: Sequence[str]) -> list[Unsupported]:
-        """The needed nodes whose op has no kernel here."""
-        return find_unsupported(graph, fetches)
+    def unsupported(self, graph: Graph, fetches: Sequence[str], fed: Collection[str] = ()) -> list[Unsupported]:
+        """The needed nodes, those in functions too, that nothing here runs."""
+        return find_unsupported(graph, fetches, fed)
 
     def load(self, source: Graph | Path) -> Program:
-        """The graph; it must not be changed afterwards."""
+        """The graph; it must not be changed as long as the program is in use."""
         return BuiltinProgram(load(source) if isinstance(source, Path) else source)
 
 

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 
 from pbslim.dtypes import Shape
 from pbslim.ops.ports import Attrs, output_dtypes
-from pbslim.ops.shape_inference import rules_array, rules_flow, rules_math, rules_neural
+from pbslim.ops.shape_inference import (
+    rules_array,
+    rules_flow,
+    rules_images,
+    rules_math,
+    rules_neural,
+    rules_parts,
+    rules_quantized,
+    rules_sources,
+)
 from pbslim.ops.shape_inference.call import (
     RULES,
     SCALAR_OPERANDS,
@@ -25,7 +34,16 @@ from pbslim.ops.shape_inference.values import infer_value
 
 __all__ = ["UNKNOWN", "ShapeError", "infer", "infer_value", "merge"]
 
-_RULE_MODULES = (rules_array, rules_flow, rules_math, rules_neural)  # importing them fills RULES
+_RULE_MODULES = (  # importing them fills RULES
+    rules_array,
+    rules_flow,
+    rules_images,
+    rules_math,
+    rules_neural,
+    rules_parts,
+    rules_quantized,
+    rules_sources,
+)
 _LARGEST = (1 << 63) - 1
 
 

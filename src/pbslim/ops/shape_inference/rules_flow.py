@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pbslim.dtypes import Shape
+from pbslim.ops.ports import MOST_PORTS
 from pbslim.ops.shape_inference.call import Call, Dims, Result, UndecidableError, merge_all, merge_dims, normal, rule
 
 
@@ -11,6 +12,20 @@ def switch(call: Call) -> Result:
     """The data on both sides."""
     call.ranked(1, 0)
     return [call.dims(0), call.dims(0)]
+
+
+@rule("_SwitchN")
+def switch_n(call: Call) -> Result:
+    """The data in every branch."""
+    call.ranked(1, 0)
+    return [call.dims(0)] * min(call.attr("num_outs", int), MOST_PORTS)
+
+
+@rule("IteratorGetNext IteratorGetNextSync DatasetToSingleElement OptionalGetValue")
+def next_element(call: Call) -> Result:
+    """The shapes that the attribute says."""
+    call.ranked(0, 0)
+    return _declared_outputs(call)
 
 
 @rule("Merge RefMerge")

@@ -1,4 +1,4 @@
-"""Shapes of the ops of neural networks and of images and sound: convolutions, pooling, normalisation, resizing."""
+"""Shapes of the ops of neural networks: convolutions, pooling, normalization, losses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pbslim.ops.shape_inference.call import (
     product,
     rule,
 )
-from pbslim.ops.shape_inference.rules_array import padded, reshape
+from pbslim.ops.shape_inference.rules_array import padded
+from pbslim.ops.shape_inference.rules_images import asked_size
 
 
 def _layout(call: Call, rank: int = 4) -> str:
@@ -26,7 +27,7 @@ def _layout(call: Call, rank: int = 4) -> str:
     return layout
 
 
-def _numbers(call: Call, name: str, rank: int) -> Dims:
+def axis_numbers(call: Call, name: str, rank: int) -> Dims:
     """An attribute with one positive number for each axis."""
     numbers = call.ints(name)
     if len(numbers) != rank or min(numbers) < 1:
@@ -73,12 +74,13 @@ def _edges(call: Call, padding: str, rank: int) -> list[tuple[int, int]]:
 def convolution(call: Call) -> Result:
     """A window over the spatial axes; the filter is [spatial..., in, out]."""
     rank = 5 if call.op == "Conv3D" else 4
-    return _convolved(call, call.ranked(0, rank), call.ranked(1, rank), _layout(call, rank), call.ints("dilations"))
+    return convolved(call, call.ranked(0, rank), call.ranked(1, rank), _layout(call, rank), call.ints("dilations"))
 
 
-def _convolved(call: Call, image: Dims, kernel: Dims, layout: str, dilations: Dims) -> Dims:
+def convolved(call: Call, image: Dims, kernel: Dims, layout: str, dilations: Dims) -> Dims:
+    """The shape of a convolution of `image` with `kernel`, by the strides and the padding of the node."""
     rank = len(layout)
-    strides, padding = _numbers(call, "strides", rank), call.text("padding")
+    strides, padding = axis_numbers(call, "strides", rank), call.text("padding")
     edges = _edges(call, padding, rank)
     if len(dilations) != rank or min(dilations) < 1:
         raise ShapeError(f"'dilations' must have {rank} positive numbers, it has {list(dilations)}")
@@ -119,9 +121,9 @@ def padded_convolution(call: Call) -> Result:
     resizes = call.op == "FusedResizeAndPadConv2D"
     image = call.ranked(0, 4)
     if resizes:
-        image = (image[0], *_asked_size(call, 1), image[3])
+        image = (image[0], *asked_size(call, 1), image[3])
     grown = padded(call, image, 2 if resizes else 1) or (-1,) * 4
-    return _convolved(call, grown, call.ranked(3 if resizes else 2, 4), "NHWC", (1, 1, 1, 1))
+    return convolved(call, grown, call.ranked(3 if resizes else 2, 4), "NHWC", (1, 1, 1, 1))
 
 
 @rule("Conv2DBackpropInput Conv3DBackpropInputV2 DepthwiseConv2dNativeBackpropInput")
@@ -155,10 +157,13 @@ def pool(call: Call) -> Result:
     """A window over every axis, as a rule of size 1 for batch and channels."""
     rank = 5 if call.op.endswith("3D") else 4
     image = call.ranked(0, rank)
-    return _pooled(call, image, _layout(call, rank), _numbers(call, "ksize", rank), _numbers(call, "strides", rank))
+    return pooled(
+        call, image, _layout(call, rank), axis_numbers(call, "ksize", rank), axis_numbers(call, "strides", rank)
+    )
 
 
-def _pooled(call: Call, image: Dims, layout: str, windows: Dims, strides: Dims) -> Dims:
+def pooled(call: Call, image: Dims, layout: str, windows: Dims, strides: Dims) -> Dims:
+    """The shape of `image` after pooling, by the padding of the node."""
     padding = call.text("padding")
     edges = _edges(call, padding, len(image))
     kept = {0} if _pools_channels(call.op) else {0, layout.index("C")}
@@ -181,14 +186,14 @@ def max_pool_v2(call: Call) -> Result:
         return None
     if len(windows) != 4 or len(strides) != 4 or min(strides) < 1 or 0 in windows or min(windows) < -1:
         raise ShapeError("a window and its strides need 4 positive numbers each")
-    return _pooled(call, image, _layout(call), tuple(windows), tuple(strides))
+    return pooled(call, image, _layout(call), tuple(windows), tuple(strides))
 
 
 @rule("MaxPoolWithArgmax")
 def max_pool_with_argmax(call: Call) -> Result:
     """The largest elements, and where they are."""
     image = call.ranked(0, 4)
-    dims = _pooled(call, image, "NHWC", _numbers(call, "ksize", 4), _numbers(call, "strides", 4))
+    dims = pooled(call, image, "NHWC", axis_numbers(call, "ksize", 4), axis_numbers(call, "strides", 4))
     return [dims, dims]
 
 
@@ -318,201 +323,3 @@ def in_top_k(call: Call) -> Result:
         call.ranked(0, 2)[0], call.ranked(1, 1)[0], "predictions and targets have different numbers of rows"
     )
     return (rows,)
-
-
-def _asked_size(call: Call, index: int) -> tuple[int, int]:
-    """Height and width from an input."""
-    (two,) = call.ranked(index, 1)
-    merge_dim(two, 2, "a size is height and width, but the numbers given are")
-    size = call.known_vector(index)
-    if size is None or len(size) != 2:
-        return (-1, -1)
-    if min(size) < -1:
-        raise ShapeError(f"cannot resize to {size}")
-    return (size[0], size[1])
-
-
-@rule("ResizeBilinear ResizeNearestNeighbor ResizeBicubic ResizeArea")
-def resize(call: Call) -> Result:
-    """The image with another height and width."""
-    image = call.ranked(0, 4)
-    return (image[0], *_asked_size(call, 1), image[3])
-
-
-@rule("HSVToRGB RGBToHSV")
-def colours(call: Call) -> Result:
-    """Images of three channels."""
-    dims = call.at_least(0, 1)
-    if dims is None:
-        return None
-    return (*dims[:-1], merge_dim(dims[-1], 3, "a colour has 3 channels, the image has a different number"))
-
-
-@rule("CropAndResize")
-def crop_and_resize(call: Call) -> Result:
-    """One patch for each box."""
-    image, (boxes, four), (count,) = call.ranked(0, 4), call.ranked(1, 2), call.ranked(2, 1)
-    merge_dim(four, 4, "a box has 4 coordinates, but the boxes have a different number of columns")
-    boxes = merge_dim(boxes, count, "there must be one image index for each box")
-    return (boxes, *_asked_size(call, 3), image[3])
-
-
-@rule("NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5")
-def non_max_suppression(call: Call) -> Result:
-    """The chosen boxes; in later versions their scores and number too."""
-    (boxes, four), (scores,) = call.ranked(0, 2), call.ranked(1, 1)
-    merge_dim(boxes, scores, "there must be one score for each box")
-    merge_dim(four, 4, "a box has 4 coordinates, but the boxes have a different number of columns")
-    chosen: Dims = (-1,)
-    if call.op.endswith(("V4", "V5")) and call.attr("pad_to_max_output_size", bool):
-        most = call.scalar(2)
-        if most is not None and most < 0:
-            raise ShapeError(f"the number of boxes must not be negative, it is {most}")
-        chosen = (-1 if most is None else most,)
-    return [chosen, chosen, ()] if call.op.endswith("V5") else [chosen, ()] if call.op.endswith("V4") else chosen
-
-
-@rule("DecodeJpeg DecodePng DecodeAndCropJpeg DecodeBmp")
-def decode_image(call: Call) -> Result:
-    """Height and width from the file, channels from the attribute unless that is 0."""
-    call.ranked(0, 0)
-    channels = call.attr("channels", int)
-    return (-1, -1, channels if channels > 0 else -1)
-
-
-@rule("DecodeGif")
-def decode_gif(call: Call) -> Result:
-    """Frames of three channels."""
-    call.ranked(0, 0)
-    return (-1, -1, -1, 3)
-
-
-@rule("DecodeWav")
-def decode_wav(call: Call) -> Result:
-    """Samples and channels, and the sample rate."""
-    call.ranked(0, 0)
-    samples, channels = call.attr("desired_samples", int), call.attr("desired_channels", int)
-    return [(max(samples, -1), max(channels, -1)), ()]
-
-
-@rule("AudioSpectrogram")
-def audio_spectrogram(call: Call) -> Result:
-    """Channels, windows and frequencies."""
-    samples, channels = call.ranked(0, 2)
-    window, stride = call.attr("window_size", int), call.attr("stride", int)
-    if window < 2 or stride < 1:
-        raise UndecidableError("window_size")
-    frequencies = 1 + (1 << (window - 1).bit_length()) // 2
-    windows = -1 if samples < 0 else max(samples - window, -stride) // stride + 1
-    return (channels, windows, frequencies)
-
-
-@rule("Mfcc")
-def mfcc(call: Call) -> Result:
-    """Channels, windows and coefficients."""
-    channels, windows, _ = call.ranked(0, 3)
-    return (channels, windows, call.attr("dct_coefficient_count", int))
-
-
-@rule("FakeQuantWithMinMaxVarsPerChannel")
-def fake_quant_per_channel(call: Call) -> Result:
-    """The input; the last axis has as many elements as the ranges."""
-    dims = call.at_least(0, 1)
-    last = merge_dim(call.ranked(1, 1)[0], call.ranked(2, 1)[0], "min and max have different lengths")
-    if dims is not None:
-        merge_dim(dims[-1], last, f"the last axis of {Shape(dims)} and the ranges differ")
-    return dims
-
-
-@rule("QuantizeV2")
-def quantize(call: Call) -> Result:
-    """The input, and its range: two scalars, or one number for each slice along an axis."""
-    dims, axis = call.dims(0), call.attr("axis", int)
-    if axis < -1:
-        raise ShapeError(f"axis {axis} does not exist")
-    if axis == -1:
-        call.scalars(1, 2)
-        return [dims, (), ()]
-    if dims is not None and axis >= len(dims):
-        raise ShapeError(f"axis {axis} does not exist in {Shape(dims)}")
-    length = _range_length(call, dims, axis)
-    return [dims, (length,), (length,)]
-
-
-def _range_length(call: Call, dims: Dims | None, axis: int) -> int:
-    """How many ranges there are, one for each slice along an axis."""
-    length = -1 if dims is None else dims[axis]
-    for index in (1, 2):
-        length = merge_dim(length, call.ranked(index, 1)[0], f"{call.describe(index)} does not fit axis {axis}")
-    return length
-
-
-@rule("Dequantize QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4")
-def dequantize(call: Call) -> Result:
-    """The input; its range is two scalars, or one number for each slice along an axis."""
-    dims, axis = call.dims(0), call.attr("axis", int)
-    if axis < -1 or (dims is not None and axis >= len(dims)):
-        raise ShapeError(f"axis {axis} does not exist in {Shape(dims)}")
-    if axis == -1:
-        call.scalars(1, 2)
-    else:
-        _range_length(call, dims, axis)
-    return dims
-
-
-_SCALARS: list[Dims | None] = [(), ()]
-
-
-@rule("QuantizedRelu QuantizedRelu6 QuantizedReluX Requantize QuantizeDownAndShrinkRange")
-def quantized_unchanged(call: Call) -> Result:
-    """The shape of the first input, and the range."""
-    return [call.dims(0), *_SCALARS]
-
-
-@rule("RequantizationRange")
-def requantization_range(call: Call) -> Result:  # noqa: ARG001
-    """The range."""
-    return _SCALARS
-
-
-@rule("QuantizedAdd QuantizedMul")
-def quantized_elementwise(call: Call) -> Result:
-    """Both inputs broadcast together, and the range."""
-    return [broadcast(call.dims(0), call.dims(1)), *_SCALARS]
-
-
-@rule("QuantizedBiasAdd")
-def quantized_bias_add(call: Call) -> Result:
-    """As BiasAddV1, and the range."""
-    result = bias_add_v1(call)
-    return [result if isinstance(result, tuple) else None, *_SCALARS]
-
-
-@rule("QuantizedMatMul")
-def quantized_mat_mul(call: Call) -> Result:
-    """As MatMul, and the range."""
-    a, b = call.ranked(0, 2), call.ranked(1, 2)
-    rows, inner_a = reversed(a) if call.attr("transpose_a", bool) else a
-    inner_b, columns = reversed(b) if call.attr("transpose_b", bool) else b
-    merge_dim(inner_a, inner_b, f"the inner dimensions of {Shape(a)} and {Shape(b)} differ")
-    return [(rows, columns), *_SCALARS]
-
-
-@rule("QuantizedConv2D")
-def quantized_convolution(call: Call) -> Result:
-    """As Conv2D, and the range."""
-    return [_convolved(call, call.ranked(0, 4), call.ranked(1, 4), "NHWC", call.ints("dilations")), *_SCALARS]
-
-
-@rule("QuantizedMaxPool QuantizedAvgPool")
-def quantized_pool(call: Call) -> Result:
-    """As MaxPool, and the range."""
-    windows, strides = _numbers(call, "ksize", 4), _numbers(call, "strides", 4)
-    return [_pooled(call, call.ranked(0, 4), "NHWC", windows, strides), *_SCALARS]
-
-
-@rule("QuantizedReshape")
-def quantized_reshape(call: Call) -> Result:
-    """The asked shape, and the range."""
-    result = reshape(call)
-    return [result if isinstance(result, tuple) else None, *_SCALARS]

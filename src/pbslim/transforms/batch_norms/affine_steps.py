@@ -21,7 +21,7 @@ Affine = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
-class Step:
+class AffineStep:
     """A node that computes ``x · scale + shift``.
 
     Attributes:
@@ -37,7 +37,7 @@ class Step:
     affine: Callable[[Layout], Affine]
 
 
-def step(node: Node) -> Step | None:
+def step(node: Node) -> AffineStep | None:
     """`node` as a step, None when it is nothing of the kind.
 
     Raises:
@@ -54,7 +54,7 @@ def step(node: Node) -> Step | None:
     return None
 
 
-def _batch_norm_step(node: Node) -> Step:
+def _batch_norm_step(node: Node) -> AffineStep:
     norm = batch_norm(node)
 
     def affine(layout: Layout) -> Affine:
@@ -63,20 +63,20 @@ def _batch_norm_step(node: Node) -> Step:
         scale = gamma / np.sqrt(variance + norm.epsilon)
         return scale, beta - mean * scale
 
-    return Step(node, node.inputs[0], True, False, affine)
+    return AffineStep(node, node.inputs[0], True, False, affine)
 
 
 _UNARY = {"Identity": 1.0, "Neg": -1.0}
 
 
-def _unary_step(node: Node, factor: float) -> Step:
+def _unary_step(node: Node, factor: float) -> AffineStep:
     def affine(layout: Layout) -> Affine:
         return np.full(layout.channels, factor), np.zeros(layout.channels)
 
-    return Step(node, node.inputs[0], factor != 1, True, affine)
+    return AffineStep(node, node.inputs[0], factor != 1, True, affine)
 
 
-def _bias_step(node: Node) -> Step | None:
+def _bias_step(node: Node) -> AffineStep | None:
     bias = constant(node.inputs[1])
     if bias is None:
         return None
@@ -84,7 +84,7 @@ def _bias_step(node: Node) -> Step | None:
     def affine(layout: Layout) -> Affine:
         return np.ones(layout.channels), _vector(node, bias, layout)
 
-    return Step(node, node.inputs[0], False, False, affine)
+    return AffineStep(node, node.inputs[0], False, False, affine)
 
 
 def _quotient(c: Array, _: bool) -> Affine:
@@ -106,7 +106,7 @@ _BINARY: dict[str, Callable[[Array, bool], Affine]] = {
 # Each op with a constant operand → scale and shift, given the constant and whether it comes first.
 
 
-def _binary_step(node: Node) -> Step | None:
+def _binary_step(node: Node) -> AffineStep | None:
     left, right = map(constant, node.inputs)
     tensor = right if left is None else left
     first = left is not None
@@ -117,7 +117,7 @@ def _binary_step(node: Node) -> Step | None:
         return _BINARY[node.op](layout.per_channel(tensor), first)
 
     scales = _BINARY[node.op] is not _sum and (first or node.op != "Sub")
-    return Step(node, node.inputs[first], scales, tensor.size == 1, affine)
+    return AffineStep(node, node.inputs[first], scales, tensor.size == 1, affine)
 
 
 def _vector(node: Node, tensor: Tensor, layout: Layout) -> Array:

@@ -12,7 +12,10 @@ from pbslim.ir import ElementwiseTensor, Node, Tensor
 from pbslim.ir.tensors import Array
 from pbslim.rewrite import Skip
 
-_MAX_CHANNELS = 1 << 24
+MAX_CHANNELS = 1 << 20
+"""More are refused: constants of so many elements can stand in a file of a few bytes."""
+
+_MAX_EXPANDED = 1 << 16  # bytes
 
 LINEAR_OPS = {
     "Conv2D": (2, 3),
@@ -72,6 +75,21 @@ def channel_count(node: Node, weights: Tensor) -> int:
     return math.prod(weights.shape[axis] for axis in channel_axes(node))
 
 
+def scalable_channels(node: Node, weights: Tensor) -> int:
+    """As `channel_count`, for weights that may be multiplied by a factor per channel.
+
+    Raises:
+        Skip: they have an impossible rank, far too many channels, or are a few values for a large shape, which would
+            all have to be written.
+    """
+    count = channel_count(node, weights)
+    if count > MAX_CHANNELS:
+        raise Skip(f"'{node.name}' has {count} channels")
+    if weights.nbytes - weights.stored_nbytes > _MAX_EXPANDED:
+        raise Skip(f"its weights are a few values repeated, the file would grow to {weights.nbytes} bytes")
+    return count
+
+
 def output_layout(node: Node, weights: Tensor) -> Layout:
     """The layout of what a linear op computes.
 
@@ -79,7 +97,7 @@ def output_layout(node: Node, weights: Tensor) -> Layout:
         Skip: the weights have an impossible rank, or the data format is unknown.
     """
     count, rank = channel_count(node, weights), len(weights.shape)
-    if count > _MAX_CHANNELS:
+    if count > MAX_CHANNELS:
         raise Skip(f"'{node.name}' has {count} channels")
     return Layout(channel_axis(node, rank), rank, count)
 

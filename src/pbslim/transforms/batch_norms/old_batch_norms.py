@@ -16,7 +16,13 @@ from pbslim.rewrite import Match, Pattern, Skip, anything, const, op
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.replacing import set_const
 from pbslim.transforms.batch_norms.forms import BatchNorm, batch_norm
-from pbslim.transforms.batch_norms.linear_ops import channel_axes, channel_count, scaled
+from pbslim.transforms.batch_norms.linear_ops import (
+    MAX_CHANNELS,
+    channel_axes,
+    channel_count,
+    scalable_channels,
+    scaled,
+)
 from pbslim.transforms.quantization.weights import check_not_coarse
 
 
@@ -112,13 +118,16 @@ class Folder:
         if self._keep_coarse:
             for node in weights:
                 check_not_coarse(const_value(node))
-        return self._scale(norm.name, batch_norm(norm))
+        found = batch_norm(norm)
+        if found.mean.size > MAX_CHANNELS:
+            raise Skip(f"its statistics have {found.mean.size} elements")
+        return self._scale(norm.name, found)
 
     def _check_columns(self, conv: Node, weights: Node, folded: Scale) -> None:
         tensor = const_value(weights)
         if tensor.dtype is not folded.dtype:
             raise Skip(f"its weights are {tensor.dtype}, not {folded.dtype}")
-        if channel_count(conv, tensor) != folded.scale.size:
+        if scalable_channels(conv, tensor) != folded.scale.size:
             raise Skip(f"{folded.scale.size} statistics for {channel_count(conv, tensor)} channels")
 
     def _concat_parts(self, match: Match, folded: Scale) -> list[Scale]:

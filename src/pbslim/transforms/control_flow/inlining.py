@@ -163,7 +163,7 @@ class _Inliner:
         self.originals = list(graph)
         self.framed = any(node.op in PLACES for node in graph)
         self.places: dict[Node, list[Node]] = {}
-        self.doomed: dict[Node, None] = {}
+        self.removed: dict[Node, None] = {}
 
     def inline(self, node: Node, ref: FunctionRef) -> list[Node]:
         """Replace one call; gives the new nodes.
@@ -180,7 +180,7 @@ class _Inliner:
         self.framed |= any(inner.op in PLACES for inner in call.body.graph)
         self._copy(call)
         self._reconnect(call, read)
-        self.places[node] = call.made if node in self.doomed else [*call.made, node]
+        self.places[node] = call.made if node in self.removed else [*call.made, node]
         return call.made
 
     def _copy(self, call: _Call) -> None:
@@ -207,7 +207,7 @@ class _Inliner:
     def _adapt(self, call: _Call, inner: Node, made: Node) -> None:
         for key in inner.attrs:
             if key == "_class":
-                _move_wishes(call, inner, made)
+                _move_colocations(call, inner, made)
             elif key == "frame_name":  # two calls of one loop must not share a frame
                 made.set_attr(key, f"{call.node.name}/".encode() + _bytes(inner.attrs[key]))
             elif call.variables and (new := call.concrete(inner.attrs[key])) != inner.attrs[key]:
@@ -229,7 +229,7 @@ class _Inliner:
         if name in self.kept:
             gate += waits
         elif not gate and name not in self.fetched:
-            self.doomed[node] = None
+            self.removed[node] = None
             return
         _become_gate(call, fetched | {value.port for value in node.outputs if value.uses}, gate)
 
@@ -243,9 +243,9 @@ class _Inliner:
             if node in self.places and node not in opened:
                 opened.add(node)
                 todo += self.places[node][::-1]
-            elif node not in self.doomed:
+            elif node not in self.removed:
                 order.append(node)
-        self.graph.erase(self.doomed)
+        self.graph.erase(self.removed)
         self.graph.reorder(order)
 
 
@@ -285,17 +285,17 @@ def _has_effect(node: Node) -> bool:
     return definition is None or definition.is_stateful
 
 
-def _move_wishes(call: _Call, inner: Node, made: Node) -> None:
-    """Wishes to stand beside a node of the body are for the new node; those for an argument are dropped."""
-    wishes = inner.attrs["_class"]
-    if not isinstance(wishes, tuple):
+def _move_colocations(call: _Call, inner: Node, made: Node) -> None:
+    """Colocations with a node of the body are for the new node; those for an argument are dropped."""
+    entries = inner.attrs["_class"]
+    if not isinstance(entries, tuple):
         return
     kept = []
-    for wish in wishes:
-        name = colocated_with(wish)
+    for entry in entries:
+        name = colocated_with(entry)
         other = None if name is None else call.body.graph.get(name)
         if other is None:
-            kept.append(wish)
+            kept.append(entry)
         elif other in call.mates and other not in call.inputs:
             kept.append(COLOCATION + call.mates[other].name.encode())
     if kept:

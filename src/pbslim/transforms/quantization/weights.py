@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from pbslim.analysis.constants import const_value
-from pbslim.analysis.frames import anchors
+from pbslim.analysis.frames import frame_controls
 from pbslim.dtypes import FLOAT
 from pbslim.ir import AttrValue, Graph, Node, SplatTensor, Tensor
-from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context
 from pbslim.quant.levels import few_values
 from pbslim.quant.ranges import value_range
@@ -50,7 +49,7 @@ def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
     if tensor.dtype is not FLOAT:
         raise Skip(f"it is of type {tensor.dtype}, not float")
     with np.errstate(invalid="ignore"):
-        low, high = value_range(pieces(tensor))
+        low, high = value_range(tensor.value_pieces())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise Skip("it holds NaN or infinity")
     if float(high) - float(low) > float(np.finfo(np.float32).max):
@@ -62,7 +61,7 @@ def check_not_coarse(weights: Tensor) -> None:
     """Raise `Skip` for float weights that have few different values, each many times: those were rounded before."""
     if weights.dtype is not FLOAT or isinstance(weights, SplatTensor):
         return
-    values = few_values(pieces(weights))
+    values = few_values(weights.value_pieces())
     if values is not None and values.size * _FEW_OF <= weights.size:
         raise Skip(
             f"its weights have only {values.size} different values, one scale per channel would make many of them"
@@ -82,14 +81,6 @@ def usable_range(node: Node) -> tuple[np.float32, np.float32]:
     return finite_range(tensor)
 
 
-def pieces(tensor: Tensor) -> Iterable[Array]:
-    """The elements of a tensor in flat pieces, in which every value occurs though not as often.
-
-    One value for a whole shape is given once: the shape may be absurdly large.
-    """
-    return [np.full(1, tensor.value, tensor.dtype.numpy)] if isinstance(tensor, SplatTensor) else tensor.chunks()
-
-
 def set_dequantize(
     graph: Graph,
     node: Node,
@@ -104,7 +95,7 @@ def set_dequantize(
         The three new constants that it reads, named by `suffixes`; `put_before` gives them their place.
     """
     parts = []
-    controls = anchors(node)
+    controls = frame_controls(node)
     for suffix, tensor in zip(suffixes, (codes, scalar(bounds[0]), scalar(bounds[1])), strict=True):
         attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
         parts.append(graph.add(graph.unique_name(node.name + suffix), "Const", attrs=attrs, controls=controls))

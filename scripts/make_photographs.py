@@ -1,0 +1,56 @@
+"""Make src/pbslim/verification/photographs/photographs.npz from the original pictures.
+
+    python scripts/make_photographs.py FOLDER
+
+FOLDER holds the pictures that ``SOURCES.md`` names; their middle squares are scaled down. Needs Pillow.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pbslim.verification.photographs import CHROMA_STEPS, COSINES, HALF, LUMA_STEPS, SIZE
+
+TARGET = Path(__file__).parents[1] / "src" / "pbslim" / "verification" / "photographs"
+
+
+def middle(path: Path) -> npt.NDArray[np.float64]:
+    """The middle square of a picture as Y, Cb and Cr around zero, in shape [SIZE, SIZE, 3]."""
+    picture = Image.open(path).convert("RGB")
+    side = min(picture.size)
+    left, top = ((length - side) // 2 for length in picture.size)
+    square = picture.crop((left, top, left + side, top + side)).resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+    return np.asarray(square.convert("YCbCr")).astype(np.float64) - 128
+
+
+def coefficients(planes: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
+    """Planes [n, h, w] as rounded coefficients [frequency down, frequency across, n, h / 8, w / 8]."""
+    count, height, width = planes.shape
+    blocks = planes.reshape(count, height // 8, 8, width // 8, 8)
+    found = np.einsum("vy,ux,nhywx->vunhw", COSINES, COSINES, blocks, optimize=True)
+    codes = np.rint(found / steps[:, :, None, None, None])
+    if np.abs(codes).max() > np.iinfo(np.int8).max:
+        raise SystemExit("a coefficient does not fit in 8 bits; make the steps larger")
+    return codes.astype(np.int8)
+
+
+def main() -> None:
+    """Write the file."""
+    names = re.findall(r"^\| `([\w.-]+)`", (TARGET / "SOURCES.md").read_text(), re.MULTILINE)
+    if len(names) != 2 * HALF:
+        raise SystemExit(f"SOURCES.md names {len(names)} pictures, expected {2 * HALF}")
+    pictures = np.stack([middle(Path(sys.argv[1]) / name) for name in names])
+    halved = pictures[..., 1:].reshape(len(names), SIZE // 2, 2, SIZE // 2, 2, 2).mean(axis=(2, 4))
+    luma = coefficients(pictures[..., 0], LUMA_STEPS)
+    blue, red = (coefficients(halved[..., i], CHROMA_STEPS) for i in (0, 1))
+    np.savez_compressed(TARGET / "photographs.npz", luma=luma, blue=blue, red=red)
+
+
+if __name__ == "__main__":
+    main()

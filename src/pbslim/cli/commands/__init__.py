@@ -1,0 +1,33 @@
+"""The commands of ``pbslim``: each module holds the options and the run of one, and is imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+import click
+
+from pbslim._version import __version__
+
+
+class _Modules(dict[str, click.Command]):
+    """The commands that were asked for so far."""
+
+    def __missing__(self, name: str) -> click.Command:
+        found: click.Command = import_module(f"{__name__}.{name}").command
+        self[name] = found
+        return found
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        return sorted(module.name for module in iter_modules(__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self.commands[cmd_name] if cmd_name in self.list_commands(ctx) else None
+
+
+@click.group(cls=_Commands, commands=_Modules(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="pbslim %(version)s")
+def pbslim() -> None:
+    """Make frozen TensorFlow graphs (.pb) small, without TensorFlow."""

@@ -1,0 +1,31 @@
+"""``pbslim transforms``."""
+
+from __future__ import annotations
+
+import inspect
+
+import click
+
+import pbslim.transforms  # noqa: F401 - registers them
+from pbslim.cli.options import HELP
+from pbslim.passes import registry
+from pbslim.report import terminal
+
+
+@click.command("transforms", context_settings=HELP)
+@click.argument("name", required=False)
+def command(name: str | None) -> int:
+    """List the transforms, or print the manual of one."""
+    console = terminal.stdout()
+    if name is None:
+        found = map(registry.find, registry.names())
+        rows = [(each.name, each.effect, each.manual.strip().splitlines()[0]) for each in found]
+        console.print(terminal.table(["transform", "effect", "what it does"], rows))
+        return 0
+    one = registry.find(name)
+    parameters = ", ".join(p.describe() for p in one.parameters.values())
+    text = f"{one.name}({parameters})    {one.effect}\n\n{one.manual.strip()}\n\n{inspect.getdoc(one.function)}"
+    if one.in_functions:
+        text += "\n\nWith functions=true it transforms the bodies in the function library as well."
+    console.print(text, markup=False)
+    return 0

@@ -1,0 +1,167 @@
+"""What the options of commands share: kinds of values, and how TensorFlow's tools took their flags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_IN_BRACKETS = re.compile(r"\[[^\]]*\]")
+TOLERANCE = click.FloatRange(min=0)
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class FileName(click.Path):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """The name of a file."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty name, as a variable that is not set leaves it: it would mean the current folder."""
+        return super().convert(value or self.fail("a file name cannot be empty", param, ctx), param, ctx)
+
+
+class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """Names separated by commas; blanks around them do not count."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split `value`; an empty name is a usage error, as the tool that it would reach cannot know what is meant."""
+        if isinstance(value, tuple):
+            return value
+        if not value.strip():
+            return ()
+        names = tuple(name.strip() for name in value.split(","))
+        if "" in names:
+            self.fail(f"there is an empty name in '{value}'", param, ctx)
+        return names
+
+
+class InputList(NameList):
+    """Inputs separated by commas, each ``NAME[:PORT][:DTYPE][SHAPE]``; commas in a shape are its own."""
+
+    name = "inputs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split `value` outside of brackets."""
+        if isinstance(value, tuple):
+            return value
+        names = super().convert(_IN_BRACKETS.sub(lambda shape: shape[0].replace(",", "\0"), value), param, ctx)
+        return tuple(name.replace("\0", ",") for name in names)
+
+
+class NumberList(NameList):
+    """Whole numbers separated by commas."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Split `value` and read each part."""
+        try:
+            return tuple(int(text) for text in super().convert(value, param, ctx))
+        except ValueError:
+            self.fail(f"'{value}' is not a whole number, nor several with commas between them", param, ctx)
+
+
+class SwitchList(NameList):
+    """Names with true or false each, ``name=False,other=True``."""
+
+    name = "switches"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Split `value` into a mapping."""
+        if isinstance(value, dict):
+            return value
+        pairs = [text.partition("=") for text in super().convert(value, param, ctx)]
+        for name, _, text in pairs:
+            if not name or text.strip().lower() not in ("true", "false"):
+                self.fail(f"'{name}' needs =True or =False behind it", param, ctx)
+        return {name.strip(): text.strip().lower() == "true" for name, _, text in pairs}
+
+
+class LegacyCommand(click.Command):
+    """A command whose flags can be spelled as argparse and absl took them: ``--out`` for ``--output``, ``--noflag``.
+
+    Neither is tried where it could mean several flags.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        flags = {name: param for param in self.params for name in param.opts}
+        return super().parse_args(ctx, [_spelled_out(argument, flags) for argument in args])
+
+
+def _spelled_out(argument: str, flags: Mapping[str, click.Parameter]) -> str:
+    name, equals, value = argument.partition("=")
+    if not name.startswith("--") or name in flags:
+        return argument
+    meant = [flag for flag in flags if flag.startswith(name)]
+    if len(meant) == 1:
+        return f"{meant[0]}{equals}{value}"
+    denied = flags.get(f"--{name.removeprefix('--no')}")
+    if denied and not equals and isinstance(denied.type, click.types.BoolParamType):
+        return f"{denied.opts[0]}=false"
+    return argument
+
+
+class Percent(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """A share, as ``1%`` or ``0.01``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read `value`."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.fail(f"'{value}' is not a share such as 1% or 0.01", param, ctx)
+        return share
+
+
+class Pixels(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """Two numbers, the smaller one first."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Read `value`."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = map(float, value.split(","))
+        except ValueError:
+            low, high = 0.0, 0.0
+        if not low < high:
+            self.fail(f"'{value}' is not a range such as -1,1 or 0,255", param, ctx)
+        return low, high
+
+
+FILE = FileName(path_type=Path)
+INPUTS = InputList()
+PERCENT = Percent()
+PIXELS = Pixels()
+NAMES = NameList()
+NUMBERS = NumberList()
+SWITCHES = SwitchList()
+
+
+def bool_option(
+    *names: str,
+    default: bool,
+    help: str,  # noqa: A002 - click's name
+    expose_value: bool = True,
+) -> Callable[[_F], _F]:
+    """An option that is true alone and takes true or false after ``=``, as in TensorFlow's tools."""
+    text = str(default).lower()
+    return click.option(
+        *names, type=bool, is_flag=False, flag_value="true", default=text, help=help, expose_value=expose_value
+    )
+
+
+HELP = {"help_option_names": ["-h", "--help"]}
+json_option = click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")

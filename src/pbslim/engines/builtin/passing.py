@@ -1,0 +1,78 @@
+"""Nodes that hand on what they get, and those that only matter for their order or for what they check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pbslim.dtypes import STRING
+from pbslim.engines.builtin.actions import action
+from pbslim.engines.builtin.scope import Action, CannotRun, Scope
+from pbslim.errors import PbslimError
+from pbslim.ir import Node
+from pbslim.ops.families import ALIASES, ENTERS, EXITS, NEXT_ITERATIONS
+
+_ONE = ALIASES | {"PlaceholderWithDefault", "RefIdentity", "Print"}
+_ONE |= {"DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "_EagerConst"}
+
+PASSING = _ONE | {"Const", "HostConst", "IdentityN", "_HostConst"}
+"""Ops that hand on a constant or what they get, and do nothing besides."""
+
+_SHOWN = 8
+
+
+@action(*_ONE, *ENTERS, *EXITS, *NEXT_ITERATIONS, "LoopCond")
+def _pass_first(node: Node, _scope: Scope) -> Action:
+    if not node.inputs:
+        raise CannotRun(node, "it has no input")
+    return lambda values: values[:1]
+
+
+@action("IdentityN")
+def _pass_all(_node: Node, _scope: Scope) -> Action:
+    return lambda values: values
+
+
+@action("NoOp", "ControlTrigger", "PrintV2")
+def _do_nothing(_node: Node, _scope: Scope) -> Action:
+    return lambda _values: []
+
+
+@action("Const", "HostConst", "_HostConst")
+def _constant(node: Node, _scope: Scope) -> Action:
+    """The array in its file, or a copy where the elements do not lie on boundaries of their own."""
+    tensor = node.tensor()
+    if tensor.dtype is not STRING and tensor.dtype.scalar is None:
+        raise CannotRun(node, f"there are no constants of type {tensor.dtype}")
+
+    def run(_values: list[Any]) -> list[Any]:
+        array = tensor.numpy()
+        return [array if array.flags.aligned else array.copy()]
+
+    return run
+
+
+@action("FakeParam")
+def _fake_parameter(node: Node, scope: Scope) -> Action:
+    """What a branch gives in place of a value that only the other one has; nobody looks at it."""
+    dtype = scope.attributes(node).array_dtype("dtype")
+    return lambda _values: [np.zeros((), dtype)]
+
+
+@action("Assert")
+def _assert(_node: Node, _scope: Scope) -> Action:
+    def run(values: list[Any]) -> list[Any]:
+        if not np.all(values[0]):
+            shown = " ".join(_text(value) for value in values[1:])
+            raise PbslimError(f"an assertion of the model failed: {shown}")
+        return []
+
+    return run
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return "…"
+    parts = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in value.reshape(-1)[:_SHOWN]]
+    return " ".join([*parts, *(["…"] if value.size > _SHOWN else [])])

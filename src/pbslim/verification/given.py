@@ -1,0 +1,148 @@
+"""Inputs that a user gives: arrays in an .npz or .npy file, or a folder of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pbslim.errors import UsageError
+from pbslim.ir import Graph
+from pbslim.names import node_name
+from pbslim.verification.feeds import Pixels, Samples, as_pixels, fixed_batch, generate_samples
+
+Array = npt.NDArray[Any]
+
+LABELS = ("labels", "label", "y", "classes")
+"""What an array of labels may be called."""
+
+_MOST_AT_ONCE = 64
+_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of an .npz file by name, or the one of an .npy file under the name ''; nothing in it is executed.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return {"": found}
+        with found as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, AttributeError, EOFError) as error:
+        raise UsageError(f"'{path}' is not an .npz or .npy file of plain arrays: {error}") from None
+
+
+def read_samples(path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels | None = None) -> Samples:
+    """The inputs in a file of arrays or a folder of images, in batches that fit the graph.
+
+    Args:
+        pixels: the range that images are scaled to; found from the graph when not given.
+
+    Raises:
+        UsageError: the file cannot be read, or an array is for no input.
+    """
+    if path.is_dir():
+        pictures = read_pictures(path)
+        found = generate_samples(graph, inputs, samples=len(pictures), pictures=lambda: pictures, pixels=pixels)
+        return replace(found, origin=f"the images in {path}")
+    arrays = {name: array for name, array in read_arrays(path).items() if name not in LABELS or name in graph}
+    return replace(given_samples(arrays, graph, inputs, pixels), origin=str(path))
+
+
+def read_labelled(
+    path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels | None = None
+) -> tuple[Samples, Array]:
+    """The inputs and the labels in an .npz file.
+
+    Raises:
+        UsageError: the file cannot be read, has no labels, or an array is for no input.
+    """
+    arrays = read_arrays(path)
+    names = [name for name in LABELS if name in arrays and name not in graph]
+    if not names:
+        raise UsageError(f"'{path}' has no labels: it needs an array called '{LABELS[0]}'")
+    labels = arrays.pop(names[0])
+    return replace(given_samples(arrays, graph, inputs, pixels), origin=str(path)), labels
+
+
+def given_samples(
+    arrays: Mapping[str, Array], graph: Graph, inputs: Sequence[str], pixels: Pixels | None = None
+) -> Samples:
+    """Arrays by input name as samples; large ones are split into batches.
+
+    An array of another name is for the only input there is. Bytes for an input of floats are pixels and scaled. What
+    is missing and has no dimensions, as a share to keep in dropout, is generated.
+
+    Raises:
+        UsageError: an array is for no input.
+    """
+    named = dict(arrays)
+    many = [name for name in inputs if name not in arrays and f"{name}:0" not in arrays]
+    strange = [name for name in arrays if node_name(name) not in graph]
+    if len(strange) == 1 and many:
+        tensors = [name for name in many if not _is_scalar(graph, name)]
+        if len(tensors) == 1:
+            named[tensors[0]] = named.pop(strange[0])
+            many.remove(tensors[0])
+    notes: list[str] = []
+    for name in named:
+        if named[name].dtype.kind in "SU":
+            named[name] = named[name].astype("S").astype(object)
+        if named[name].dtype == np.uint8 and node_name(name) in graph:
+            named[name], told = as_pixels(graph, name, named[name], pixels)
+            notes += told
+    scalars = [name for name in many if _is_scalar(graph, name)]
+    extra = generate_samples(graph, scalars, samples=1).batches[0] if scalars else {}
+    batches = [{**batch, **extra} for batch in _split(named, graph)]
+    return Samples(batches, "the given inputs", notes)
+
+
+def _is_scalar(graph: Graph, name: str) -> bool:
+    node = graph.get(node_name(name))
+    return node is not None and not node.shape_attr("shape").dims
+
+
+def _split(arrays: Mapping[str, Array], graph: Graph) -> list[dict[str, Array]]:
+    sizes = {len(array) for array in arrays.values() if array.ndim}
+    if len(sizes) != 1:
+        return [dict(arrays)]
+    size = sizes.pop()
+    fixed = [fixed_batch(graph, name) for name, array in arrays.items() if array.ndim]
+    most = min((d for d in fixed if d), default=_MOST_AT_ONCE)
+    if size <= most or (any(fixed) and size % most):
+        return [dict(arrays)]
+    return [
+        {name: array[at : at + most] if array.ndim else array for name, array in arrays.items()}
+        for at in range(0, size, most)
+    ]
+
+
+def read_pictures(folder: Path) -> list[npt.NDArray[np.uint8]]:
+    """The images in a folder, in the order of their names, RGB [h, w, 3].
+
+    Raises:
+        UsageError: there are none, one cannot be read, or Pillow is not installed.
+    """
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise UsageError(f"'{folder}' has no images ({', '.join(sorted(_SUFFIXES))})")
+    try:
+        from PIL import Image
+    except ImportError:
+        raise UsageError("reading images needs Pillow; run: pip install 'pbslim[images]'") from None
+    found = []
+    for file in files:
+        try:
+            with Image.open(file) as picture:
+                found.append(np.asarray(picture.convert("RGB")))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise UsageError(f"cannot read the image '{file}': {error}") from None
+    return found

@@ -1,0 +1,119 @@
+"""How much of a difference float rounding alone can make: the same graph with slightly disturbed numbers tells.
+
+A graph that computes the same in another order is off by some units in the last place at each op. Those spread as any
+small disturbance does: they grow where numbers cancel, and jump where a value is rounded, compared or sorted. So the
+graph itself, with noise on its constants and inputs, shows what its outputs do then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pbslim.errors import PbslimError
+from pbslim.ir import ArrayTensor, Graph, Tensor
+from pbslim.verification.metrics import difference
+from pbslim.verification.running import Batch, Setting, Side
+
+Array = npt.NDArray[Any]
+
+_UNITS = 32
+"""Units in the last place that values are disturbed by at most.
+
+A sum of n products in any order is off by less than about sqrt(n) units, which is 32 for n = 1000; longer ones are
+summed in blocks.
+"""
+
+
+_DRAWS = 6
+_CLEAR = 1000
+"""A difference so many times the largest that noise has made is real."""
+_TRIED_BATCHES = 3
+
+
+def rounding_levels(
+    setting: Setting,
+    side: Side,
+    batches: Sequence[Batch],
+    fetches: Sequence[str],
+    first: Sequence[Sequence[Array]],
+    second: Sequence[Sequence[Array]],
+) -> tuple[list[float], list[float]]:
+    """For each fetch how far noise takes it from its values in the first graph, and how far the second graph is.
+
+    The noise is tried on the batches where the graphs differ most, until it explains the differences, or clearly not.
+
+    Args:
+        side: the first graph.
+        first, second: for each batch the values of the fetches in both graphs.
+    """
+    apart = [[_distance(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(first, second, strict=True)]
+    largest = [max(column) for column in zip(*apart, strict=True)]
+    levels = [0.0] * len(fetches)
+    for seed in range(_DRAWS):
+        unexplained = [i for i, distance in enumerate(largest) if distance > levels[i]]
+        if not unexplained or (seed and all(largest[i] > _CLEAR * levels[i] > 0 for i in unexplained)):
+            break
+        worst = {max(range(len(batches)), key=lambda b: apart[b][i]) for i in unexplained}
+        tried = sorted(worst)[:_TRIED_BATCHES]
+        for number, found in zip(
+            tried, _with_noise(setting, side, [batches[b] for b in tried], fetches, seed), strict=True
+        ):
+            levels = [max(level, _distance(a, b)) for level, a, b in zip(levels, first[number], found, strict=True)]
+    return levels, largest
+
+
+def _with_noise(
+    setting: Setting, side: Side, batches: Sequence[Batch], fetches: Sequence[str], seed: int
+) -> list[list[Array]]:
+    with setting.edited(disturbed_graph(side.graph, seed), str(side.path)) as program:
+        found = []
+        for batch in batches:
+            try:
+                found.append(program.run(disturbed_feeds(side.fed(batch), seed), fetches))
+            except PbslimError:  # the graph refuses such numbers, so nothing is known of how it rounds
+                return found
+        return found
+
+
+def _distance(first: Array, second: Array) -> float:
+    """The largest difference, for other types than numbers the share of unequal elements; infinite for other shapes."""
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return float("inf")
+    if first.dtype.kind in "fc" or first.dtype.name == "bfloat16":
+        return float(difference(first, second).max(initial=0))
+    return float(np.asarray(first != second).mean()) if first.size else 0.0
+
+
+def disturbed_graph(graph: Graph, seed: int) -> Graph:
+    """A copy of `graph` in which every element of a constant of floats is off by a few units in the last place.
+
+    Single numbers stay: they are exponents, rates and limits, of which some must be what they are.
+    """
+    random = np.random.default_rng(seed)
+    copy = graph.copy()
+    for node in copy:
+        tensor = node.attrs.get("value") if node.op == "Const" else None
+        if isinstance(tensor, Tensor) and tensor.dtype.is_floating and tensor.size > 1:
+            node.set_attr("value", ArrayTensor(_disturbed(tensor.numpy(), random), tensor.dtype))
+    return copy
+
+
+def disturbed_feeds(feeds: Mapping[str, Array], seed: int) -> dict[str, Array]:
+    """`feeds` with the same noise on floats, except on single numbers and on whole ones, which may count something."""
+    random = np.random.default_rng(seed)
+    return {name: _disturbed(array, random) if _is_inexact(array) else array for name, array in feeds.items()}
+
+
+def _is_inexact(array: Array) -> bool:
+    return array.dtype.kind == "f" and array.size > 1 and not np.array_equal(array, np.rint(array))
+
+
+def _disturbed(array: Array, random: np.random.Generator) -> Array:
+    if array.dtype not in (np.float32, np.float64):
+        return array  # a unit of half precision is a real difference in single precision
+    noise = random.uniform(-_UNITS, _UNITS, array.shape).astype(array.dtype)
+    return np.asarray(array + array * (noise * np.finfo(array.dtype).eps))

@@ -1,0 +1,182 @@
+"""Run two graphs side by side, each in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pbslim.engines import choose, engine
+from pbslim.engines.apart import Memory, ProgramApart
+from pbslim.errors import UsageError
+from pbslim.ir import Graph
+from pbslim.names import node_name
+from pbslim.wire import save
+from pbslim.wire.memmapped import lay_out, package_of
+
+Array = npt.NDArray[Any]
+Batch = Mapping[str, Array]
+
+DEFAULT_TIMEOUT = 120.0
+"""Seconds that one run of a graph may take."""
+
+_LABELS = {"tensorflow": "TensorFlow", "opencv": "OpenCV", "builtin": "the builtin engine"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the graphs that are compared, and the file that it is in."""
+
+    path: Path
+    graph: Graph
+
+    def fed(self, batch: Batch) -> dict[str, Array]:
+        """What of a batch this graph has inputs for."""
+        return {name: value for name, value in batch.items() if node_name(name) in self.graph}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How graphs are run.
+
+    Attributes:
+        engine: the name of the engine.
+        timeout: seconds that one run may take.
+    """
+
+    engine: str
+    timeout: float = DEFAULT_TIMEOUT
+
+    @contextmanager
+    def running(self, side: Side) -> Iterator[ProgramApart]:
+        """A graph from its file, in a process of its own."""
+        if package_of(side.graph) is None:
+            with self._start(side.path, str(side.path)) as program:
+                yield program
+            return
+        hint = "; perhaps an op wrote into a constant that is mapped"
+        with TemporaryDirectory() as folder:
+            # TensorFlow's Python has no file system for packages, but any file can be a region. They are laid out
+            # here, as a process that crashes would leave them behind.
+            path = lay_out(side.path, Path(folder)) if self.engine == "tensorflow" else side.path
+            with self._start(path, str(side.path), hint) as program:
+                yield program
+
+    @contextmanager
+    def edited(self, graph: Graph, label: str) -> Iterator[ProgramApart]:
+        """A graph that is in no file, running; messages call it `label`."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "graph.pb"
+            save(graph, path)
+            with self._start(path, label) as program:
+                yield program
+
+    def _start(self, path: Path, label: str, hint: str = "") -> ProgramApart:
+        name = _LABELS.get(self.engine, self.engine)
+        return ProgramApart(self.engine, path, label=label, timeout=self.timeout, hint=hint, name=name)
+
+
+def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[str]]) -> str:
+    """The engine that runs both graphs: the wanted one, or with ``auto`` the first that can.
+
+    A memory-mapped package is for TensorFlow, which maps its constants, wherever that is installed.
+
+    Raises:
+        UsageError: there is none; the message says why.
+    """
+    if wanted == "auto" and any(package_of(side.graph) for side in sides) and find_spec("tensorflow"):
+        wanted = "tensorflow"
+    pairs = [(side.graph, names) for side, names in zip(sides, fetches, strict=True)]
+    found = {choose(wanted, graph, names).name for graph, names in pairs}
+    if len(found) > 1:  # one graph needs what the other does not; the last one runs most
+        found = {choose("tensorflow", graph, names).name for graph, names in pairs}
+    return found.pop()
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What both graphs gave: for each batch the values of each fetch.
+
+    Attributes:
+        memory: what each graph took.
+    """
+
+    first: list[list[Array]]
+    second: list[list[Array]]
+    memory: tuple[Memory | None, Memory | None]
+
+
+def run_both(
+    setting: Setting,
+    sides: tuple[Side, Side],
+    fetches: tuple[Sequence[str], Sequence[str]],
+    batches: Sequence[Batch],
+    enough: Callable[[int], bool] = lambda _: False,
+) -> Runs:
+    """Run all batches through both graphs at the same time.
+
+    Args:
+        enough: is told the number of batches that are done, and says whether to stop.
+
+    Raises:
+        PbslimError: a graph cannot be loaded or does not run.
+    """
+    results: tuple[list[list[Array]], list[list[Array]]] = ([], [])
+    with ExitStack() as stack:
+        programs = [stack.enter_context(setting.running(side)) for side in sides]
+        for program in programs:
+            program.wait()
+        for number, batch in enumerate(batches, 1):
+            for program, side, names in zip(programs, sides, fetches, strict=True):
+                program.start(side.fed(batch), names)
+            for found, program in zip(results, programs, strict=True):
+                found.append(program.result())
+            if enough(number):
+                break
+        return Runs(*results, (programs[0].memory, programs[1].memory))
+
+
+def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
+    """Make sure that each name is that of a node in at least one of the graphs.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for name in names:
+        if all(node_name(name) not in side.graph for side in sides):
+            raise UsageError(f"neither graph has an input '{name}'")
+
+
+def has_inner_tensors(name: str) -> bool:
+    """Whether an engine gives any tensor, not outputs alone."""
+    return engine(name).inner_tensors
+
+
+def batch_size(batch: Batch) -> int:
+    """How many samples a batch holds: the first dimension that its inputs share."""
+    sizes = {len(value) for value in batch.values() if np.ndim(value)}
+    return sizes.pop() if len(sizes) == 1 else 1
+
+
+def stacked(arrays: Sequence[Array], sizes: Sequence[int]) -> Array:
+    """The values of one fetch over all batches, one sample per entry along axis 0 as far as the shapes allow.
+
+    Args:
+        sizes: how many samples each batch holds.
+    """
+    if all(array.ndim and len(array) == size for array, size in zip(arrays, sizes, strict=True)):
+        tails = {array.shape[1:] for array in arrays}
+        if len(tails) == 1:
+            return np.concatenate(arrays)
+    if len({array.shape for array in arrays}) == 1:
+        return np.stack(arrays)
+    last = {array.shape[-1] if array.ndim else 1 for array in arrays}
+    width = last.pop() if len(last) == 1 else 1
+    return np.concatenate([array.reshape(-1, width) for array in arrays]) if width else arrays[0]

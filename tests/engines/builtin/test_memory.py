@@ -1,0 +1,71 @@
+"""A result is overwritten only where nothing else shares its memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pbslim.engines import engine
+from pbslim.engines.builtin.memory import OWN_MEMORY
+from pbslim.kernels import Prepared, kernel_names
+from tests import graphs
+from tests.kernels.cases import CASES
+from tests.kernels.operands import Case
+
+X = np.array([[1, -2], [3, 4]], np.float32)
+
+
+@pytest.mark.parametrize("op", sorted(OWN_MEMORY))
+def test_results_share_nothing_with_operands(op: str) -> None:
+    def shares(each: Case) -> bool:
+        operands = [a.copy() for a in each.operands]
+        with np.errstate(all="ignore"):
+            result = Prepared(each.op, each.attrs, each.types)(operands)[0]
+        return any(result is a or np.shares_memory(result, a) for a in operands) or not result.flags.writeable
+
+    assert op in kernel_names()
+    assert not any(shares(each) for each in CASES if each.op == op)
+
+
+CHAIN = """
+    x = Placeholder()
+    c = Const([1, 2])
+    a = Mul(x, c)
+    b = Relu(a)
+    d = Add(b, c)
+    e = Tanh(d)
+    view = Reshape(e, s)
+    s = Const([2, 2], dtype='int32')
+    f = Exp(view)
+    g = Exp(e)
+    y = Sub(f, g)
+"""
+
+
+@pytest.mark.parametrize(("fetches", "spare"), [(["y"], "bdey"), (["y", "a"], "dey"), (["y", "f", "d"], "bdy")])
+def test_only_what_nobody_reads_any_more_is_overwritten(
+    fetches: list[str], spare: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``f`` and ``g`` must not overwrite ``e``, of which there is a view; nor may anything overwrite x or c."""
+    overwriting = []
+    names = {"Relu": "b", "Add": "d", "Tanh": "e", "Sub": "y"}
+    original = Prepared.__call__
+
+    def watched(self: Prepared, inputs: Any, spare: Any = ()) -> Any:
+        if spare:
+            overwriting.append(names[self.op])
+        return original(self, inputs, spare)
+
+    x = X.copy()
+    with engine("builtin").load(graphs.parse(CHAIN)[0]) as program:
+        expected = [program.run({"x": X}, [name])[0].copy() for name in fetches]
+        monkeypatch.setattr(Prepared, "__call__", watched)
+        for _ in range(2):
+            overwriting.clear()
+            found = program.run({"x": x}, fetches)
+            assert "".join(sorted(overwriting)) == spare
+            for mine, theirs in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(x, X)

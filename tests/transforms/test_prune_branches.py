@@ -1,0 +1,105 @@
+"""``prune_branches`` and ``drop_idle_controls`` on their own; with ``fold_constants`` they are tested there."""
+
+from __future__ import annotations
+
+import pytest
+
+from pbslim import api
+from pbslim.errors import TransformError
+from pbslim.wire import to_bytes
+from tests.graphs import apply, check_refuses, check_transform, parse
+
+BRANCH = """
+    x = Placeholder()
+    t = Const(True, dtype='bool')
+    s = Switch(x, t)
+    p = Neg(s)
+    q = Relu(s:1)
+    m = Merge(p, q, N=2)
+    -> m
+"""
+
+
+def test_the_branch_that_is_taken_stays() -> None:
+    after = """
+        x = Placeholder()
+        t = Const(True, dtype='bool')
+        s = Identity(x)
+        q = Relu(s)
+        m = Identity(q)
+        -> m
+    """
+    check_transform("prune_branches", BRANCH, after)
+
+
+@pytest.mark.parametrize("predicate", ["Placeholder(dtype='bool')", "Const([True], dtype='bool')"])
+def test_without_a_constant_predicate_all_branches_stay(predicate: str) -> None:
+    text = BRANCH.replace("Const(True, dtype='bool')", predicate)
+    check_transform("prune_branches", text, text)
+
+
+def test_an_output_in_a_branch_that_is_never_taken_keeps_it() -> None:
+    text = BRANCH.replace("-> m", "-> p")
+    check_refuses("prune_branches", text, "the output 'p' is in a branch that is never taken")
+
+
+def test_a_default_that_decides_is_noted() -> None:
+    text = BRANCH.replace(
+        "t = Const(True, dtype='bool')", "d = Const(True, dtype='bool')\n    t = PlaceholderWithDefault(d)"
+    )
+    _, results = apply("prune_branches", text, ["x"])
+    assert results[0].notes == ["'t' is not among the inputs: its default value decides"]
+
+
+def test_controls_from_constants_go() -> None:
+    before = """
+        x = Placeholder()
+        w = Const([1, 2])
+        n = NoOp(^w, ^x)
+        k = Const(3, ^x)
+        y = Mul(x, k, ^w, ^n, ^k)
+        -> y
+    """
+    after = """
+        x = Placeholder()
+        w = Const([1, 2])
+        n = NoOp(^x)
+        k = Const(3, ^x)
+        y = Mul(x, k, ^n, ^k)
+        -> y
+    """
+    check_transform("drop_idle_controls", before, after)
+
+
+@pytest.mark.parametrize("transform", ["prune_branches", "drop_idle_controls"])
+def test_outputs_must_be_named(transform: str) -> None:
+    graph, _ = parse(BRANCH)
+    with pytest.raises(TransformError, match="no outputs are given"):
+        api.transform(graph, transform, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("fold_constants(prune_branches=true)", "prune_branches fold_constants"),
+        (
+            "fold_constants(drop_idle_controls=true, max_growth_in_bytes=4)",
+            "drop_idle_controls fold_constants(max_growth_in_bytes=4)",
+        ),
+        ("fold_batch_norms(algebraic=true)", "fold_all_batch_norms"),
+        ("fold_batch_norms(algebraic=true, keep_coarse=true)", "fold_all_batch_norms(keep_coarse=true)"),
+    ],
+)
+def test_former_spellings_mean_the_same(former: str, now: str) -> None:
+    text = """
+        x = Placeholder()
+        t = Const(True, dtype='bool')
+        w = Const([[1, 2], [3, 4]])
+        p = MatMul(x, w, ^t)
+        k = Const([5, 6])
+        q = Mul(k, p, ^w)
+        s = Switch(q, t)
+        r = Neg(s:1)
+        -> r
+    """
+    assert to_bytes(apply(former, text)[0]) == to_bytes(apply(now, text)[0])

@@ -1,0 +1,87 @@
+"""Inputs that fit a graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pbslim.verification.feeds import generate_samples
+from tests.graphs import parse
+
+SCALED = {
+    "Mul(x, s)": ("s = Const(0.003921569)", (0, 255)),
+    "RealDiv(x, s)": ("s = Const(255.0)", (0, 255)),
+    "Sub(x, s)": ("s = Const([103.939, 116.779, 123.68])", (0, 255)),
+    "Sub(m, one)": ("t = Const(2.0)\nm = Mul(x, t)\none = Const(1.0)", (0, 1)),
+    "Mul(d, s)": ("o = Const(127.5)\nd = Sub(x, o)\ns = Const(0.0078431)", (0, 255)),
+}
+
+
+@pytest.mark.parametrize("op", SCALED)
+def test_pixels_are_in_the_range_that_the_first_arithmetic_expects(op: str) -> None:
+    constants, (low, high) = SCALED[op]
+    graph, _ = parse(f"x = Placeholder(shape=[-1, 16, 16, 3])\n{constants}\ny = {op}\n-> y")
+    found = generate_samples(graph, ["x"], samples=4).batches[0]["x"]
+    assert found.shape == (4, 16, 16, 3)
+    assert low <= found.min() < low + 0.2 * (high - low)
+    assert high - 0.4 * (high - low) < found.max() <= high
+
+
+def test_a_first_layer_tells_the_range() -> None:
+    weights = np.random.default_rng(0).standard_normal((3, 3, 3, 8)) / 27**0.5
+    for scale, wanted in ((1 / 80, 255), (4, 1)):
+        filters = np.round(weights * scale, 4).tolist()
+        lines = f"x = Placeholder(shape=[1, 16, 16, 3])\nw = Const({filters})"
+        conv = "c = Conv2D(x, w, strides=[1, 1, 1, 1], padding='SAME')"
+        graph, _ = parse(f"{lines}\n{conv}\ny = Relu(c)\n-> y")
+        samples = generate_samples(graph, ["x"], samples=1)
+        assert samples.batches[0]["x"].max() == pytest.approx(wanted, rel=0.35)
+        assert "first layer" in samples.notes[0]
+
+
+def test_indices_lie_in_their_table() -> None:
+    table = np.zeros((5, 2)).tolist()
+    graph, _ = parse(
+        f"x = Placeholder(shape=[-1, 50], dtype='int32')\nt = Const({table})\na = Const(0, dtype='int32')\n"
+        "y = GatherV2(t, x, a)\n-> y"
+    )
+    found = generate_samples(graph, ["x"], samples=2).batches[0]["x"]
+    assert (found.min(), found.max()) == (0, 4)
+
+
+def test_unknown_ranks_and_dimensions_are_guessed_and_told() -> None:
+    filters = np.zeros((3, 3, 4, 2)).tolist()
+    graph, _ = parse(
+        f"x = Placeholder(shape=None)\nw = Const({filters})\n"
+        "y = Conv2D(x, w, strides=[1, 1, 1, 1], padding='SAME')\n-> y"
+    )
+    samples = generate_samples(graph, ["x"], samples=1)
+    assert samples.batches[0]["x"].shape == (1, 128, 128, 4)
+    assert any("no known rank" in note for note in samples.notes)
+
+
+@pytest.mark.parametrize(("name", "value"), [("keep_prob", 1.0), ("dropout/rate", 0.0), ("temperature", 1.0)])
+def test_shares_to_keep_are_one(name: str, value: float) -> None:
+    graph, _ = parse(f"{name} = Placeholder(shape=[])\nx = Placeholder(shape=[2])\ny = Mul(x, {name})\n-> y")
+    assert generate_samples(graph, [name, "x"]).batches[0][name] == value
+
+
+def test_flags_are_false_and_bytes_are_images() -> None:
+    graph, _ = parse(
+        "f = Placeholder(shape=[], dtype='bool')\nb = Placeholder(shape=[], dtype='string')\n"
+        "y = DecodeJpeg(b, channels=3)\n-> y"
+    )
+    samples = generate_samples(graph, ["f", "b"], samples=3)
+    assert [batch["f"].tolist() for batch in samples.batches] == [False] * 3
+    contents = {batch["b"].item() for batch in samples.batches}
+    assert len(contents) == 3
+    assert all(content.startswith(b"\x89PNG") for content in contents)
+
+
+def test_samples_are_seeded_and_come_in_batches_that_fit() -> None:
+    graph, _ = parse("x = Placeholder(shape=[3, 5])\ny = Neg(x)\n-> y")
+    one, same, other = (generate_samples(graph, ["x"], samples=7, seed=seed).batches for seed in (0, 0, 1))
+    assert [batch["x"].shape for batch in one] == [(3, 5)] * 3
+    assert all(np.array_equal(a["x"], b["x"]) for a, b in zip(one, same, strict=True))
+    assert not np.array_equal(one[0]["x"], other[0]["x"])
+    assert not np.array_equal(one[0]["x"], one[1]["x"])
