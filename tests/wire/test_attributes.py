@@ -17,6 +17,7 @@ from pbslim.wire.parts import joined
 from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
+schema.new("AttrValue")  # loads the library, which takes longer than an example may
 TYPE = st.sampled_from([1, 3, 7, 9, 14, 101])
 
 

@@ -85,7 +85,7 @@ class _Message:
             )
         for each in self.fields.values():
             part = self.parts.get(each.number)
-            if part and each.repeated and wire_type(each.type) != LEN:
+            if part and each.repeated and not each.key and wire_type(each.type) != LEN:
                 part[:0] = tag(each.number, LEN) + varint(len(part))
         return b"".join(part for _, part in sorted(self.parts.items()))
 
@@ -147,7 +147,7 @@ class _Reader:
         if message.into and message.into.key and what.number == 1:
             message.key = content
         if what.repeated and what.type in PLAIN_NUMBERS:
-            self._many(message, what, rb"\s*" + name + rb"\s*:\s*%s\s*[,;]?(?=\s)")
+            self._many(message, what, rb"\s*" + name + rb"\s*:\s*%s(?![\w.+-])[,;]?")
         self._separator()
 
     def _check_single(self, message: _Message, what: Field, name: bytes) -> None:
@@ -242,8 +242,8 @@ class _Reader:
         while found := several.match(self._text, self._at):
             try:
                 message.add(what, encoded_numbers(what.type, one.findall(found[0])))
-            except ValueError as error:
-                raise self._error(str(error)) from None
+            except ValueError:
+                return  # whoever reads them one by one can say which is wrong
             self._at = found.end()
 
     def _skip(self) -> None:
