@@ -10,10 +10,11 @@ import pytest
 from tests.shared import ROOT
 
 PACKAGE = ROOT / "src" / "pbslim"
-FOUNDATION = {"errors", "dtypes", "names", "_version"}
+FOUNDATION = {"errors", "dtypes", "lazy", "names", "_version"}
 FACTS = FOUNDATION | {"ir", "wire", "ops", "analysis"}
 ALLOWED = {
     "errors": set(),
+    "lazy": set(),
     "names": set(),
     "dtypes": {"errors"},
     "ir": FOUNDATION | {"ops"},

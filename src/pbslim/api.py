@@ -16,7 +16,7 @@ from pbslim.legacy.quantize_graph import quantize_graph
 from pbslim.legacy.strip_unused import strip_unused
 from pbslim.legacy.transform_graph import TransformGraph
 from pbslim.passes import pipeline
-from pbslim.passes.pipeline import StepResult
+from pbslim.passes.pipeline import StepResult, Transforms
 from pbslim.shrinking.recipes import RECIPES
 from pbslim.shrinking.shrink import ShrinkResult, Totals, shrink
 from pbslim.verification import Verification, compare_files
@@ -46,18 +46,27 @@ __all__ = [
 
 
 def transform(
-    graph: Graph, transforms: str, inputs: Sequence[str] = (), outputs: Sequence[str] = ()
+    graph: Graph,
+    transforms: Transforms,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    *,
+    functions: bool = False,
 ) -> list[StepResult]:
-    """Apply `transforms` (the language of ``transform_graph --transforms``) to `graph`, in place.
+    """Apply `transforms` to `graph`, in place.
 
     Args:
+        transforms: steps from `pbslim.transforms`, as ``[fold_constants(), round_weights(num_steps=64)]``, or text in
+            the language of ``transform_graph --transforms``.
         inputs, outputs: tensor names, ``node`` or ``node:port``.
+        functions: transform the bodies of the function library too, by every step for which that makes sense.
 
     Raises:
-        TransformSyntaxError: `transforms` cannot be read.
+        TransformSyntaxError: text in `transforms` cannot be read.
+        UsageError: something in `transforms` is neither text nor a step.
         PbslimError: a transform failed, or the graph is broken.
     """
-    return pipeline.run(graph, pipeline.plan(transforms).steps, inputs, outputs)
+    return pipeline.run(graph, pipeline.plan(transforms).steps, inputs, outputs, functions=functions)
 
 
 def verify(

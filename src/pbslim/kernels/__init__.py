@@ -16,6 +16,7 @@ from pbslim.kernels import (  # noqa: F401  # each module registers its kernels
     diagonals,
     einsum,
     elementwise,
+    error_functions,
     fake_quantization,
     fingerprints,
     fourier,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,8 @@ def unary(function: Callable[..., Any]) -> Callable[[Attributes, Array], Any]:
     return run
 
 
-def _each(function: Callable[[float], float]) -> Callable[..., Array]:
-    """A function of one Python float, for each element."""
+def each(function: Callable[[float], float]) -> Callable[..., Array]:
+    """For `unary`, a function of one Python float, for each element."""
 
     def run(x: Array, out: Array | None) -> Array:  # noqa: ARG001
         check_work(_CALL * x.size)
@@ -53,39 +53,6 @@ def _sigmoid(x: Array, out: Array | None) -> Any:
     return np.reciprocal(result, out=result)
 
 
-_ERF_IS_ONE = 3.92
-# erf(x) / x = P(x * x) / Q(x * x) up to there with a relative error of 2e-8, by least squares with weights that were
-# adapted until the largest errors were even
-_ERF_P = (
-    *(1.1283791461795696, 0.19040469521045933, 0.05274833331103227),
-    *(0.0037654964138109067, 0.00028487249258747404, 2.050003841952105e-06),
-)
-_ERF_Q = (
-    *(1.0, 0.5020745099295865, 0.11410823766815864),
-    *(0.014968983875940535, 0.0011624920783084938, 3.809031161993847e-05),
-)
-
-
-def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
-    """By Horner's rule; the constant term comes first."""
-    total = np.asarray(x * x.dtype.type(coefficients[-1]))
-    for coefficient in coefficients[-2:0:-1]:
-        total += x.dtype.type(coefficient)
-        total *= x
-    total += x.dtype.type(coefficients[0])
-    return total
-
-
-def _erf(x: Array, out: Array | None) -> Any:
-    if x.dtype == np.float64:
-        return _each(math.erf)(x, out)
-    x = np.asarray(x.clip(np.float32(-_ERF_IS_ONE), np.float32(_ERF_IS_ONE), out=out))
-    square = np.asarray(x * x)
-    x *= _polynomial(_ERF_P, square)
-    x /= _polynomial(_ERF_Q, square)
-    return x.clip(np.float32(-1), np.float32(1), out=x)
-
-
 def _lgamma(x: float) -> float:
     if (x <= 0 and x % 1 == 0) or math.isinf(x):
         return math.inf
@@ -103,8 +70,6 @@ def _sign(x: Array, out: Array | None) -> Any:
 
 _REAL: dict[str, Callable[..., Any]] = {
     "Ceil": np.ceil,
-    "Erf": _erf,
-    "Erfc": _each(math.erfc),
     "Floor": np.floor,
 }
 _INEXACT: dict[str, Callable[..., Any]] = {
@@ -141,7 +106,7 @@ for _functions, _types in ((_REAL, "floating"), (_INEXACT, "inexact"), (_NUMBER,
         kernel(_op, takes=_types)(unary(_function))
 
 kernel("Abs", takes="real")(unary(np.abs))
-kernel("Lgamma", takes="half|float|double")(unary(_each(_lgamma)))
+kernel("Lgamma", takes="half|float|double")(unary(each(_lgamma)))
 kernel("Rint", takes="float|double")(unary(np.rint))
 
 

@@ -312,5 +312,6 @@ def _type_name(i: int, array: Array, dtype: DType | None, place: _Operand) -> st
         return quantized if quantized in place.types else plain.name
     require(dtype is STRING or dtype.scalar is not None, f"operand {i} is of type {dtype}")
     matches = plain is STRING if dtype is STRING else array.dtype == dtype.numpy
-    require(matches, f"operand {i} is {dtype} but its array is {array.dtype}")
+    if not matches:
+        raise KernelError(f"operand {i} is {dtype} but its array is {array.dtype}")
     return dtype.name

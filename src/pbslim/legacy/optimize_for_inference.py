@@ -13,9 +13,9 @@ from pbslim.ir.order import check_inputs
 from pbslim.legacy.strip_unused import strip_unused
 from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
 from pbslim.ops.families import FEEDABLE
-from pbslim.passes import pipeline, registry
-from pbslim.passes.pipeline import PlannedStep, StepResult
-from pbslim.passes.registry import Context, Transform
+from pbslim.passes import pipeline
+from pbslim.passes.pipeline import StepResult
+from pbslim.passes.registry import Context, Step, Transform
 from pbslim.rewrite import Skip
 from pbslim.rewrite.pattern import match
 from pbslim.transforms.batch_norms.forms import BATCH_NORMS, BatchNorm, batch_norm
@@ -63,9 +63,10 @@ def optimize_for_inference(
     inputs = [name for name in input_node_names if (node := graph.get(name)) and node.op == "Placeholder"]
     steps = [_step("remove_training_nodes", _remove_training_nodes)]
     if all_batch_norms:
-        arguments: dict[str, object] = {"max_growth_in_bytes": _MAX_GROWTH}
-        steps.append(PlannedStep(registry.find("fold_constants"), arguments, ignore_errors=True))
-        steps.append(PlannedStep(registry.find("fold_all_batch_norms"), {}))
+        from pbslim.transforms import fold_all_batch_norms, fold_constants  # needed by few, and large
+
+        folding = fold_constants(max_growth_in_bytes=_MAX_GROWTH)
+        steps += [folding.with_options(ignore_errors=True), fold_all_batch_norms()]
     else:
         steps.append(_step("fold_batch_norms", _fold_batch_norms))
     if not toco_compatible:
@@ -73,8 +74,8 @@ def optimize_for_inference(
     return results + pipeline.run(graph, steps, inputs, outputs)
 
 
-def _step(name: str, function: Callable[[Graph, Context], None]) -> PlannedStep:
-    return PlannedStep(Transform(name, function, "reassociates"), {})
+def _step(name: str, function: Callable[[Graph, Context], None]) -> Step:
+    return Transform(name, function, "reassociates")()
 
 
 def _fix_placeholders(graph: Graph, context: Context, *, values: Mapping[str, bool]) -> None:

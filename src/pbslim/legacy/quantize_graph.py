@@ -17,7 +17,7 @@ from pbslim.ir.order import check, depth_first
 from pbslim.legacy.eight_bits import Range, quantize_const, to_eight_bits
 from pbslim.legacy.subgraphs import extract_sub_graph
 from pbslim.passes import pipeline
-from pbslim.passes.pipeline import PlannedStep, StepResult
+from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Context, Transform
 from pbslim.quant.rounding import bucket_rounder
 from pbslim.rewrite import Skip
@@ -91,7 +91,7 @@ def quantize_graph(
         check(graph)
         work[mode](graph, context)
 
-    return pipeline.run(graph, [PlannedStep(Transform("quantize_graph", run, "lossy"), {})], (), outputs)[0]
+    return pipeline.run(graph, [Transform("quantize_graph", run, "lossy")()], (), outputs)[0]
 
 
 def _check_mode(mode: str) -> None:

@@ -12,7 +12,7 @@ from pbslim.ir import AttrValue, Graph, Value
 from pbslim.legacy.subgraphs import extract_sub_graph, needed_nodes
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline
-from pbslim.passes.pipeline import PlannedStep, StepResult
+from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Context, Transform
 from pbslim.rewrite.cutting import cut
 
@@ -57,7 +57,7 @@ def strip_unused(
         cut(graph, attrs)
         extract_sub_graph(graph, outputs)
 
-    step = PlannedStep(Transform("strip_unused", strip, "exact"), {})
+    step = Transform("strip_unused", strip, "exact")()
     return pipeline.run(graph, [step], inputs, outputs)[0]
 
 

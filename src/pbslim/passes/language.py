@@ -41,7 +41,7 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Step:
+class Invocation:
     """A transform with its arguments in the order given, and where its name stands in the text."""
 
     name: str
@@ -49,7 +49,7 @@ class Step:
     at: int
 
 
-def parse(text: str) -> tuple[list[Step], list[str]]:
+def parse(text: str) -> tuple[list[Invocation], list[str]]:
     """The steps that `text` asks for, and remarks on how it was read.
 
     Raises:
@@ -74,7 +74,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[Invocation]:
         found = []
         while not self._at_end():
             found.append(self._step())
@@ -102,7 +102,7 @@ class _Parser:
         self._at = match.end()
         return match.group()
 
-    def _step(self) -> Step:
+    def _step(self) -> Invocation:
         at = self._at
         if self._peek() == ",":
             raise self._error("expected the name of a transform, found ','; separate transforms by blanks")
@@ -111,13 +111,13 @@ class _Parser:
         self._skip_blanks()
         if self._peek() != "(":
             self._at = after
-            return Step(name, (), at)
+            return Invocation(name, (), at)
         opened = self._at
         self._at += 1
         arguments = []
         while not self._closed(name, opened):
             arguments.append(self._argument())
-        return Step(name, tuple(arguments), at)
+        return Invocation(name, tuple(arguments), at)
 
     def _closed(self, name: str, opened: int) -> bool:
         self._skip_blanks()

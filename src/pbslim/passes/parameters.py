@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pbslim.dtypes import DType
 from pbslim.errors import TransformSyntaxError, UsageError
 from pbslim.names import nearest
-from pbslim.passes.language import Argument, Step
+from pbslim.passes.language import Argument, Invocation
 
 _BLANKS = " \t\n\v\f\r"
 _INT = re.compile(r"(-?)(?=[0-9])0*([0-9]{0,19})")  # more digits do not fit into 64 bits
@@ -75,7 +75,7 @@ def parameters_of(function: Callable[..., object]) -> dict[str, Parameter]:
     return found
 
 
-def bind(step: Step, parameters: Mapping[str, Parameter], text: str) -> tuple[dict[str, object], list[str]]:
+def bind(step: Invocation, parameters: Mapping[str, Parameter], text: str) -> tuple[dict[str, object], list[str]]:
     """Arguments for the transform of `step`, and remarks (a parameter it does not know is ignored).
 
     Raises:
@@ -108,7 +108,41 @@ def bind(step: Step, parameters: Mapping[str, Parameter], text: str) -> tuple[di
     return found, notes
 
 
-def ignores_errors(step: Step, text: str) -> bool:
+def given(name: str, arguments: Mapping[str, object], parameters: Mapping[str, Parameter]) -> dict[str, object]:
+    """Arguments that a program gives to the transform called `name`, one value or several where a parameter repeats.
+
+    Raises:
+        UsageError: there is no such parameter, a value has the wrong type, or one is missing.
+    """
+    found: dict[str, object] = {}
+    for key, value in arguments.items():
+        parameter = parameters.get(key) or parameters.get(ANY)
+        if parameter is None:
+            close = nearest(key, parameters)
+            raise UsageError(f"{name} has no parameter '{key}'" + (f", did you mean '{close}'?" if close else ""))
+        if parameter.repeated:
+            values = value if isinstance(value, list | tuple) else (value,)
+            found[key] = tuple(_checked(key, each, parameter.kind) for each in values)
+        elif value is not None or parameter.default is not None:
+            found[key] = _checked(key, value, parameter.kind)
+    missing = [each.name for each in parameters.values() if each.required and each.name not in found]
+    if missing:
+        raise UsageError(f"{name} needs '{missing[0]}'")
+    return found
+
+
+def _checked(name: str, value: object, kind: type) -> object:
+    if kind is DType and isinstance(value, str):
+        return DType.parse(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        wanted = "True or False" if kind is bool else _KINDS.get(kind, "a data type")
+        raise UsageError(f"'{name}' must be {wanted}, not {value!r}")
+    return value
+
+
+def ignores_errors(step: Invocation, text: str) -> bool:
     """Whether ``ignore_errors=true`` was given; the first one counts.
 
     Raises:

@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pbslim.errors import PbslimError, TransformSyntaxError, UsageError
 from pbslim.ir import Graph
 from pbslim.ir.order import check, drop_lost_colocations
 from pbslim.passes import registry
-from pbslim.passes.language import parse, written
+from pbslim.passes.language import Invocation, parse
 from pbslim.passes.parameters import bind, ignores_errors
-from pbslim.passes.registry import Context, Transform
+from pbslim.passes.registry import Context, Step, Transform
 from pbslim.rewrite import Skipped
 
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """A transform with its arguments, ready to run.
-
-    Attributes:
-        problem: what is wrong with the arguments, when that is to be ignored at run time.
-    """
-
-    transform: Transform
-    arguments: dict[str, Any]
-    ignore_errors: bool = False
-    problem: str = ""
-
-    def __str__(self) -> str:
-        pairs = [
-            f"{key}={written(value)}"
-            for key, values in self.arguments.items()
-            for value in (values if isinstance(values, tuple) else (values,))
-        ]
-        return f"{self.transform.name}({', '.join(pairs)})" if pairs else self.transform.name
+Transforms = str | Step | Iterable[str | Step]
+"""What to run: text in the language of ``--transforms``, steps, or several of both."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What ``--transforms`` asks for, and remarks on how it was read."""
+    """The steps to run, and remarks on how their text was read."""
 
-    steps: tuple[PlannedStep, ...]
+    steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -70,49 +50,67 @@ class StepResult:
     inputs: tuple[str, ...] = ()
 
 
-def plan(text: str) -> Plan:
-    """Read the text of ``--transforms``; nothing is run, no file is needed.
+def plan(transforms: Transforms) -> Plan:
+    """Read what to run; nothing is run, no file is needed.
 
     Raises:
-        TransformSyntaxError: with the place in `text`: syntax, unknown transform, bad arguments.
+        TransformSyntaxError: with the place in a text: syntax, unknown transform, bad arguments.
+        UsageError: something is neither text nor a step.
     """
-    parsed, notes = parse(text)
-    steps = []
-    for step in parsed:
-        try:
-            transform = registry.find(step.name)
-        except UsageError as error:
-            raise TransformSyntaxError(str(error), text, step.at) from None
-        ignore = ignores_errors(step, text)
-        try:
-            arguments, remarks = bind(step, transform.parameters, text)
-        except TransformSyntaxError as error:
-            if not ignore:
-                raise
-            steps.append(PlannedStep(transform, {}, ignore, error.message))
-            continue
-        notes += remarks
-        steps.append(PlannedStep(transform, arguments, ignore))
+    steps: list[Step] = []
+    notes: list[str] = []
+    for each in [transforms] if isinstance(transforms, str | Step) else transforms:
+        if isinstance(each, Step):
+            steps.append(each)
+        elif isinstance(each, str):
+            parsed, remarks = parse(each)
+            notes += remarks
+            steps += [_step(invocation, each, notes) for invocation in parsed]
+        elif isinstance(each, Transform):
+            raise UsageError(f"{each.name} is a transform, not a step; write {each.name}()")
+        else:
+            raise UsageError(f"transforms are texts or steps, not {type(each).__name__}")
     return Plan(tuple(steps), tuple(notes))
+
+
+def _step(invocation: Invocation, text: str, notes: list[str]) -> Step:
+    try:
+        transform = registry.find(invocation.name)
+    except UsageError as error:
+        raise TransformSyntaxError(str(error), text, invocation.at) from None
+    ignore = ignores_errors(invocation, text)
+    try:
+        arguments, remarks = bind(invocation, transform.parameters, text)
+    except TransformSyntaxError as error:
+        if not ignore:
+            raise
+        return Step(transform, ignore_errors=True, problem=error.message)
+    notes += remarks
+    functions = transform.in_functions and bool(arguments.pop("functions", False))
+    return Step(transform, arguments, functions, ignore)
 
 
 def run(
     graph: Graph,
-    steps: Sequence[PlannedStep],
+    steps: Sequence[Step],
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
     *,
+    functions: bool = False,
     on_step: Callable[[StepResult], None] | None = None,
 ) -> list[StepResult]:
     """Apply `steps` to `graph`, in place.
 
     After each step the graph is checked. A step that fails is taken back; with ``ignore_errors`` the run goes on.
 
+    Args:
+        functions: run every step for which it makes sense on the bodies of the function library as well.
+
     Raises:
         PbslimError: a step failed, or left (or found) a broken graph; the message names the step.
     """
     context = Context(tuple(inputs), tuple(outputs))
-    results = []
+    results: list[StepResult] = []
     for step in steps:
         given, names = {node.name for node in graph}, context.inputs
         context.skipped, context.notes = [], []
@@ -120,17 +118,16 @@ def run(
         result = StepResult(str(step), len(graph), skipped=context.skipped, notes=context.notes)
         started = time.perf_counter()
         try:
-            if step.problem:
-                raise UsageError(step.problem)
-            step.transform(graph, context, **step.arguments)
+            step.run(graph, context, functions=functions)
         except PbslimError as error:
             graph.rollback(mark)
             context.inputs = names
             if not step.ignore_errors:
                 raise type(error)(f"{step.transform.name}: {error}") from None
             result.error = str(error)
-        check(graph)
-        drop_lost_colocations(graph, given)
+        if not results or len(graph.journal) > mark:
+            check(graph)
+            drop_lost_colocations(graph, given)
         result.seconds = time.perf_counter() - started
         result.nodes_after, result.inputs = len(graph), context.inputs
         result.changed = list(graph.changed_since(mark))

@@ -1,19 +1,21 @@
-"""What a transform is, and the list of all of them."""
+"""What a transform is, a step that runs one, and the list of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
-from pkgutil import iter_modules
-from typing import Any, Literal
+from typing import Any, Concatenate, Generic, Literal, ParamSpec
 
+from pbslim import lazy
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.names import nearest, node_name
 from pbslim.passes.bodies import in_bodies
-from pbslim.passes.parameters import Parameter, parameters_of
+from pbslim.passes.language import written
+from pbslim.passes.parameters import Parameter, given, parameters_of
 from pbslim.rewrite import Report, Skipped
 
 Effect = Literal["exact", "reassociates", "lossy", "annotates"]
@@ -70,93 +72,139 @@ class Context:
 
 
 _FUNCTIONS = Parameter("functions", bool, repeated=False, required=False, default=False)
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
-class Transform:
-    """A registered transform: its function, and what is derived from it.
+class Transform(Generic[P]):
+    """A transform. Called with its parameters it gives a step for `pbslim.transform`.
 
     Attributes:
-        in_functions: whether it makes sense in the bodies of the function library, so that it takes ``functions``.
+        function: does the work, ``f(graph, context, *, parameters...)``.
+        in_functions: whether it makes sense in the bodies of the function library.
     """
 
     name: str
-    function: Callable[..., None]
+    function: Callable[Concatenate[Graph, Context, P], None]
     effect: Effect
     in_functions: bool = False
 
+    def __repr__(self) -> str:
+        return f"<transform {self.name}>"
+
+    def __call__(self, *args: P.args, **arguments: P.kwargs) -> Step:
+        """A step that runs it with these parameters.
+
+        Raises:
+            UsageError: there is no such parameter, or a value has the wrong type.
+        """
+        if args:
+            raise UsageError(f"{self.name} takes its parameters by name")
+        return Step(self, given(self.name, arguments, parameters_of(self.function)))
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self.function.__doc__
+
+    @cached_property
+    def __signature__(self) -> inspect.Signature:
+        signature = inspect.signature(self.function)
+        own = list(signature.parameters.values())[2:]
+        return signature.replace(parameters=own, return_annotation="Step")
+
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
-        """The parameters, from the signature; ``functions`` is common to all that take it."""
+        """The parameters, from the signature; ``functions`` is common to all that run in functions."""
         common = {"functions": _FUNCTIONS} if self.in_functions else {}
         return parameters_of(self.function) | common
 
     @property
     def manual(self) -> str:
         """The docstring of its module, which opens with a before/after picture."""
-        import sys
-
         return sys.modules[self.function.__module__].__doc__ or ""
 
-    def __call__(self, graph: Graph, context: Context, *, functions: bool = False, **arguments: Any) -> None:
-        """Run it on `graph`, in place, and if `functions` is true on the bodies in its library before that."""
-        if functions:
-            in_bodies(graph, context, lambda body, inner: self.function(body, inner, **arguments))
-        self.function(graph, context, **arguments)
 
+@dataclass(frozen=True)
+class Step:
+    """A transform with its arguments, ready to run.
 
-_FOUND: dict[str, Transform] = {}
-_PACKAGES: list[tuple[str, Iterable[str]]] = []
-
-
-def transform(*, effect: Effect, in_functions: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function ``f(graph, context, *, parameters...)`` under its own name.
-
-    Args:
-        in_functions: it may run on the bodies of functions as well, when ``functions=true`` asks for it.
+    Attributes:
+        functions: whether it runs on the bodies of the function library too, where that makes sense.
+        ignore_errors: whether a run goes on when it fails.
+        problem: what is wrong with the arguments, when that is to be ignored at run time.
     """
 
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        _FOUND[function.__name__] = Transform(function.__name__, function, effect, in_functions)
-        return function
+    transform: Transform[...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    functions: bool = False
+    ignore_errors: bool = False
+    problem: str = ""
 
-    return register
+    def __str__(self) -> str:
+        """As the language of ``--transforms`` has it."""
+        arguments = {**self.arguments, **({"functions": True} if self.functions else {})}
+        pairs = [
+            f"{key}={written(value)}"
+            for key, values in arguments.items()
+            for value in (values if isinstance(values, tuple) else (values,))
+        ]
+        return f"{self.transform.name}({', '.join(pairs)})" if pairs else self.transform.name
+
+    def with_options(self, *, functions: bool = False, ignore_errors: bool = False) -> Step:
+        """The same step with other options."""
+        return replace(self, functions=functions, ignore_errors=ignore_errors)
+
+    def run(self, graph: Graph, context: Context, *, functions: bool = False) -> None:
+        """Run it on `graph`, in place; if wanted here or by the step, on the bodies in its library before that.
+
+        Raises:
+            PbslimError: it failed.
+        """
+        if self.problem:
+            raise UsageError(self.problem)
+        function = self.transform.function
+        if self.transform.in_functions and (functions or self.functions):
+            in_bodies(graph, context, lambda body, inner: function(body, inner, **self.arguments))
+        function(graph, context, **self.arguments)
 
 
-def provide(package: str, path: Iterable[str]) -> None:
-    """Let each module of `package` be a transform of the same name, imported when it is asked for.
+def transform(
+    *, effect: Effect, in_functions: bool = False
+) -> Callable[[Callable[Concatenate[Graph, Context, P], None]], Transform[P]]:
+    """Make a transform of a function ``f(graph, context, *, parameters...)``.
 
     Args:
-        path: ``__path__`` of the package.
+        in_functions: it may run on the bodies of functions as well.
     """
-    _PACKAGES.append((package, path))
+
+    def made(function: Callable[Concatenate[Graph, Context, P], None]) -> Transform[P]:
+        return Transform(function.__name__, function, effect, in_functions)
+
+    return made
 
 
-def _places() -> dict[str, str]:
-    """Name of each transform → module that holds it."""
-    return {
-        module.name: f"{package}.{module.name}"
-        for package, path in _PACKAGES
-        for module in iter_modules(path)
-        if not module.ispkg
-    }
+_PACKAGES: list[str] = []
+
+
+def provide(package: str) -> None:
+    """Let the public names of `package` be transforms, imported when they are asked for."""
+    _PACKAGES.append(package)
 
 
 def names() -> list[str]:
     """All transforms, sorted."""
-    return sorted(_places())
+    return sorted(name for package in _PACKAGES for name in lazy.places(package))
 
 
-def find(name: str) -> Transform:
+def find(name: str) -> Transform[...]:
     """The transform called `name`.
 
     Raises:
         UsageError: there is none; the message suggests the nearest name.
     """
-    if name not in _FOUND:
-        places = _places()
-        if name not in places:
-            close = nearest(name, places)
-            raise UsageError(f"unknown transform '{name}'" + (f", did you mean '{close}'?" if close else ""))
-        import_module(places[name])
-    return _FOUND[name]
+    for package in _PACKAGES:
+        if name in lazy.places(package):
+            found: Transform[...] = lazy.load(package, name)
+            return found
+    close = nearest(name, names())
+    raise UsageError(f"unknown transform '{name}'" + (f", did you mean '{close}'?" if close else ""))

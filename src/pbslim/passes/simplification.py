@@ -4,15 +4,16 @@ from __future__ import annotations
 
 CLEAN = """
 strip_unused_nodes
-remove_nodes(op=Identity, op=CheckNumerics, functions=true)
-fold_constants(ignore_errors=true, max_growth_in_bytes=4096, drop_idle_controls=true, prune_branches=true,
-               functions=true)
-simplify_reshapes(functions=true)
-remove_idle_nodes(functions=true)
+remove_nodes(op=Identity, op=CheckNumerics)
+drop_idle_controls(ignore_errors=true)
+prune_branches(ignore_errors=true)
+fold_constants(ignore_errors=true, max_growth_in_bytes=4096)
+simplify_reshapes
+remove_idle_nodes
 """
 
-MERGE = "merge_duplicate_nodes(functions=true)\n"
+MERGE = "merge_duplicate_nodes\n"
 """Comes last: a batch norm is not folded into weights that something else reads as well."""
 
-SIMPLIFY = CLEAN + "fold_batch_norms(algebraic=true, functions=true)\n" + MERGE
+SIMPLIFY = CLEAN + "fold_all_batch_norms\n" + MERGE
 """What the recipe ``optimize`` does, and what brings two graphs into one form before their weights are compared."""

@@ -9,18 +9,18 @@ from pbslim.passes.simplification import CLEAN, MERGE, SIMPLIFY
 # differ so much that the small ones are lost (MobileNet V2 gives other answers), so fused ones stay where it is lossy.
 _LOSSY = (
     CLEAN
-    + """fold_batch_norms(keep_coarse=true, functions=true)
-fold_old_batch_norms(keep_coarse=true, functions=true)
+    + """fold_batch_norms(keep_coarse=true)
+fold_old_batch_norms(keep_coarse=true)
 """
     + MERGE
 )
 
 RECIPES = {
     "optimize": SIMPLIFY,
-    "round": _LOSSY + "round_weights(num_steps=256, keep_coarse=true, functions=true)\n",
-    "eight-bit": _LOSSY + "quantize_weights(keep_coarse=true, functions=true)\n",
+    "round": _LOSSY + "round_weights(num_steps=256, keep_coarse=true)\n",
+    "eight-bit": _LOSSY + "quantize_weights(keep_coarse=true)\n",
 }
-"""Name → text for ``--transforms``."""
+"""Name → text for ``--transforms``; `shrink` runs it on bodies of functions as well."""
 
 SUMMARIES = {
     "optimize": "same results, fewer ops",

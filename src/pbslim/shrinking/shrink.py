@@ -14,7 +14,8 @@ from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.ir import Graph
 from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes import pipeline
-from pbslim.passes.pipeline import PlannedStep, StepResult
+from pbslim.passes.pipeline import StepResult
+from pbslim.passes.registry import Step
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.wire import load_from, open_source
 from pbslim.wire.files import write
@@ -68,7 +69,7 @@ def shrink(
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
-    steps = pipeline.plan(transforms_of(recipe)).steps
+    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
     require_apart(out, source)
     started = time.perf_counter()
     given = open_source(source)
@@ -78,7 +79,8 @@ def shrink(
     require_frozen(graph, names[1], names[0])
     nodes, constants = _count(graph)
     said = [each for each in fed if each.says or graph[each.node].op not in PLACEHOLDERS]
-    results = pipeline.run(graph, [_with_inputs(step, said) for step in steps], *names, on_step=on_step)
+    steps = [_with_inputs(step, said) for step in steps]
+    results = pipeline.run(graph, steps, *names, functions=True, on_step=on_step)
     with replacing(out, given) as file:  # what can go wrong does so before the file is there
         size = write(graph, file, progress=on_bytes)
         file.flush()
@@ -96,7 +98,7 @@ def _read_input(graph: Graph, text: str) -> Input:
     return Input.named(text) if plain else Input.parse(text)
 
 
-def _with_inputs(step: PlannedStep, inputs: Sequence[Input]) -> PlannedStep:
+def _with_inputs(step: Step, inputs: Sequence[Input]) -> Step:
     """The step that cuts the graph learns what is said of the inputs."""
     if step.transform.name != "strip_unused_nodes" or not inputs:
         return step

@@ -41,7 +41,8 @@ def changed_constants(
     graphs = [first.copy(), second.copy()]
     try:
         for graph in graphs:
-            pipeline.run(graph, steps, [name for name in inputs if name.partition(":")[0] in graph], outputs)
+            fed = [name for name in inputs if name.partition(":")[0] in graph]
+            pipeline.run(graph, steps, fed, outputs, functions=True)
         found = diff(*graphs, ignore_defaults=True)
     except PbslimError:
         return []

@@ -22,6 +22,7 @@ from pbslim.wire.outputs import require_apart
 @click.option("--inputs", type=NAMES, default="", help="Names of the inputs, separated by commas.")
 @click.option("--outputs", type=NAMES, default="", help="Names of the outputs, separated by commas.")
 @click.option("--transforms", default="", help="What to do, for instance 'fold_constants round_weights(num_steps=64)'.")
+@click.option("--functions", is_flag=True, help="Transform the bodies of functions as well.")
 @bool_option("--output_as_text", default=False, help="Write the text form.")
 @click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
 @click.option("--dry_run", "--dry-run", is_flag=True, help="Say what would be done, write nothing.")
@@ -32,6 +33,7 @@ def command(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     transforms: str,
+    functions: bool,
     output_as_text: bool,
     explain: bool,
     dry_run: bool,
@@ -45,7 +47,9 @@ def command(
     require_apart(out_graph, in_graph)
     with terminal.progress("reading") as show:
         graph = load(in_graph)
-        results = pipeline.run(graph, plan.steps, inputs, outputs, on_step=lambda result: show(result.step))
+        results = pipeline.run(
+            graph, plan.steps, inputs, outputs, functions=functions, on_step=lambda result: show(result.step)
+        )
         show("writing")
         size = 0 if dry_run else save(graph, out_graph, as_text=output_as_text)
     for text in plan.notes:

@@ -26,6 +26,6 @@ def command(name: str | None) -> int:
     parameters = ", ".join(p.describe() for p in one.parameters.values())
     text = f"{one.name}({parameters})    {one.effect}\n\n{one.manual.strip()}\n\n{inspect.getdoc(one.function)}"
     if one.in_functions:
-        text += "\n\nWith functions=true it transforms the bodies in the function library as well."
+        text += "\n\nWith functions=true (or --functions) it transforms the bodies in the function library as well."
     console.print(text, markup=False)
     return 0

@@ -15,6 +15,7 @@ from pbslim.engines.builtin import (  # noqa: F401  # each module registers its 
     tensor_arrays,
     tensor_lists,
 )
+from pbslim.engines.builtin.heap import keep_freed_memory
 from pbslim.engines.builtin.program import BuiltinProgram, find_unsupported
 from pbslim.engines.protocol import Engine, Program, Unsupported
 from pbslim.ir import Graph
@@ -32,6 +33,7 @@ class Builtin(Engine):
 
     def load(self, source: Graph | Path) -> Program:
         """The graph; it must not be changed as long as the program is in use."""
+        keep_freed_memory()
         return BuiltinProgram(load(source) if isinstance(source, Path) else source)
 
 

@@ -10,10 +10,25 @@ from pbslim.kernels import Prepared
 
 _ARITHMETIC = {"Add", "AddV2", "BiasAdd", "BiasAddV1", "ClipByValue", "Div", "Maximum", "Minimum", "Mul", "Pow"}
 _ARITHMETIC |= {"RealDiv", "SquaredDifference", "Sub"}
-_FUNCTIONS = {"Abs", "Elu", "Exp", "LeakyRelu", "Log", "LogSoftmax", "Neg", "Relu", "Relu6", "Rsqrt", "Selu"}
+_FUNCTIONS = {
+    "Abs",
+    "Elu",
+    "Erf",
+    "Erfc",
+    "Exp",
+    "LeakyRelu",
+    "Log",
+    "LogSoftmax",
+    "Neg",
+    "Relu",
+    "Relu6",
+    "Rsqrt",
+    "Selu",
+}
 _FUNCTIONS |= {"Sigmoid", "Softmax", "Softplus", "Softsign", "Sqrt", "Square", "Tanh"}
 _PRODUCTS = {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "MatMul"}
 _WINDOWS = {"AvgPool", "AvgPool3D", "LRN", "MaxPool", "MaxPool3D", "ResizeBilinear"}
+_PRODUCTS |= {"_FusedConv2D", "_FusedDepthwiseConv2dNative", "_FusedMatMul", "Conv2DBackpropInput"}
 _NORMS = {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _OTHERS = {"ConcatV2", "Dequantize", "GatherV2", "Max", "Mean", "Min", "Pad", "PadV2", "Sum"}
 

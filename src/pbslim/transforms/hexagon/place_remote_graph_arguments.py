@@ -14,7 +14,7 @@ from pbslim.passes.registry import Context, transform
 
 
 @transform(effect="annotates")
-def place_remote_graph_arguments(graph: Graph, context: Context, **parameters: str) -> NoReturn:  # noqa: ARG001
+def place_remote_graph_arguments(graph: Graph, context: Context, /, **parameters: str) -> NoReturn:  # noqa: ARG001
     """Refuse, whatever the parameters.
 
     Raises:

@@ -16,8 +16,8 @@ from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, near_misses, op, rewrite
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.replacing import set_const
+from pbslim.transforms.batch_norms.fold_all_batch_norms import fold_all_batch_norms
 from pbslim.transforms.batch_norms.linear_ops import channel_axes, scalable_channels, scaled
-from pbslim.transforms.fold_all_batch_norms import fold_all_batch_norms
 from pbslim.transforms.quantization.weights import check_not_coarse
 
 _CONV = op("Conv2D|MatMul|DepthwiseConv2dNative", anything("x"), const("weights"), name="conv")
@@ -37,7 +37,7 @@ def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False,
             well, and would have to be rounded once more.
     """
     if algebraic:
-        fold_all_batch_norms(graph, context, keep_coarse=keep_coarse)
+        fold_all_batch_norms.function(graph, context, keep_coarse=keep_coarse)
         return
 
     def fold(match: Match) -> Sequence[Node]:

@@ -17,6 +17,7 @@ from pbslim.passes.registry import Context, transform
 def rewrite_quantized_stripped_model_for_hexagon(
     graph: Graph,  # noqa: ARG001
     context: Context,  # noqa: ARG001
+    /,
     **parameters: str,  # noqa: ARG001
 ) -> NoReturn:
     """Refuse, whatever the parameters.

@@ -14,7 +14,7 @@ from pbslim.passes.registry import Context, transform
 
 
 @transform(effect="annotates")
-def fuse_remote_graph(graph: Graph, context: Context, **parameters: str) -> NoReturn:  # noqa: ARG001
+def fuse_remote_graph(graph: Graph, context: Context, /, **parameters: str) -> NoReturn:  # noqa: ARG001
     """Refuse, whatever the parameters.
 
     Raises:

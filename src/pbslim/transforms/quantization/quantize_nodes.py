@@ -9,7 +9,7 @@ from __future__ import annotations
 from pbslim.errors import TransformError
 from pbslim.ir import Graph
 from pbslim.passes.registry import Context, transform
-from pbslim.transforms.merge_duplicate_nodes import merge_duplicate_nodes
+from pbslim.transforms.constants.merge_duplicate_nodes import merge_duplicate_nodes
 from pbslim.transforms.quantization.conversion import convert_ops
 from pbslim.transforms.quantization.eight_bit_ops import EIGHT_BIT_OPS
 from pbslim.transforms.quantization.fake_quants import convert_fake_quants, hoist_fake_quants
@@ -59,5 +59,5 @@ def quantize_nodes(
     convert_fake_quants(graph, context)
     convert_ops(graph, context, ignore_op, fallback)
     merge_adjacent_requantizes(graph, context)
-    merge_duplicate_nodes(graph, context)
+    merge_duplicate_nodes.function(graph, context)
     remove_redundant_quantizations(graph, context)

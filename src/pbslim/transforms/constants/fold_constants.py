@@ -18,8 +18,8 @@ from pbslim.ir import AttrValue, Graph, Node, Tensor, Value
 from pbslim.ops.families import SHAPES
 from pbslim.passes.registry import Context, transform
 from pbslim.transforms.constants.ends import Ends, ends_of
-from pbslim.transforms.drop_idle_controls import drop_controls
-from pbslim.transforms.prune_branches import prune
+from pbslim.transforms.control_flow.drop_idle_controls import drop_controls
+from pbslim.transforms.control_flow.prune_branches import prune
 
 
 @transform(effect="exact", in_functions=True)

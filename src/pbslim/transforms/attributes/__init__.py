@@ -1,0 +1,1 @@
+"""What nodes say besides their op and inputs: attributes and devices."""

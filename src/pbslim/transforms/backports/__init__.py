@@ -1,0 +1,1 @@
+"""Ops that older runtimes know, for newer ones."""

@@ -1,0 +1,59 @@
+"""The ways of storing one constant by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pbslim.dtypes import FLOAT, HALF, INT8, INT32, UINT8
+from pbslim.ir import Node, Value
+from pbslim.ir.tensors import Array
+from pbslim.quant.packing import PER_BYTE, packed
+from pbslim.transforms.compressed.decoders import Decoders, become_cast, become_joined, become_product
+from pbslim.transforms.compressed.stored import Stored
+
+_CAST_COST = 70  # bytes that a Cast takes in a file
+
+
+def _steps(decoders: Decoders, stored: Stored) -> Value:
+    """The steps as floats; few are not worth a Cast."""
+    assert stored.steps is not None  # noqa: S101 - float16 is written by `write_half`
+    if stored.steps.size * (FLOAT.itemsize - HALF.itemsize) <= _CAST_COST:
+        return decoders.array(stored.steps.astype(FLOAT.numpy))
+    return decoders.floats(stored.steps)
+
+
+def write_half(decoders: Decoders, node: Node, stored: Stored) -> None:
+    """Const half → Cast."""
+    become_cast(node, decoders.array(stored.codes))
+
+
+def write_channels(decoders: Decoders, node: Node, stored: Stored) -> None:
+    """Const int8 → Cast → Mul by the steps."""
+    finish(node, stored, decoders, lambda piece: decoders.cast(decoders.array(piece, INT8), INT8))
+
+
+def write_packed(decoders: Decoders, node: Node, stored: Stored, levels: int) -> None:
+    """Const uint8 → Cast → GatherV2 from a table → Reshape → Mul by the steps."""
+
+    def decode(piece: Array) -> Value:
+        index = decoders.cast(decoders.array(packed(piece, levels), UINT8), UINT8, INT32)
+        found = decoders.looked_up(decoders.table(levels), index)
+        if piece.size % PER_BYTE[levels]:
+            found = decoders.first(decoders.reshaped(found, [-1]), piece.size)
+        return decoders.reshaped(found, piece.shape)
+
+    finish(node, stored, decoders, decode)
+
+
+def finish(node: Node, stored: Stored, decoders: Decoders, decode: Callable[[Array], Value]) -> None:
+    """Let `node` be the decoded codes times the steps.
+
+    Args:
+        decode: adds the nodes that give the codes of a piece as floats, in its shape.
+    """
+    axis, pieces = stored.pieces()
+    factors = [(decode(piece.codes), _steps(decoders, piece)) for piece in pieces]
+    if len(factors) == 1:
+        become_product(node, *factors[0])
+    else:
+        become_joined(node, decoders, [decoders.product(*each) for each in factors], axis)

@@ -1,0 +1,150 @@
+"""Many constants in few zlib streams: least overhead, as a node takes as many bytes as many weights do.
+
+A group is one stream of codes that is decoded and cut into pieces, one for each constant, and all float16 numbers are
+one vector that is cut likewise. Where codes are very small, several of them share a byte before the stream is coded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from pbslim.dtypes import HALF, INT8, INT32, UINT8
+from pbslim.ir import Graph, Value
+from pbslim.ir.tensors import Array
+from pbslim.quant.channels import LARGEST
+from pbslim.quant.deflate import deflated, zlib_stream
+from pbslim.quant.packing import PER_BYTE, packed
+from pbslim.transforms.compressed.decoders import Decoders, become_joined, become_product, become_same
+from pbslim.transforms.compressed.stored import Stored, groups_of
+
+_PLAIN = 2 * LARGEST + 1
+_PACKINGS = tuple(levels for levels in PER_BYTE if levels % 2)
+_KIND_COST = 420  # bytes of the nodes that decode one more kind of stream
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """The codes of a piece, `levels` different ones at most, as bytes, and what deflate makes of those."""
+
+    levels: int
+    size: int
+    data: bytes
+    deflated: bytes
+
+    @property
+    def per_byte(self) -> int:
+        """How many codes a byte holds."""
+        return PER_BYTE.get(self.levels, 1)
+
+
+def write_groups(
+    graph: Graph, stored: Sequence[Stored], vectors: Mapping[str, Array], kept: Collection[str] = ()
+) -> None:
+    """Store constants as groups of codes.
+
+    Args:
+        stored: those that have steps become products of codes and steps, the others reshaped float16.
+        vectors: float16 content of further constants by name; they go, and what reads them reads the group.
+        kept: names of vectors that must stay.
+    """
+    decoders = Decoders(graph)
+    pieces = {each.name: each.pieces() for each in stored if each.steps is not None}
+    flat = [piece for _, parts in pieces.values() for piece in parts]
+    wanted: dict[Hashable, Array] = {each.name: each.codes for each in stored if each.steps is None}
+    wanted |= {number: piece.steps for number, piece in enumerate(flat) if piece.steps is not None}
+    halves = _halves(decoders, wanted | dict(vectors))
+    codes = _codes(decoders, [piece.codes for piece in flat])
+    factors = iter(zip(codes, (halves[number] for number in range(len(flat))), strict=True))
+    for each in stored:
+        node = graph[each.name]
+        if each.name not in pieces:
+            become_same(node, halves[each.name])
+            continue
+        axis, parts = pieces[each.name]
+        own = [next(factors) for _ in parts]
+        if len(own) == 1:
+            become_product(node, *own[0])
+        else:
+            become_joined(node, decoders, [decoders.product(*pair) for pair in own], axis)
+    decoders.place()
+    for name in vectors:
+        if name in kept:
+            become_same(graph[name], halves[name])
+        else:
+            graph[name].output().replace_all_uses_with(halves[name])
+            graph.erase([graph[name]])
+
+
+def _halves(decoders: Decoders, wanted: Mapping[Hashable, Array]) -> dict[Hashable, Value]:
+    """All arrays of `wanted` as pieces of a few float16 vectors, in their shapes."""
+    found: dict[Hashable, Value] = {}
+    keys = list(wanted)
+    for group in groups_of([wanted[key].size for key in keys]):
+        arrays = [wanted[keys[number]] for number in group]
+        vector = b"".join(array.astype(HALF.numpy).tobytes() for array in arrays)
+        parts = decoders.split(decoders.floats(np.frombuffer(vector, HALF.numpy)), [array.size for array in arrays])
+        for number, array, part in zip(group, arrays, parts, strict=True):
+            found[keys[number]] = decoders.reshaped(part, array.shape, (array.size,))
+    return found
+
+
+def _codes(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
+    """All pieces as floats in their shapes, those of one kind of stream in groups."""
+    coded = _best(pieces)
+    found: dict[int, Value] = {}
+    for levels in sorted({each.levels for each in coded}, reverse=True):
+        members = [number for number, each in enumerate(coded) if each.levels == levels]
+        spread = decoders.table(levels) if levels != _PLAIN else None
+        for group in groups_of([coded[number].size for number in members]):
+            numbers = [members[place] for place in group]
+            parts = _group(decoders, [coded[number] for number in numbers], spread)
+            for number, part in zip(numbers, parts, strict=True):
+                found[number] = decoders.reshaped(part, pieces[number].shape, (pieces[number].size,))
+    return [found[number] for number in range(len(pieces))]
+
+
+def _group(decoders: Decoders, members: Sequence[_Coded], spread: Value | None) -> list[Value]:
+    """The codes of each member as a vector of floats; `spread` is the table for those that share a byte."""
+    stream = zlib_stream((each.data, each.deflated) for each in members)
+    if spread is None:
+        values = decoders.cast(decoders.inflated(stream, INT8), INT8)
+        return decoders.split(values, [each.size for each in members])
+    index = decoders.cast(decoders.inflated(stream, UINT8), UINT8, INT32)
+    values = decoders.reshaped(decoders.looked_up(spread, index), [-1])
+    sizes: list[int] = []
+    places: list[int] = []
+    for each in members:
+        places.append(len(sizes))
+        filler = len(each.data) * each.per_byte - each.size
+        sizes += [each.size, filler] if filler else [each.size]
+    parts = decoders.split(values, sizes)
+    return [parts[place] for place in places]
+
+
+def _best(pieces: Sequence[Array]) -> list[_Coded]:
+    """Each piece coded in the way that makes all of them together the smallest."""
+    ways = [{levels: _coded(piece, levels) for levels in _levels(piece)} for piece in pieces]
+
+    def chosen(kinds: Collection[int]) -> list[_Coded]:
+        return [min((way[kind] for kind in kinds if kind in way), key=lambda each: len(each.deflated)) for way in ways]
+
+    def cost(coded: Sequence[_Coded]) -> int:
+        return sum(len(each.deflated) for each in coded) + _KIND_COST * len({each.levels for each in coded})
+
+    subsets = (kinds for count in range(len(_PACKINGS) + 1) for kinds in combinations(_PACKINGS, count))
+    return min((chosen([_PLAIN, *kinds]) for kinds in subsets), key=cost)
+
+
+def _levels(piece: Array) -> list[int]:
+    """The numbers of levels that hold all codes of a piece."""
+    largest = max(int(piece.max(initial=0)), -int(piece.min(initial=0)))
+    return [levels for levels in (_PLAIN, *_PACKINGS) if levels // 2 >= largest]
+
+
+def _coded(piece: Array, levels: int) -> _Coded:
+    data = (piece if levels == _PLAIN else packed(piece, levels)).tobytes()
+    return _Coded(levels, piece.size, data, deflated(data))
