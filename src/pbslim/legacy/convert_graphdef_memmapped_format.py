@@ -18,6 +18,7 @@ from pbslim.wire import load
 from pbslim.wire.memmapped import become_immutable, kept_attributes, save_package
 from pbslim.wire.outputs import require_apart, require_room
 from pbslim.wire.packages import MappedConstant, RegionNames
+from pbslim.wire.paths import expanded
 
 DEFAULT_SIZE = 10000
 _PROBE_ELEMENTS = 1024
@@ -115,7 +116,7 @@ def convert_graphdef_memmapped_format(
     """
     if min_conversion_tensor_size <= 0:
         raise UsageError(f"min_conversion_tensor_size must be > 0, not {min_conversion_tensor_size}")
-    target = Path(out_graph).expanduser()
+    target = expanded(out_graph)
     if isinstance(in_graph, Graph):
         graph = in_graph
     else:

@@ -82,8 +82,7 @@ class _Target:
         with suppress(FileNotFoundError):
             self._there = self._path.stat()
         if self._there is None:
-            if not self._path.parent.is_dir():
-                raise PbslimError(f"cannot write '{path}': there is no folder '{self._path.parent}'")
+            self._path.parent.stat()  # raises when there is no folder
         elif stat.S_ISDIR(self._there.st_mode):
             raise PbslimError(f"cannot write '{path}': it is a directory")
         elif not os.access(self._path, os.W_OK):

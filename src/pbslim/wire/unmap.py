@@ -9,6 +9,7 @@ from pbslim.errors import UsageError
 from pbslim.wire import load, save
 from pbslim.wire.memmapped import package_of
 from pbslim.wire.outputs import require_apart, require_room
+from pbslim.wire.paths import expanded
 
 
 def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], None] | None = None) -> int:
@@ -21,7 +22,7 @@ def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], Non
         UsageError: it is no package, or `out` is the package itself.
         PbslimError: the package is damaged, or the graph cannot be written.
     """
-    target = Path(out).expanduser()
+    target = expanded(out)
     require_apart(target, Path(package))
     graph = load(package)
     found = package_of(graph)
