@@ -19,7 +19,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import DType
 from pbslim.ir import Graph
 from pbslim.wire import schema, to_bytes
@@ -41,14 +41,14 @@ def message(main: str, functions: Mapping[str, str]) -> Any:
 
 def load(main: str, functions: Mapping[str, str]) -> Graph:
     """The same as a graph, read from its bytes."""
-    return api.load(bytes(message(main, functions).SerializeToString()))
+    return pbslim.load(bytes(message(main, functions).SerializeToString()))
 
 
 def run(transforms: str, main: str, functions: Mapping[str, str], **options: Any) -> Graph:
     """`transforms` on such a graph, with its placeholders as inputs."""
     graph = load(main, functions)
     inputs = options.get("inputs", [node.name for node in graph if node.op == "Placeholder"])
-    api.transform(graph, transforms, inputs, graphs.parse(main)[1])
+    pbslim.transform(graph, transforms, inputs, graphs.parse(main)[1])
     return graph
 
 

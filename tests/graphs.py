@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from pbslim import api, ops
+import pbslim
+from pbslim import ops
 from pbslim.dtypes import FLOAT, STRING, DType, Shape
 from pbslim.ir import ArrayTensor, FunctionRef, Graph, Node, StringTensor, Tensor, TypeVariable, Value
 from pbslim.ir.order import check
@@ -137,7 +138,7 @@ def apply(transforms: str, text: str, inputs: list[str] | None = None) -> tuple[
     graph, outputs = parse(text)
     if inputs is None:
         inputs = [node.name for node in graph if node.op == "Placeholder"]
-    results = api.transform(graph, transforms, inputs, outputs)
+    results = pbslim.transform(graph, transforms, inputs, outputs)
     check(graph)
     for output in outputs:
         assert output.partition(":")[0] in graph

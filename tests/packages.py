@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pbslim import api
+import pbslim
 from pbslim.ir import Graph
 from pbslim.wire import schema
 from pbslim.wire.packages import PREFIX, read_directory
@@ -82,5 +82,5 @@ def edit_graph(package: bytes, edit: Callable[[Any], object]) -> bytes:
 def convert(graph: Graph | Path, folder: Path, size: int = 1, **options: Any) -> bytes:
     """The package that is made of `graph`."""
     path = folder / "made.pbmm"
-    api.convert_graphdef_memmapped_format(graph, path, min_conversion_tensor_size=size, **options)
+    pbslim.convert_graphdef_memmapped_format(graph, path, min_conversion_tensor_size=size, **options)
     return path.read_bytes()

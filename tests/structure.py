@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pbslim.dtypes import DType
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import file_order
-from pbslim.ops.ports import attr_value
+from pbslim.ops.attributes import required
 
 _ROUNDS = 3  # in a loop, to tell what flows back
 _SMALL = 16
@@ -57,6 +57,6 @@ def _is_default(node: Node, key: str, value: object) -> bool:
     if isinstance(value, Tensor):
         return False
     try:
-        return attr_value(node.op, {}, key) == value
+        return required(node.op, {}, key, object) == value
     except LookupError:
         return False

@@ -9,9 +9,10 @@ import sys
 import pytest
 
 import pbslim
+from tests import public_api
 from tests.graphs import parse
 
-FUNCTIONS = [name for name in pbslim.__all__ if name not in ("Graph", "__version__")]
+FUNCTIONS = [name for name in dir(pbslim) if inspect.isfunction(getattr(pbslim, name))]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -30,7 +31,7 @@ def test_nothing_is_loaded_before_it_is_used() -> None:
     assert done.stdout == "[]\n"
     assert callable(pbslim.verify)  # as long as no module has this name
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
-        pbslim.nope  # noqa: B018
+        pbslim.nope  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_the_small_tools() -> None:
@@ -41,6 +42,20 @@ def test_the_small_tools() -> None:
     assert pbslim.diff(graph, other).changed[0].largest_difference == 1
     assert '"x" -> "y";' in pbslim.graph_to_dot(graph)
     assert [use.op for use in pbslim.op_inventory([graph, other])] == ["AddV2", "Const", "Placeholder"]
-    assert [found.node for found in pbslim.offenders(graph, "1.4")] == ["y"]
+    assert [found.node for found in pbslim.incompatibilities(graph, "1.4")] == ["y"]
     header, unknown = pbslim.selective_registration_header([graph])
     assert ("BinaryOp<CPUDevice, functor::add<float>>" in header, unknown) == (True, [])
+
+
+def test_names_and_signatures_change_only_on_purpose() -> None:
+    assert public_api.lines() == public_api.FILE.read_text().splitlines(), "run: python -m tests.public_api"
+
+
+def test_all_names_can_be_had() -> None:
+    code = "from pbslim import *; print(sorted({'PbslimError', 'RECIPES', 'ShrinkResult', 'load'} - set(globals())))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert set(pbslim.RECIPES) == {"optimize", "round", "eight-bit"}
+    for error in (pbslim.UsageError, pbslim.DecodeError, pbslim.GraphError, pbslim.TransformError):
+        assert issubclass(error, pbslim.PbslimError)
+    assert issubclass(pbslim.TransformSyntaxError, pbslim.UsageError)

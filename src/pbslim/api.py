@@ -1,48 +1,28 @@
-"""The public functions; `pbslim` re-exports them."""
+"""The public functions that no room holds; every other public name can be had from here as well."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 import pbslim.transforms  # noqa: F401 - registers them
+from pbslim import lazy
 from pbslim.ir import Graph
-from pbslim.legacy.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
-from pbslim.legacy.optimize_for_inference import optimize_for_inference
-from pbslim.legacy.quantize_graph import quantize_graph
-from pbslim.legacy.strip_unused import strip_unused
-from pbslim.legacy.transform_graph import TransformGraph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult, Transforms
-from pbslim.shrinking.recipes import RECIPES
-from pbslim.shrinking.shrink import ShrinkResult, Totals, shrink
 from pbslim.verification import Verification, compare_files
 from pbslim.verification.compare import Metric
 from pbslim.verification.feeds import DEFAULT_SAMPLES
 from pbslim.verification.running import DEFAULT_TIMEOUT
-from pbslim.wire import load, save
-from pbslim.wire.unmap import unmap
+from pbslim.wire import save
 
-__all__ = [
-    "RECIPES",
-    "Graph",
-    "ShrinkResult",
-    "Totals",
-    "TransformGraph",
-    "convert_graphdef_memmapped_format",
-    "load",
-    "optimize_for_inference",
-    "quantize_graph",
-    "save",
-    "shrink",
-    "strip_unused",
-    "transform",
-    "unmap",
-    "verify",
-]
+
+def __getattr__(name: str) -> Any:
+    return lazy.load("pbslim", name)
 
 
 def transform(

@@ -50,5 +50,9 @@ class GraphError(PbslimError):
     """The graph is broken, or a change would break it."""
 
 
+class CheckError(PbslimError):
+    """A result does not meet what was asked for; nothing was written."""
+
+
 class TransformError(PbslimError):
     """A transform cannot do its work on this graph; ``ignore_errors=true`` skips it."""

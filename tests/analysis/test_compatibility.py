@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pbslim import api
-from pbslim.analysis.compatibility import Offender, offenders
+import pbslim
+from pbslim.analysis.compatibility import Incompatibility, incompatibilities
 from pbslim.passes import language
 from tests import functions
 from tests.graphs import parse
 from tests.shared import ROOT
 
 
-def found(text: str, since: str) -> list[Offender]:
-    return offenders(parse(text)[0], since)
+def found(text: str, since: str) -> list[Incompatibility]:
+    return incompatibilities(parse(text)[0], since)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_one_node(node: str, since: str, problem: str, fix: str) -> None:
 
 
 def test_an_empty_attribute() -> None:
-    graph = api.load(b"node { name: 'n' op: 'Neg' attr { key: 'T' value { } } }")
-    assert [each.problem for each in offenders(graph, "1.4")] == ["attribute 'T' is empty"]
+    graph = pbslim.load(b"node { name: 'n' op: 'Neg' attr { key: 'T' value { } } }")
+    assert [each.problem for each in incompatibilities(graph, "1.4")] == ["attribute 'T' is empty"]
 
 
 def test_an_ignored_attribute_that_says_something() -> None:
@@ -109,39 +109,47 @@ def test_names() -> None:
 def test_ops_that_were_given_up(producer: int, count: int) -> None:
     node = "node { name: 'b' op: 'PlaceholderV2' attr { key: 'dtype' value { type: DT_FLOAT } } "
     node += "attr { key: 'shape' value { shape { } } } }"
-    graph = api.load(f"{node} versions {{ producer: {producer} }}".encode())
-    mine = offenders(graph, "1.15")
+    graph = pbslim.load(f"{node} versions {{ producer: {producer} }}".encode())
+    mine = incompatibilities(graph, "1.15")
     assert len(mine) == count
     assert all("was given up in version 23 of graphs" in each.problem for each in mine)
 
 
 def test_a_graph_that_asks_for_a_newer_tensorflow() -> None:
-    graph = api.load(b"node { name: 'n' op: 'NoOp' } versions { producer: 200 min_consumer: 27 }")
-    (one,) = offenders(graph, "1.8")
+    graph = pbslim.load(b"node { name: 'n' op: 'NoOp' } versions { producer: 200 min_consumer: 27 }")
+    (one,) = incompatibilities(graph, "1.8")
     assert one.problem == "the graph asks for version 27 of graphs, TensorFlow 1.8 knows 26"
-    assert offenders(graph, "1.12") == []
+    assert incompatibilities(graph, "1.12") == []
 
 
 def test_functions_are_looked_at_and_do_not_hinder_loading() -> None:
     graph = functions.load(
         "x = Placeholder()\ny = F(x)\n-> y", {"F(a: float)": "m = AddV2(a, a)\nn = Neg(m:z:0)\n-> r = n:y:0"}
     )
-    (one,) = offenders(graph, "1.4")
+    (one,) = incompatibilities(graph, "1.4")
     assert (one.function, one.node, one.refused) == ("F", "m", False)
     assert one.transform == "rename_op(old_op_name=AddV2, new_op_name=Add, functions=true)"
-    api.transform(graph, one.transform, ["x"], ["y"])
-    assert offenders(graph, "1.4") == []
+    pbslim.transform(graph, one.transform, ["x"], ["y"])
+    assert incompatibilities(graph, "1.4") == []
 
 
 def test_a_type_that_nothing_knows() -> None:
-    graph = api.load(b"node { name: 'n' op: 'Neg' attr { key: 'T' value { type: 99 } } }")
-    (one,) = offenders(graph, "2.21")
+    graph = pbslim.load(b"node { name: 'n' op: 'Neg' attr { key: 'T' value { type: 99 } } }")
+    (one,) = incompatibilities(graph, "2.21")
     assert "data type number 99" in one.problem
 
 
 def test_the_fixes_of_the_example_leave_nothing() -> None:
-    graph = api.load(ROOT / "examples" / "digits.pb")
+    graph = pbslim.load(ROOT / "examples" / "digits.pb")
     for _ in range(3):
-        fixes = dict.fromkeys(each.transform for each in offenders(graph, "1.4"))
-        api.transform(graph, "\n".join(fixes) or "remove_device", ["input"], ["class"])
-    assert offenders(graph, "1.4") == []
+        fixes = dict.fromkeys(each.transform for each in incompatibilities(graph, "1.4"))
+        pbslim.transform(graph, "\n".join(fixes) or "remove_device", ["input"], ["class"])
+    assert incompatibilities(graph, "1.4") == []
+
+
+def test_nodes_that_do_not_fit_their_ops() -> None:
+    text = "w = Const([1])\np = Placeholder(dtype='bool')\ns = Switch(w, p, T='resource')\ny = Neg(w, w)"
+    switch, neg = found(text, "2.21")
+    assert (switch.node, switch.refused, switch.transform) == ("s", True, "repair_nodes")
+    assert switch.problem == "input 0 is 'w', which is float, not resource"
+    assert neg.problem == "it has 2 inputs, expected 1"

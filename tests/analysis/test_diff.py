@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import pbslim
-from pbslim import api
 from pbslim.analysis.diff import ChangedNode, Difference, Named
 from tests import functions
 from tests.cli.test_commands import DIGITS, run, write
@@ -170,9 +169,9 @@ def test_an_infinite_difference_is_valid_json(tmp_path: Path) -> None:
 
 
 def test_rounding_moves_only_weights() -> None:
-    rounded = api.load(DIGITS)
-    api.transform(rounded, "round_weights", ["input"], ["class"])
-    found = pbslim.diff(api.load(DIGITS), rounded)
+    rounded = pbslim.load(DIGITS)
+    pbslim.transform(rounded, "round_weights", ["input"], ["class"])
+    found = pbslim.diff(pbslim.load(DIGITS), rounded)
     assert not found.added
     assert not found.removed
     assert {each.op for each in found.changed} == {"Const"}
@@ -185,6 +184,6 @@ def test_rounding_moves_only_weights() -> None:
 def test_attributes_that_cannot_be_decoded_are_told() -> None:
     node = "node { name: 'n' op: 'Neg' attr { key: 'T' value { type: DT_FLOAT } } }"
     broken = node.replace("DT_FLOAT", "99")
-    (change,) = pbslim.diff(api.load(node.encode()), api.load(broken.encode())).changed
+    (change,) = pbslim.diff(pbslim.load(node.encode()), pbslim.load(broken.encode())).changed
     assert change.changes == ("T: DT_FLOAT → <Invalid: an attribute names data type number 99, which is not known>",)
-    assert pbslim.diff(api.load(broken.encode()), api.load(broken.encode()), ignore_defaults=True).equal
+    assert pbslim.diff(pbslim.load(broken.encode()), pbslim.load(broken.encode()), ignore_defaults=True).equal

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pbslim import api
+import pbslim
 from pbslim.analysis.equality import distance, same_attr, same_tensor, same_value
 from pbslim.dtypes import FLOAT, INT32, STRING, DType, Shape
 from pbslim.errors import DecodeError
@@ -108,7 +108,7 @@ def test_equal_bytes_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: EncodedAttr) -> AttrValue:
         raise AssertionError("decoded")
 
-    first, second = (api.load(ROOT / "examples" / "digits.pb") for _ in range(2))
+    first, second = (pbslim.load(ROOT / "examples" / "digits.pb") for _ in range(2))
     monkeypatch.setattr(EncodedAttr, "decode", fails)
     for node in first:
         assert all(same_attr(node.attrs, second[node.name].attrs, key) for key in node.attrs)
@@ -121,8 +121,8 @@ def test_what_cannot_be_read_equals_its_bytes_only() -> None:
             f"tensor_content: '{content}' }} }} }} }}"
         ).encode()
 
-    first, second = api.load(broken("xyz"))["c"], api.load(broken("xyw"))["c"]
-    assert same_attr(first.attrs, api.load(broken("xyz"))["c"].attrs, "value")
+    first, second = pbslim.load(broken("xyz"))["c"], pbslim.load(broken("xyw"))["c"]
+    assert same_attr(first.attrs, pbslim.load(broken("xyz"))["c"].attrs, "value")
     assert not same_attr(first.attrs, second.attrs, "value")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbslim import api
+import pbslim
 from pbslim.analysis.inventory import OpUse, op_inventory
 from tests import functions
 from tests.graphs import parse
@@ -28,7 +28,7 @@ def test_graphs_are_summed_and_calls_of_functions_are_no_ops() -> None:
 
 
 def test_lists_of_types_and_types_that_nothing_knows() -> None:
-    graph = api.load(
+    graph = pbslim.load(
         b"node { name: 'n' op: 'IdentityN' attr { key: 'T' value { list { type: [DT_FLOAT, DT_STRING] } } } "
         b"attr { key: 'U' value { type: 99 } } }"
     )

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from pbslim import api
-from pbslim.analysis.compatibility import offenders
+import pbslim
+from pbslim.analysis.compatibility import incompatibilities
 from tests.shared import ROOT, SHARED
 
 PYTHONS = [path for path in os.environ.get("PBSLIM_OLD_TENSORFLOW", "").split(os.pathsep) if path]
@@ -96,7 +96,7 @@ def loaded(python: str) -> dict[str, Any]:
 @pytest.mark.parametrize("python", PYTHONS)
 def test_predictions(python: str, model: Path) -> None:
     version, error = loaded(python)["version"], loaded(python)[str(model)]
-    refused = [each for each in offenders(api.load(model), version) if each.refused]
+    refused = [each for each in incompatibilities(pbslim.load(model), version) if each.refused]
     assert bool(error) == bool(refused), (error, refused)
 
 
@@ -107,13 +107,13 @@ def test_with_the_fixes_it_loads_and_computes_the_same(python: str, model: str, 
     if not folder.exists():
         pytest.skip("the shared models are not here")
     wanted = loaded(python)["version"]
-    graph = api.load(folder / "model.pb")
+    graph = pbslim.load(folder / "model.pb")
     known = json.loads((folder / "meta.json").read_text())
     for _ in range(3):  # what takes the place of an op has offenders of its own
-        fixes = dict.fromkeys(each.transform for each in offenders(graph, wanted) if each.transform)
+        fixes = dict.fromkeys(each.transform for each in incompatibilities(graph, wanted) if each.transform)
         if fixes:
             inputs, outputs = ([each["name"] for each in known[key]] for key in ("inputs", "outputs"))
-            api.transform(graph, "\n".join(fixes), inputs, outputs)
-    assert offenders(graph, wanted) == []
-    api.save(graph, tmp_path / "fixed.pb")
+            pbslim.transform(graph, "\n".join(fixes), inputs, outputs)
+    assert incompatibilities(graph, wanted) == []
+    pbslim.save(graph, tmp_path / "fixed.pb")
     assert load_there(python, (tmp_path / "fixed.pb", folder))[str(tmp_path / "fixed.pb")] == ""

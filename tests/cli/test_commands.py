@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pbslim import api
+import pbslim
 from tests.graphs import parse
 from tests.shared import ROOT
 
@@ -22,7 +22,7 @@ def run(*args: object, program: str = "main") -> subprocess.CompletedProcess[str
 
 
 def write(path: Path, text: str) -> Path:
-    api.save(parse(text)[0], path)
+    pbslim.save(parse(text)[0], path)
     return path
 
 
@@ -53,7 +53,7 @@ def test_the_article_recipe_as_people_copy_it(tmp_path: Path) -> None:
     notes = done.stderr.splitlines()
     assert "note: typographic dashes before options were read as --" in notes
     assert 'note: shape="256*64": dimensions are separated by commas; read as [256,64]' in notes
-    assert 0 < len(api.load(out)) < len(api.load(DIGITS))
+    assert 0 < len(pbslim.load(out)) < len(pbslim.load(DIGITS))
 
 
 @pytest.mark.parametrize("recipe", ["optimize", "round", "eight-bit"])
@@ -74,7 +74,19 @@ def test_shrink_cuts_at_inner_tensors(tmp_path: Path) -> None:
     done = run("shrink", source, "-o", out, "--recipe", "optimize", "--input", "s:1:float[?,3],b", "--outputs", "y")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[:2] == ["input   s float [?,3]", "input   b float ?"]
-    assert sorted(node.name for node in api.load(out)) == ["b", "s", "y"]
+    assert sorted(node.name for node in pbslim.load(out)) == ["b", "s", "y"]
+
+
+def test_files_that_tensorflow_does_not_load_are_repaired_or_named(tmp_path: Path) -> None:
+    text = "x = Placeholder()\nw = Const([1])\nv = ReadVariableOp(w, dtype='float')\ny = Add(x, v)\nz = Add(y)\n-> z"
+    source, out = write(tmp_path / "in.pb", text), tmp_path / "out.pb"
+    advice = json.loads(run("inspect", source, "--json").stdout)["advice"]
+    assert "2 nodes do not fit their ops, so TensorFlow does not load the graph: 'v' (ReadVariableOp)" in str(advice)
+    done = run("shrink", source, "-o", out)
+    assert done.returncode == 0
+    assert "note: repaired 'v' (ReadVariableOp): input 0 is 'w', which is float, not resource" in done.stderr
+    assert "note: TensorFlow does not load this graph: 'z' (Add): it has 1 input, expected 2" in done.stderr
+    assert run("ops", source, "--since", "2.21").returncode == 1
 
 
 def test_shrink_json(tmp_path: Path) -> None:
@@ -202,7 +214,7 @@ def test_text_form_both_ways(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
     assert text.read_text().startswith("node {")
-    assert [node.name for node in api.load(back)] == ["x", "y"]
+    assert [node.name for node in pbslim.load(back)] == ["x", "y"]
 
 
 def test_verify_finds_a_difference(tmp_path: Path) -> None:
@@ -225,7 +237,7 @@ def test_quantize_graph_as_people_copy_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == ["note: typographic dashes before options were read as --"]
     assert not done.stdout
-    assert 0 < len(api.load(out)) <= len(api.load(DIGITS))
+    assert 0 < len(pbslim.load(out)) <= len(pbslim.load(DIGITS))
 
 
 @pytest.mark.parametrize("form", [[], ["--output_binary=false"]])
@@ -236,20 +248,20 @@ def test_strip_unused(tmp_path: Path, form: list[str]) -> None:
     done = run(*args, "--input_binary=true", program="strip_unused")
     assert (done.returncode, done.stdout, done.stderr) == (0, "2 ops in the final graph.\n", "")
     assert out.read_bytes().startswith(b"node {") is bool(form)
-    assert [node.op for node in api.load(out)] == ["Placeholder", "Neg"]
+    assert [node.op for node in pbslim.load(out)] == ["Placeholder", "Neg"]
 
 
 def test_quantize_graph_takes_all_flags_and_text(tmp_path: Path) -> None:
     text, out = tmp_path / "in.pbtxt", tmp_path / "out.pb"
     graph = "x = Placeholder(shape=[1])\nb = Const([1])\ny = BiasAdd(x, b)\nz = Relu(y, T='half')\n-> z"
-    api.save(parse(graph)[0], text, as_text=True)
+    pbslim.save(parse(graph)[0], text, as_text=True)
     flags = ["--mode=eightbit", "--bitdepth=4", "--strip_redundant_quantization=false", "--quantized_input"]
     flags += ["--quantized_input_min=-1", "--quantized_input_max=2", "--quantized_fallback_min=-3"]
     flags += ["--quantized_fallback_max=3", "--print_nodes", "--test_input_dims=1,2", "--explain"]
     done = run("quantize_graph", f"--input={text}", f"--output={out}", "--output_node_names=z", *flags)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == ["quantize_graph: 'z': it works on half, only float is quantized"]
-    made = api.load(out)
+    made = pbslim.load(out)
     assert [float(node.tensor().numpy()) for node in list(made)[-4:]] == [-1, 2, -3, 3]
     assert "QuantizeV2" in {node.op for node in made}
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pbslim import api, cli
+import pbslim
+from pbslim import cli
 from tests.cli.test_commands import write
 from tests.graphs import parse
 
@@ -108,14 +109,14 @@ def test_beginnings_of_flags_and_flags_with_no(model: Path, capsys: pytest.Captu
     mode = ("--mode=eightbit", "--nostrip_redundant_quantization", "--noprint_nodes", "--test_input_dims=1,2")
     write(model, "x = Placeholder()\na = Relu(x)\nb = Relu6(a)\n-> b")
     assert ended(capsys, "quantize_graph", f"--input={model}", f"--output={out}", "--output_node=b", *mode).code == 0
-    assert sum(node.op == "QuantizeV2" for node in api.load(out)) == 2
+    assert sum(node.op == "QuantizeV2" for node in pbslim.load(out)) == 2
 
 
 def test_strip_unused(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, names = model.with_name("out.pb"), WRITERS["strip_unused"][2:]
     args = (f"--input_graph={model}", f"--output_graph={out}", *names)
     assert ended(capsys, "strip_unused", *args) == (0, "3 ops in the final graph.\n", "")
-    assert len(api.load(out)) == len(parse(GRAPH)[0])
+    assert len(pbslim.load(out)) == len(parse(GRAPH)[0])
     done = ended(capsys, "strip_unused", *args, "--placeholder_type_enum=9")
     assert done.err == "note: input 'x' is a placeholder of type float and stays one\n"
     done = ended(capsys, "strip_unused", *args, "--placeholder_type_enum=1,2")
@@ -128,7 +129,7 @@ def test_json(program: str, model: Path, capsys: pytest.CaptureFixture[str]) -> 
     given, written, *names = WRITERS[program]
     content = json.loads(ended(capsys, program, given.format(model), written.format(out), *names, "--json").out)
     assert content["bytes"] == out.stat().st_size
-    assert content["steps"][-1]["nodes_after"] == len(api.load(out))
+    assert content["steps"][-1]["nodes_after"] == len(pbslim.load(out))
 
 
 def test_the_folder_of_a_text_is_made(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pbslim import api
+import pbslim
 from tests.cli.test_commands import BAD, DIGITS, run, write
 
 GRAPH = "x = Placeholder()\na = AddV2(x, x)\nb = AddV2(a, x)\nc = AddV2(b, x)\nd = AddV2(c, x)\nn = MyOp(d)"
@@ -119,8 +119,8 @@ def test_the_fixes_it_names_are_enough(tmp_path: Path) -> None:
         fixes = dict.fromkeys(each["transform"] for each in json.loads(done.stdout)["models"][0]["offenders"])
         if not fixes:
             break
-        model = api.load(graph)
-        api.transform(model, " ".join(fixes), ["input"], ["class"])
-        api.save(model, out)
+        model = pbslim.load(graph)
+        pbslim.transform(model, " ".join(fixes), ["input"], ["class"])
+        pbslim.save(model, out)
         graph = out
     assert (done.returncode, fixes) == (0, {})

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.ir import ArrayTensor
 from tests import commands, functions, packages
 from tests.cli.test_commands import DIGITS, run, write
@@ -254,8 +254,8 @@ def test_verify_keeps_packages_mapped_and_prints_the_memory(tmp_path: Path) -> N
     w = graph.add("w", "Const", attrs={"dtype": weights.dtype, "value": weights})
     graph.add("y", "MatMul", [graph["x"].output(), w.output()], {"T": weights.dtype})
     plain, mapped = tmp_path / "g.pb", tmp_path / "g.pbmm"
-    api.save(graph, plain)
-    api.convert_graphdef_memmapped_format(plain, mapped)
+    pbslim.save(graph, plain)
+    pbslim.convert_graphdef_memmapped_format(plain, mapped)
     done = verify(plain, mapped, "--atol=0", "--rtol=0", folder=tmp_path / "scratch")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("agrees") == 1
@@ -277,7 +277,7 @@ def megabytes(text: str) -> float:
 def test_verify_says_when_the_runtime_dies(tmp_path: Path) -> None:
     text = "x = Placeholder(shape=[2])\nw = Const([1, 2])\nn = Neg(w)\ny = Add(x, n)\n-> y"
     plain, mapped = write(tmp_path / "g.pb", text), tmp_path / "g.pbmm"
-    api.convert_graphdef_memmapped_format(plain, mapped, min_conversion_tensor_size=1, reference=True)
+    pbslim.convert_graphdef_memmapped_format(plain, mapped, min_conversion_tensor_size=1, reference=True)
     done = verify(plain, mapped, folder=tmp_path / "scratch")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(f"error: TensorFlow crashed on '{mapped}' (SIGSEGV)")

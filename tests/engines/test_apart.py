@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.engines.apart import ProgramApart
 from pbslim.errors import PbslimError, UsageError
 from tests.graphs import parse
@@ -28,7 +28,7 @@ ENDLESS = (
 
 def _write(folder: Path, text: str) -> Path:
     path = folder / "g.pb"
-    api.save(parse(text)[0], path)
+    pbslim.save(parse(text)[0], path)
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.engines import ENGINES, choose, engine
 from pbslim.errors import UsageError
 from tests import graphs
@@ -29,7 +29,7 @@ def test_each_engine_runs_a_graph_and_a_file(name: str, tmp_path: Path) -> None:
     if problem := chosen.missing():
         pytest.skip(problem)
     graph = graphs.parse(PRODUCT)[0]
-    api.save(graph, tmp_path / "g.pb")
+    pbslim.save(graph, tmp_path / "g.pb")
     x = np.array([[1, -2], [0, 1]], np.float32)
     for source in (graph, tmp_path / "g.pb"):
         with chosen.load(source) as program:

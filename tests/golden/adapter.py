@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pbslim import api
+import pbslim
 from pbslim.cli import commands
 
 
@@ -14,9 +14,9 @@ def run_case(case: dict[str, Any], in_path: str, out_path: str) -> None:
 
 
 def _transform_graph(case: dict[str, Any], in_path: str, out_path: str) -> None:
-    graph = api.load(in_path)
-    api.transform(graph, " ".join(case["transforms"]), case["inputs"], case["outputs"])
-    api.save(graph, out_path)
+    graph = pbslim.load(in_path)
+    pbslim.transform(graph, " ".join(case["transforms"]), case["inputs"], case["outputs"])
+    pbslim.save(graph, out_path)
 
 
 def _command(case: dict[str, Any], **files: str) -> None:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pbslim.dtypes import FLOAT, Shape
 from pbslim.errors import GraphError
-from pbslim.ir import Graph
+from pbslim.ir import AttrValue, Graph
 from pbslim.ir.order import check, execution_order, file_order
 from tests.graphs import parse, show
 
@@ -129,3 +130,27 @@ def test_a_missing_input_is_named() -> None:
     graph, _ = parse("y = Neg(gone)\n-> y")
     with pytest.raises(GraphError, match="node 'y' reads 'gone', which is not in the graph"):
         check(graph)
+
+
+def test_attributes_are_read_by_kind_with_the_default_of_the_op() -> None:
+    graph = Graph()
+    attrs: dict[str, AttrValue] = {
+        "T": FLOAT,
+        "strides": (1, 2),
+        "padding": b"SAME",
+        "_own": (b"a",),
+        "explicit_paddings": b"odd",
+    }
+    node = graph.add("c", "Conv2D", attrs=attrs)
+    assert node.attr("strides", tuple) == (1, 2)
+    assert node.attr("data_format", bytes) == b"NHWC"
+    assert node.attr("dilations", tuple, ()) == (1, 1, 1, 1)
+    assert node.attr("use_cudnn_on_gpu", bool) is True
+    assert node.attr("use_cudnn_on_gpu", int) is None
+    assert node.attr("explicit_paddings", tuple, ()) == ()
+    assert node.attr("_own", tuple) == (b"a",)
+    assert node.attr("_other", tuple) is None
+    assert graph.add("o", "OwnOp").attr("data_format", bytes, b"NCHW") == b"NCHW"
+    assert node.dtype_attr("T") is FLOAT
+    assert node.dtype_attr("padding") is None
+    assert node.shape_attr("padding") == Shape()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.analysis.equality import distance, same_tensor
 from pbslim.dtypes import DTYPES, FLOAT, QUINT8, DType
 from pbslim.errors import DecodeError
@@ -85,7 +85,7 @@ def test_short_forms_are_compared_to_the_end(other: list[float]) -> None:
 @pytest.mark.parametrize("transform", ["round_weights", "quantize_weights", "quantize_weights(minimum_size=1)"])
 def test_transforms_of_weights_leave_it_short(transform: str) -> None:
     graph = graph_of(repeated([1, 2], HUGE))
-    api.transform(graph, transform, [], ["w"])
+    pbslim.transform(graph, transform, [], ["w"])
     assert len(to_bytes(graph)) < 500
     if "quantize" in transform:
         codes = graph["w_quantized_const"].tensor()
@@ -103,5 +103,5 @@ def test_no_scale_goes_into_weights_that_are_a_few_values(short: Tensor) -> None
     attrs: dict[str, AttrValue] = {"T": FLOAT, "strides": (1, 1, 1, 1), "padding": b"SAME"}
     conv = graph.add("c", "Conv2D", [x.output(), graph["w"].output()], attrs)
     graph.add("y", "Mul", [conv.output(), scale.output()], {"T": FLOAT})
-    (result,) = api.transform(graph, "fold_batch_norms", ["x"], ["y"])
+    (result,) = pbslim.transform(graph, "fold_batch_norms", ["x"], ["y"])
     assert result.skipped[0].reason == ("its weights are a few values repeated, the file would grow to 1048576 bytes")

@@ -41,12 +41,14 @@ from tests.kernels.operands import (
     numbers,
     strings,
 )
+from tests.kernels.quantized_cases import quantized_ops
 from tests.kernels.random_cases import random
+from tests.kernels.recurrent_cases import recurrent
 from tests.kernels.sparse_cases import sparse
 from tests.kernels.suppression_cases import combined_suppression, suppression
 from tests.kernels.text_cases import code_points, patterns, tokens
 from tests.kernels.transposed_cases import transposed
-from tests.kernels.window_cases import sizes, volumes, windows
+from tests.kernels.window_cases import morphology, sizes, volumes, windows
 
 
 def binary() -> Iterator[Case]:
@@ -1042,7 +1044,8 @@ FAMILIES = (
     *(binary, unary, logic, selection, casts, shapes, slicing, joining, gathering, generators, diagonals, reductions),
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
-    *(transposed, fused, padded, tokens, patterns, code_points, sparse),
+    *(transposed, fused, padded, tokens, patterns, code_points, sparse, quantized_ops),
+    *(recurrent, morphology),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

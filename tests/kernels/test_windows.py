@@ -11,10 +11,11 @@ from pbslim.kernels import evaluate
 from pbslim.kernels.registry import Attributes
 from pbslim.kernels.windows import Windows
 from tests.kernels.operands import F4, Case, numbers
+from tests.kernels.transposed_cases import transposed
 from tests.kernels.window_cases import sizes, volumes, windows
 
-CONVOLUTIONS = [each for family in (windows, sizes, volumes) for each in family() if "Conv" in each.op]
-SMALL = [each for each in CONVOLUTIONS if each.operands[0].size < 4000 and each.operands[0].dtype != np.int32]
+CONVOLUTIONS = [each for family in (windows, sizes, volumes, transposed) for each in family() if "Conv" in each.op]
+SMALL = [each for each in CONVOLUTIONS if each.operands[0].size < 4000 and each.operands[1].dtype != np.int32]
 
 
 @pytest.mark.parametrize("block", [1, 50, 400])
@@ -22,6 +23,7 @@ def test_parts_of_any_size_give_the_same(block: int, monkeypatch: pytest.MonkeyP
     expected = [evaluate(each.op, each.attrs, each.operands)[0] for each in SMALL]
     monkeypatch.setattr("pbslim.kernels.convolutions._BLOCK", block)
     monkeypatch.setattr("pbslim.kernels.convolutions._TILE", block)
+    monkeypatch.setattr("pbslim.kernels.transposed._BLOCK", block)
     for each, whole in zip(SMALL, expected, strict=True):
         [parts] = evaluate(each.op, each.attrs, each.operands)
         eps = 2e-2 if whole.dtype.itemsize == 2 else 1e-5

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pbslim import api
+import pbslim
 from pbslim.engines.tensorflow import session
 from pbslim.verification import compare_arrays
 from pbslim.wire.memmapped import lay_out
@@ -21,7 +21,7 @@ def main() -> None:
             fed, names = dict(feeds), list(expected)
         with tempfile.TemporaryDirectory() as scratch:
             package = Path(scratch) / "g.pbmm"
-            result = api.convert_graphdef_memmapped_format(
+            result = pbslim.convert_graphdef_memmapped_format(
                 folder / "model.pb", package, min_conversion_tensor_size=int(sys.argv[1])
             )
             with session(folder / "model.pb", folding=False) as run:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.legacy.compare_graphs import compare_graphs
 from pbslim.wire import schema
 from tests.cli.test_commands import run
@@ -19,7 +19,7 @@ BASE = "node { name: 'n' op: 'F' input: 'a' input: 'b:1' input: '^c' attr { key:
 
 
 def differences(actual: str, expected: str, **options: Any) -> list[str]:
-    return list(compare_graphs(api.load(actual.encode()), api.load(expected.encode()), **options))
+    return list(compare_graphs(pbslim.load(actual.encode()), pbslim.load(expected.encode()), **options))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_as_tensorflow_itself_compares(seed: int) -> None:
         graph = random_graph(choose)
         a, b = graph.SerializeToString(), changed(graph, choose).SerializeToString()
         theirs = pywrap_tf_session.EqualGraphDefWrapper(a, b)
-        ours = list(compare_graphs(api.load(a), api.load(b)))
+        ours = list(compare_graphs(pbslim.load(a), pbslim.load(b)))
         verdicts.add(bool(ours))
         # Its attributes come in an order of their own, so that another difference can be its first.
         assert theirs in ours if theirs else not ours

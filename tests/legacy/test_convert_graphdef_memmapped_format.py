@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import DType
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import ArrayTensor, Graph, OpaqueTensor, SplatTensor
@@ -58,7 +58,7 @@ def parsed(data: bytes) -> Any:
 
 
 def there_and_back(source: bytes | Path, folder: Path, size: int = 1) -> tuple[Conversion, bytes]:
-    result = convert(api.load(source), folder / "g.pbmm", size)
+    result = convert(pbslim.load(source), folder / "g.pbmm", size)
     unmap(folder / "g.pbmm", folder / "g.pb")
     return result, (folder / "g.pb").read_bytes()
 
@@ -83,7 +83,7 @@ def test_the_golden_packages_are_reproduced(
         facts = json.loads((case / "case.json").read_text())
         out = tmp_path / case.name / "out.pb"
         out.parent.mkdir()
-        graph, size = api.load(case / "in.pb"), facts["min_conversion_size_bytes"]
+        graph, size = pbslim.load(case / "in.pb"), facts["min_conversion_size_bytes"]
         if "expected_convert_error" in facts:
             with pytest.raises(PbslimError, match="node 'bad'"):
                 convert(graph, out, size, reference=True)
@@ -110,7 +110,7 @@ def test_golden_packages_that_come_out_otherwise_without_that_are_documented(
     other = set()
     for case in (path.parent for path in GOLDEN.glob("*/out.pb")):
         size = json.loads((case / "case.json").read_text())["min_conversion_size_bytes"]
-        convert(api.load(case / "in.pb"), tmp_path / "out.pb", size)
+        convert(pbslim.load(case / "in.pb"), tmp_path / "out.pb", size)
         if checker.difference((case / "out.pb").read_bytes(), (tmp_path / "out.pb").read_bytes()):
             other.add(f"memmapped/{case.name}")
     assert other == documented("memmapped/")
@@ -189,7 +189,7 @@ def test_one_value_for_a_whole_tensor_is_mapped_whole_and_comes_back_as_one(tmp_
     graph.add("w", "Const", attrs={"dtype": DType.parse("float"), "value": splat(2, 500, 500)})
     before = to_bytes(graph)
     assert convert(graph, tmp_path / "g.pbmm", reference=reference).mapped_bytes == 1_000_000
-    assert np.all(api.load(tmp_path / "g.pbmm")["w"].tensor().numpy() == 2)
+    assert np.all(pbslim.load(tmp_path / "g.pbmm")["w"].tensor().numpy() == 2)
     size = unmap(tmp_path / "g.pbmm", tmp_path / "g.pb")
     assert size > 1_000_000 if reference else (tmp_path / "g.pb").read_bytes() == before
 
@@ -217,7 +217,7 @@ def test_equal_constants_share_a_region(tmp_path: Path) -> None:
     """
     path = tmp_path / "g.pbmm"
     assert (convert(text, path).converted, convert(text, path).regions) == (["a", "b", "c", "d"], 2)
-    package = package_of(api.load(path))
+    package = package_of(pbslim.load(path))
     assert package
     assert [constant.region[-1] for constant in package.constants] == ["a", "a", "c", "a"]
     assert convert(text, path, reference=True).regions == 4
@@ -234,7 +234,7 @@ def test_every_type_goes_there_and_back(dtype: str, tmp_path: Path) -> None:
     result, after = there_and_back(before, tmp_path)
     assert result.converted == ["w"]
     assert parsed(after) == parsed(before)
-    again = api.load(tmp_path / "g.pbmm")["w"].tensor()
+    again = pbslim.load(tmp_path / "g.pbmm")["w"].tensor()
     assert (again.dtype, again.numpy().tolist()) == (one, value.tolist())
 
 
@@ -252,7 +252,7 @@ def test_the_threshold_is_positive(size: int, tmp_path: Path) -> None:
 
 
 def test_a_given_graph_stays_as_it_is(tmp_path: Path) -> None:
-    graph = api.load(DIGITS)
+    graph = pbslim.load(DIGITS)
     assert convert(graph, tmp_path / "g.pbmm").converted
     assert to_bytes(graph) == DIGITS.read_bytes()
 
@@ -372,7 +372,7 @@ def test_constants_in_functions(tmp_path: Path) -> None:
         "Returns/w": f"{WRITER}: 'return' (whoever calls the function)",
     }
     assert parsed(after) == parsed(data)
-    assert convert(api.load(data), tmp_path / "g.pbmm", reference=True).converted == []
+    assert convert(pbslim.load(data), tmp_path / "g.pbmm", reference=True).converted == []
 
 
 def test_a_function_of_which_the_ops_are_not_known_stays(tmp_path: Path) -> None:
@@ -420,11 +420,11 @@ def test_every_model_runs_mapped(size: int) -> None:
 
 @needs_tensorflow
 def test_a_quantized_graph_maps_and_runs(tmp_path: Path) -> None:
-    graph = api.load(DIGITS)
-    api.transform(graph, "fold_constants fold_batch_norms quantize_weights", ["input"], ["class"])
-    api.save(graph, tmp_path / "q.pb")
+    graph = pbslim.load(DIGITS)
+    pbslim.transform(graph, "fold_constants fold_batch_norms quantize_weights", ["input"], ["class"])
+    pbslim.save(graph, tmp_path / "q.pb")
     result = convert(graph, tmp_path / "q.pbmm", 1000)
-    package = package_of(api.load(tmp_path / "q.pbmm"))
+    package = package_of(pbslim.load(tmp_path / "q.pbmm"))
     assert package
     assert len(result.converted) >= 3
     assert sum(constant.dtype.name == "quint8" for constant in package.constants) >= 3
@@ -435,5 +435,5 @@ def test_a_quantized_graph_maps_and_runs(tmp_path: Path) -> None:
 @needs_tensorflow
 def test_functions_run_mapped(tmp_path: Path) -> None:
     (tmp_path / "g.pb").write_bytes(functions.message(CALLS, FUNCTIONS).SerializeToString())
-    convert(api.load(tmp_path / "g.pb"), tmp_path / "g.pbmm")
+    convert(pbslim.load(tmp_path / "g.pb"), tmp_path / "g.pbmm")
     assert compare_files(tmp_path / "g.pb", tmp_path / "g.pbmm", outputs=["d"]).agrees

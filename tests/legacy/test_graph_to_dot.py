@@ -10,7 +10,7 @@ from shutil import which
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.legacy.graph_to_dot import graph_to_dot
 from tests.cli.test_commands import DIGITS, run
 
@@ -21,7 +21,7 @@ node { name: 'y' op: 'Add' input: 'x:0' input: 'x' input: '^x' }
 
 
 def test_a_graph() -> None:
-    assert graph_to_dot(api.load(GRAPH)) == (
+    assert graph_to_dot(pbslim.load(GRAPH)) == (
         "digraph graphname {\n"
         '  "x" [label="Placeholder"];\n'
         '  "y" [label="Add"];\n'
@@ -33,7 +33,7 @@ def test_a_graph() -> None:
 
 
 def test_quotes_and_backslashes() -> None:
-    text = graph_to_dot(api.load(rb"""node { name: 'a"b\\' op: 'F"' }"""))
+    text = graph_to_dot(pbslim.load(rb"""node { name: 'a"b\\' op: 'F"' }"""))
     assert r'  "a\"b\\" [label="F\""];' in text
 
 
@@ -41,7 +41,7 @@ def test_the_program(tmp_path: Path) -> None:
     out = tmp_path / "graph.dot"
     done = run(f"--graph={DIGITS}", "--input_binary=true", f"--dot_output={out}", program="graph_to_dot")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"Created DOT file '{out}'.\n", "")
-    graph = api.load(DIGITS)
+    graph = pbslim.load(DIGITS)
     text = out.read_text()
     assert len(re.findall(r"\[label=", text)) == len(graph)
     assert text.count(" -> ") == sum(len(node.inputs) + len(node.controls) for node in graph)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import FLOAT, HALF, INT32, STRING
 from pbslim.errors import UsageError
 from pbslim.legacy.print_selective_registration_header import selective_registration_header
@@ -39,10 +39,10 @@ def test_as_tensorflow_writes_it(
     monkeypatch.setattr(sys, "argv", ["/bin/pbslim"])
     with caplog.at_level(logging.WARNING, logger="tensorflow"):
         theirs = original.get_header([str(model)])  # type: ignore[attr-defined]
-    ours, unknown = selective_registration_header([api.load(model)], release="2.21")
+    ours, unknown = selective_registration_header([pbslim.load(model)], release="2.21")
     assert ours == f"{theirs}\n"
     warnings = [record.getMessage() for record in caplog.records if "no kernel" in record.getMessage()]
-    elsewhere = {node.op for node in api.load(model) if node.device}  # it wants kernels of the device, we of the CPU
+    elsewhere = {node.op for node in pbslim.load(model) if node.device}  # it wants kernels of the device, we of the CPU
     assert {text.rpartition(" ")[2] for text in warnings} - elsewhere == set(unknown)
 
 
@@ -53,7 +53,7 @@ def test_default_ops_as_tensorflow_takes_them(
     monkeypatch.setattr(sys, "argv", ["pbslim"])
     models = [DIGITS, DIGITS]
     theirs = original.get_header([str(path) for path in models], **options)  # type: ignore[attr-defined]
-    assert selective_registration_header(map(api.load, models), release="2.21", **options)[0] == f"{theirs}\n"
+    assert selective_registration_header(map(pbslim.load, models), release="2.21", **options)[0] == f"{theirs}\n"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_program(tmp_path: Path) -> None:
     done = run(f"--graphs={a},{b}", "--proto_fileformat=rawproto", program="print_selective_registration_header")
     assert done.returncode == 0
     assert done.stderr == "note: no kernel found for op MyOp\n"
-    expected = selective_registration_header([api.load(a)], author="print_selective_registration_header")[0]
+    expected = selective_registration_header([pbslim.load(a)], author="print_selective_registration_header")[0]
     assert done.stdout == expected
     done = run("--graphs=", program="print_selective_registration_header")
     assert (done.returncode, done.stdout) == (2, "")
@@ -121,7 +121,7 @@ def test_the_header_compiles(tmp_path: Path, release: str) -> None:
     compiler = which("c++") or which("g++") or which("clang++")
     if not compiler:
         pytest.skip("no C++ compiler")
-    header = selective_registration_header([api.load(DIGITS)], release=release)[0]
+    header = selective_registration_header([pbslim.load(DIGITS)], release=release)[0]
     (tmp_path / "ops_to_register.h").write_text(header)
     source = tmp_path / "test.cc"
     source.write_text(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import GraphError, UsageError
 from pbslim.ir import Graph
 from pbslim.ir.order import check
@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 
 def quantize(text: str, mode: str, **options: Any) -> tuple[Graph, StepResult]:
     graph, outputs = parse(text)
-    result = api.quantize_graph(graph, outputs, mode, **options)
+    result = pbslim.quantize_graph(graph, outputs, mode, **options)
     check(graph)
     assert all(output.partition(":")[0] in graph for output in outputs)
     return graph, result
@@ -37,7 +37,7 @@ def run(graph: Graph, outputs: list[str], tmp_path: Path, **feeds: Any) -> list[
     pytest.importorskip("tensorflow")
     from pbslim.engines import tensorflow
 
-    api.save(graph, tmp_path / "graph.pb")
+    pbslim.save(graph, tmp_path / "graph.pb")
     return tensorflow.run(tmp_path / "graph.pb", {k: np.asarray(v) for k, v in feeds.items()}, outputs)
 
 
@@ -85,7 +85,7 @@ def test_weights_are_computed_when_they_are_written() -> None:
     graph, outputs = parse("w = Const([0, 1])\n-> w")
     read: list[int] = []
     graph["w"].set_attr("value", graph["w"].tensor().mapped(lambda piece: read.append(1) or piece))  # type: ignore[func-returns-value]
-    api.quantize_graph(graph, outputs, "weights_rounded")
+    pbslim.quantize_graph(graph, outputs, "weights_rounded")
     looked = len(read)
     assert looked  # for the range, and not again before the values are wanted
     graph["w"].tensor().numpy()
@@ -196,7 +196,7 @@ def test_the_chain_of_the_original() -> None:
 
 def test_without_stripping_every_op_quantizes_for_itself(tmp_path: Path) -> None:
     graph, outputs = parse(CONV)
-    api.quantize_graph(graph, outputs, "eightbit", strip_redundant_quantization=False)
+    pbslim.quantize_graph(graph, outputs, "eightbit", strip_redundant_quantization=False)
     assert [node.op for node in graph].count("QuantizeV2") == 3
     image = np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 4, 4, 1)
     want, got = (run(g, outputs, tmp_path, x=image)[0] for g in (parse(CONV)[0], graph))
@@ -238,7 +238,7 @@ def test_reshape_by_wide_integers(tmp_path: Path) -> None:
     text = text.replace("Tshape='int64'", "")
     graph, outputs = parse(text)
     graph["y"].set_attr("Tshape", graph["s"].tensor().dtype)
-    api.quantize_graph(graph, outputs, "eightbit")
+    pbslim.quantize_graph(graph, outputs, "eightbit")
     (got,) = run(graph, outputs, tmp_path, x=np.array([[1, -2], [3, 4]], np.float32))
     assert np.abs(got - [1, 0, 3, 4]).max() < 0.05
 
@@ -261,7 +261,7 @@ def test_pools_and_relu6(tmp_path: Path) -> None:
 
 def test_a_relu_of_one_negative_number(tmp_path: Path) -> None:
     graph, outputs = parse("w = Const([-0.5, -0.5])\ny = Relu(w)\n-> y")
-    api.quantize_graph(graph, outputs, "eightbit")
+    pbslim.quantize_graph(graph, outputs, "eightbit")
     assert run(graph, outputs, tmp_path)[0].tolist() == [0, 0]
 
 
@@ -276,9 +276,9 @@ def test_the_name_of_a_port_is_as_the_file_spells_it(tmp_path: Path) -> None:
     graph, outputs = parse(
         "a = Const(0, dtype='int32')\nx = Placeholder()\ns = Split(a, x, num_split=2)\ny = Relu(s:1)\n-> y"
     )
-    api.save(graph, tmp_path / "in.pb")
-    graph = api.load(tmp_path / "in.pb")
-    api.quantize_graph(graph, outputs, "eightbit")
+    pbslim.save(graph, tmp_path / "in.pb")
+    graph = pbslim.load(tmp_path / "in.pb")
+    pbslim.quantize_graph(graph, outputs, "eightbit")
     assert "y_eightbit_quantize_s__port__1" in graph
 
 
@@ -416,7 +416,7 @@ LOOP = """
 def test_ops_in_a_loop(fallback: tuple[float, float] | None, tmp_path: Path) -> None:
     graph, _ = parse(LOOP)
     graph["goes_on"].remove_attr("T")
-    api.quantize_graph(graph, ["y"], "eightbit", fallback_quantization_range=fallback)
+    pbslim.quantize_graph(graph, ["y"], "eightbit", fallback_quantization_range=fallback)
     assert [node.name for node in graph["add_eightbit_reshape_dims"].controls] == ["body"]
     assert [node.name for node in graph["step_quint8_const"].controls] == ["body"]
     assert ("add_eightbit_fallback_min" in graph) is bool(fallback)
@@ -434,9 +434,9 @@ def test_integers_are_left_alone() -> None:
 
 def test_running_it_again_changes_nothing_more() -> None:
     graph, outputs = parse(CONV)
-    api.quantize_graph(graph, outputs, "eightbit")
+    pbslim.quantize_graph(graph, outputs, "eightbit")
     first = show(graph)
-    api.quantize_graph(graph, outputs, "eightbit")
+    pbslim.quantize_graph(graph, outputs, "eightbit")
     assert show(graph) == first
 
 
@@ -462,7 +462,7 @@ def test_running_it_again_changes_nothing_more() -> None:
 def test_mistakes(options: dict[str, Any], says: str) -> None:
     graph, outputs = parse(CONV)
     with pytest.raises(UsageError, match=says):
-        api.quantize_graph(graph, outputs, **options)
+        pbslim.quantize_graph(graph, outputs, **options)
     assert show(graph) == show(parse(CONV)[0])
 
 
@@ -474,6 +474,6 @@ def test_outputs_and_inputs_that_are_not_there() -> None:
         ([], "at least one output"),
     ):
         with pytest.raises(UsageError, match=says):
-            api.quantize_graph(graph, outputs, "weights")
+            pbslim.quantize_graph(graph, outputs, "weights")
     with pytest.raises(GraphError, match="'y' reads 'gone'"):
-        api.quantize_graph(graph, ["x"], "eightbit")
+        pbslim.quantize_graph(graph, ["x"], "eightbit")

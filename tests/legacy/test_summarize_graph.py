@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.cli.commands.summarize_graph import human, lines
 from pbslim.errors import GraphError
 from pbslim.legacy.summarize_graph import summarize_graph
@@ -45,7 +45,7 @@ o (Relu): [mm, ^w]
 
 
 def text_of(graph: str, *, structure: bool = False) -> str:
-    return "\n".join([*lines(summarize_graph(api.load(graph.encode()), structure=structure), "FILE"), ""])
+    return "\n".join([*lines(summarize_graph(pbslim.load(graph.encode()), structure=structure), "FILE"), ""])
 
 
 def test_the_worked_example() -> None:
@@ -195,6 +195,6 @@ def test_no_weights_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(MappedTensor, "numpy", fails)
     monkeypatch.setattr(MappedTensor, "chunks", fails)
-    assert summarize_graph(api.load(DIGITS)).const_parameters == 126_062
+    assert summarize_graph(pbslim.load(DIGITS)).const_parameters == 126_062
     with pytest.raises(AssertionError, match="read"):
-        summarize_graph(api.load(DIGITS), structure=True)
+        summarize_graph(pbslim.load(DIGITS), structure=True)

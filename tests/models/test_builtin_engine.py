@@ -1,46 +1,65 @@
-"""The builtin engine runs every shared model, to TensorFlow's values."""
+"""The builtin engine runs every shared model and golden case, to TensorFlow's values."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pbslim.engines import engine
-from tests.shared import meta, models, needs_shared
+from tests.shared import SHARED, meta, models, needs_shared
 
-# TensorFlow itself differs by as much as 4e-4 from run to run of these: values of a thousand before a sigmoid,
-# logarithms of numbers near zero
-ROUGH = {"blazepose_lite": 8e-4, "basic_pitch": 3e-4}
+# Sums of a thousand before a sigmoid, logarithms of numbers near zero: computed in double precision, TensorFlow's own
+# values turn out to be 4.1e-4 and 2e-5 away from the true ones, the builtin engine's 1.6e-4 and 7e-5.
+ROUGH = {"blazepose_lite": 8e-4, "basic_pitch": 2e-4}
+
+
+def check(path: Path, feeds: dict[str, Any], expected: dict[str, Any], tolerance: float = 1e-4) -> None:
+    """Every value of every output is within `tolerance` of the largest one, and what is no number is the same."""
+    with engine("builtin").load(path) as program:
+        found = program.run(feeds, list(expected))
+    for (name, theirs), mine in zip(expected.items(), found, strict=True):
+        assert mine.shape == theirs.shape, name
+        if mine.dtype.kind == "O":
+            assert mine.astype(theirs.dtype).tolist() == theirs.tolist(), name
+        elif mine.dtype.kind in "fc":
+            assert mine.dtype == theirs.dtype
+            largest = float(np.abs(theirs[np.isfinite(theirs)]).max(initial=0))
+            np.testing.assert_allclose(mine, theirs, rtol=0, atol=tolerance * largest)
+        else:
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def arrays(path: Path) -> dict[str, Any]:
+    with np.load(path) as file:
+        return dict(file)
 
 
 @needs_shared
 @pytest.mark.parametrize("folder", models(), ids=lambda folder: str(folder.name))
-def test_same_as_tensorflow(folder: Path) -> None:
-    """Every value of every output within 1e-4 of the largest one."""
-    with np.load(folder / "feeds.npz") as feeds, np.load(folder / "expected.npz") as expected:
-        with engine("builtin").load(folder / "model.pb") as program:
-            found = program.run(dict(feeds), list(expected))
-        for name, mine in zip(expected, found, strict=True):
-            theirs = expected[name]
-            assert mine.shape == theirs.shape, name
-            if mine.dtype.kind == "O":
-                assert mine.astype(theirs.dtype).tolist() == theirs.tolist(), name
-            elif mine.dtype.kind == "f":
-                assert mine.dtype == theirs.dtype
-                largest = float(np.abs(theirs).max(initial=0))
-                np.testing.assert_allclose(mine, theirs, rtol=0, atol=ROUGH.get(folder.name, 1e-4) * largest)
-            else:
-                np.testing.assert_array_equal(mine, theirs)
+def test_models(folder: Path) -> None:
+    tolerance = ROUGH.get(folder.name, 1e-4)
+    check(folder / "model.pb", arrays(folder / "feeds.npz"), arrays(folder / "expected.npz"), tolerance)
+
+
+@needs_shared
+def test_golden_cases() -> None:
+    """All that can be run at all."""
+    found = sorted((SHARED / "golden").rglob("expected.npz"))
+    assert len(found) > 200
+    for path in found:
+        feeds = path.with_name("feeds.npz")
+        check(path.with_name("in.pb"), arrays(feeds) if feeds.exists() else {}, arrays(path))
 
 
 @needs_shared
 def test_every_needed_node_is_supported() -> None:
     """What `unsupported` says of the models before they run."""
-    from pbslim import api
+    import pbslim
 
     for folder in models():
         facts = meta(folder)
         outputs = [output["name"] for output in facts["outputs"]]
-        assert engine("builtin").unsupported(api.load(folder / "model.pb"), outputs) == []
+        assert engine("builtin").unsupported(pbslim.load(folder / "model.pb"), outputs) == []

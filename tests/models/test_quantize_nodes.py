@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.ir import Graph
 from tests.shared import ROOT, SHARED, meta, models, needs_shared
 from tests.structure import structure
@@ -91,8 +91,8 @@ def results(path: Path, folder: Path) -> dict[str, list[float]]:
 
 
 def transformed(folder: Path, recipe: str) -> Graph:
-    graph = api.load(folder / "model.pb")
-    api.transform(graph, RECIPES[recipe], *endpoints(folder))
+    graph = pbslim.load(folder / "model.pb")
+    pbslim.transform(graph, RECIPES[recipe], *endpoints(folder))
     return graph
 
 
@@ -111,7 +111,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, lis
     pytest.importorskip("tensorflow")
     place = tmp_path_factory.mktemp("codes")
     for folder in models():
-        api.save(transformed(folder, "documented"), place / f"{folder.name}.pb")
+        pbslim.save(transformed(folder, "documented"), place / f"{folder.name}.pb")
     command = [sys.executable, "-c", "from tests.models.test_quantize_nodes import run_all; run_all()", str(place)]
     environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

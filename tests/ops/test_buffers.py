@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api, ops
+import pbslim
+from pbslim import ops
 from pbslim.dtypes import DTYPES, DType, Shape
 from pbslim.ir import ArrayTensor, Graph, StringTensor, Value
 from pbslim.legacy.convert_graphdef_memmapped_format import TYPES
@@ -98,7 +99,7 @@ def write(case: Case, slots: Iterable[int], base: Path, *, spoil: bool = True) -
             spoiled(graph, node.output(k), dtype, k) if spoil else node.output(k).name
             for k, dtype in enumerate(outputs)
         ]
-        api.save(graph, base.with_suffix(f".{kind}.pb"))
+        pbslim.save(graph, base.with_suffix(f".{kind}.pb"))
     # TensorFlow 1.15 leaves the other outputs of a batch norm as they happen to be.
     ask(base, fetches, 1 if case.op.startswith("FusedBatchNorm") else case.ports)
 
@@ -209,7 +210,7 @@ def chain(base: Path, *steps: Step) -> None:
                 tensor = ArrayTensor(np.asarray(other))
                 value.append(graph.add(f"o{k}_{i}", "Const", (), {"dtype": tensor.dtype, "value": tensor}).output())
             node = graph.add(f"n{k}", op, value, attrs)
-        api.save(graph, base.with_suffix(f".{kind}.pb"))
+        pbslim.save(graph, base.with_suffix(f".{kind}.pb"))
         ask(base, [node.name])
 
 

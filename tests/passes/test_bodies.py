@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline, registry
@@ -31,12 +31,12 @@ BODY = """
 
 def step(graph: Graph, transforms: str) -> pipeline.StepResult:
     """What the last of `transforms` did to a graph with the input x and the output y."""
-    return api.transform(graph, transforms, ["x"], ["y"])[-1]
+    return pbslim.transform(graph, transforms, ["x"], ["y"])[-1]
 
 
 def body(graph: Graph, name: str = "F") -> list[str]:
     """The nodes of a body, read from the bytes of the graph."""
-    graph = api.load(to_bytes(graph))
+    graph = pbslim.load(to_bytes(graph))
     found = graph.library.functions[name].body()
     return [line for line in show(found.graph) if line.partition(" ")[0] not in found.arguments]
 
@@ -85,7 +85,7 @@ def test_renaming() -> None:
 def test_rounding() -> None:
     graph = load(MAIN, {"F(a: float)": f"w = Const({list(range(16))})\ny = Mul(a, w:output:0)\n-> y = y:z:0"})
     step(graph, "round_weights(num_steps=2, functions=true)")
-    found = api.load(to_bytes(graph)).library.functions["F"].body().graph["w"].tensor().numpy()
+    found = pbslim.load(to_bytes(graph)).library.functions["F"].body().graph["w"].tensor().numpy()
     assert np.unique(found).size == 3  # two levels over the range, and one half a step above it
 
 
@@ -136,7 +136,7 @@ def test_an_error_takes_back_bodies_too() -> None:
     graph = load(MAIN, {"F(a: float)": BODY})
     data = to_bytes(graph)
     with pytest.raises(PbslimError):
-        api.transform(graph, "remove_device(functions=true) fold_constants(functions=true)", ["x"], ["gone"])
+        pbslim.transform(graph, "remove_device(functions=true) fold_constants(functions=true)", ["x"], ["gone"])
     graph.rollback()
     assert to_bytes(graph) == data
 
@@ -211,8 +211,8 @@ def test_equal_numbers_in_tensorflow(last: str) -> None:
     graph = tf.function(main).get_concrete_function(tf.TensorSpec([None, 40])).graph
     data = graph.as_graph_def().SerializeToString()
     inputs, outputs = ([tensor.name for tensor in each] for each in (graph.inputs, graph.outputs))
-    ours = api.load(data)
-    api.transform(ours, CHAIN + last, inputs, outputs)
+    ours = pbslim.load(data)
+    pbslim.transform(ours, CHAIN + last, inputs, outputs)
     assert [name for name in ours.changed_since(0) if name.split("/")[0] in ours.library.functions]
     results = []
     values = np.random.default_rng(1).normal(size=(3, 40)).astype(np.float32)

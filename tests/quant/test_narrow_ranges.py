@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import pbslim
-from pbslim import api
 from pbslim.errors import TransformError
 from pbslim.ir import ArrayTensor, Graph
 from tests.graphs import check_refuses, parse
@@ -53,13 +52,13 @@ def test_they_decode_to_zero(name: str, tmp_path: Path) -> None:
     graphs = []
     for text in TRANSFORMS.values():
         graphs.append(model(name))
-        api.transform(graphs[-1], text, ["x"], ["y"])
+        pbslim.transform(graphs[-1], text, ["x"], ["y"])
     for mode in ("weights", "eightbit", "weights_rounded"):
         graphs.append(model(name))
         pbslim.quantize_graph(graphs[-1], ["y"], mode)
     feeds = {"x": np.linspace(-2, 2, 64, dtype=np.float32).reshape(2, 32)}
     for graph in graphs:
-        api.save(graph, tmp_path / "graph.pb")
+        pbslim.save(graph, tmp_path / "graph.pb")
         (result,) = tensorflow.run(tmp_path / "graph.pb", feeds, ["y"])
         assert np.abs(result).max() < 1e-27  # NaN fails
 
@@ -79,4 +78,4 @@ def test_a_fake_quantization_to_such_a_range_stays() -> None:
 def test_such_a_range_cannot_be_given(name: str) -> None:
     graph, outputs = parse("x = Placeholder()\ny = Relu(x)\n-> y")
     with pytest.raises(TransformError, match=f"{name}_min=0 and {name}_max=1e-37 are too close together for codes"):
-        api.transform(graph, f"quantize_nodes({name}_min=0, {name}_max=1e-37)", ["x"], outputs)
+        pbslim.transform(graph, f"quantize_nodes({name}_min=0, {name}_max=1e-37)", ["x"], outputs)

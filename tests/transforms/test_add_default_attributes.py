@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import INT32, DType, Shape
 from pbslim.errors import UsageError
 from pbslim.ir import AttrValue, Graph, Tensor
@@ -62,8 +62,8 @@ def test_a_version_must_be_one(version: str) -> None:
 def test_nodes_without_a_definition_stay(op: str, reason: str) -> None:
     graph, _ = parse(f"x = Placeholder(shape=[2])\ny = {op}(x)\nz = Squeeze(y)\n-> z")
     function = b"" if op != "LRN" else with_function(op)
-    graph = api.load(to_bytes(graph) + function)
-    results = api.transform(graph, "add_default_attributes", ["x"], ["z"])
+    graph = pbslim.load(to_bytes(graph) + function)
+    results = pbslim.transform(graph, "add_default_attributes", ["x"], ["z"])
     assert [skipped.node for skipped in results[0].skipped] == ["y"]
     assert results[0].skipped[0].reason.startswith(reason)
     assert not graph["y"].attrs.keys() - {"T"}
@@ -95,9 +95,9 @@ def test_every_default_is_that_of_tensorflow(release: str, changed: set[str]) ->
     graph = Graph()
     for op in defaults:
         graph.add(f"n{op}", op)
-    results = api.transform(graph, f"add_default_attributes(version={release})")
+    results = pbslim.transform(graph, f"add_default_attributes(version={release})")
     assert not results[0].skipped
-    for node in api.load(to_bytes(graph)):
+    for node in pbslim.load(to_bytes(graph)):
         if node.op not in changed:
             found = {name: plain(value) for name, value in node.attrs.items()}
             wanted = {name: expected(value) for name, value in defaults[node.op].items()}
@@ -121,7 +121,7 @@ def expected(encoded: dict[str, Any]) -> object:
     if kind == "tensor_hex":
         message = schema.new("GraphDef")
         message.node.add(name="t").attr["value"].tensor.ParseFromString(bytes.fromhex(value))
-        return plain(api.load(message.SerializeToString())["t"].attrs["value"])
+        return plain(pbslim.load(message.SerializeToString())["t"].attrs["value"])
     if kind == "shape":
         return Shape(None if value.get("unknown_rank") else tuple(value["dim"]))
     if kind == "type":

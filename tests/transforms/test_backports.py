@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import RESOURCE, STRING, DType
 from pbslim.ir import Graph
 from pbslim.wire import save, to_bytes
@@ -39,7 +39,7 @@ def test_the_axis_comes_first_and_control_edges_last() -> None:
 def test_concat_takes_int32_only(name: str) -> None:
     graph, _ = parse("x = Placeholder()\naxis = Const(0, dtype='int32')\ny = ConcatV2(x, x, axis, N=2)\n-> y")
     graph["y"].set_attr("Tidx", DType.parse(name))
-    results = api.transform(graph, "backport_concatv2", ["x"], ["y"])
+    results = pbslim.transform(graph, "backport_concatv2", ["x"], ["y"])
     if name == "int32":
         assert show(graph)[2] == "y = Concat(axis, x, x, N=2)"
         assert "Tidx" not in graph["y"].attrs
@@ -108,7 +108,7 @@ def test_a_second_run_finds_nothing() -> None:
 def test_an_array_that_others_know_as_v3_stays(lines: str, outputs: list[str], reason: str) -> None:
     text = f"{ARRAY.replace('    ', '')}\n{lines}".replace("\n\n", "\n")
     graph, _ = parse(text)
-    results = api.transform(graph, "backport_tensor_array_v3", ["x"], outputs)
+    results = pbslim.transform(graph, "backport_tensor_array_v3", ["x"], outputs)
     assert show(graph) == show(parse(text)[0])
     assert ("ta", reason) in [(skipped.node, skipped.reason) for skipped in results[0].skipped]
 
@@ -146,7 +146,7 @@ def test_handles_are_strings_wherever_they_are_carried() -> None:
         y = TensorArraySizeV3(o)
         other = Identity(x, T='resource')
     """)
-    api.transform(graph, "backport_tensor_array_v3", ["x"], ["y", "f"])
+    pbslim.transform(graph, "backport_tensor_array_v3", ["x"], ["y", "f"])
     assert {node.name: node.dtype_attr("T") for node in graph if node.dtype_attr("T") in (STRING, RESOURCE)} == {
         **dict.fromkeys("emsino", STRING),
         "other": RESOURCE,
@@ -175,11 +175,11 @@ def test_in_a_loop_or_branch_the_constant_waits_for_its_array() -> None:
 def test_the_graph_claims_a_producer_that_may_use_v2() -> None:
     graph, _ = parse(ARRAY)
     graph.producer = 134
-    api.transform(graph, "backport_tensor_array_v3", ["x"], ["y"])
+    pbslim.transform(graph, "backport_tensor_array_v3", ["x"], ["y"])
     assert graph.producer == 25
     other, _ = parse("x = Placeholder()")
     other.producer = 134
-    api.transform(other, "backport_tensor_array_v3")
+    pbslim.transform(other, "backport_tensor_array_v3")
     assert other.producer == 134
 
 
@@ -209,7 +209,7 @@ def test_arrays_around_and_within_a_loop_run_as_before(tmp_path: Path) -> None:
         start = [tf.constant(0), tf.zeros([3]), tf.TensorArray(tf.float32, 4)]
         _, _, results = tf.while_loop(lambda i, *_: i < 4, step, start)
         tf.identity(results.stack(), name="y")
-    graph = api.load(built.as_graph_def().SerializeToString())
+    graph = pbslim.load(built.as_graph_def().SerializeToString())
     assert any(node.op == "TensorArrayV3" for node in graph)
     values = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     check_equal_results(graph, "backport_tensor_array_v3", {"x": values}, ["y"], tmp_path)
@@ -224,7 +224,7 @@ def check_equal_results(
 
     before, after = folder / "before.pb", folder / "after.pb"
     before.write_bytes(to_bytes(graph))
-    api.transform(graph, transforms, list(feeds), outputs)
+    pbslim.transform(graph, transforms, list(feeds), outputs)
     save(graph, after)
     for want, got in zip(tensorflow.run(before, feeds, outputs), tensorflow.run(after, feeds, outputs), strict=True):
         np.testing.assert_array_equal(got, want)

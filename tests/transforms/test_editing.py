@@ -164,7 +164,7 @@ def test_what_does_not_merge(pair: str) -> None:
 
 
 def test_equal_elements_in_another_encoding_are_not_merged() -> None:
-    from pbslim import api
+    import pbslim
     from pbslim.wire import schema
 
     message = schema.new("GraphDef")
@@ -179,8 +179,8 @@ def test_equal_elements_in_another_encoding_are_not_merged() -> None:
         else:
             tensor.tensor_content = np.array([1, 2], np.float32).tobytes()
     message.node.add(name="y", op="AddN", input=["listed", "also_listed", "raw", "also_raw"])
-    graph = api.load(message.SerializeToString())
-    api.transform(graph, "merge_duplicate_nodes", [], ["y"])
+    graph = pbslim.load(message.SerializeToString())
+    pbslim.transform(graph, "merge_duplicate_nodes", [], ["y"])
     assert [value.name for value in graph["y"].inputs] == ["listed", "listed", "raw", "raw"]
 
 

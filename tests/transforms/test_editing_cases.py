@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 
-from pbslim import api
+import pbslim
 from pbslim.ir import Graph, Tensor
 from pbslim.wire import schema, to_bytes
 from tests.shared import ROOT
@@ -20,7 +20,7 @@ CASES = json.loads((ROOT / "tests" / "data" / "editing_cases.json").read_text())
 
 
 def load(nodes: list[dict[str, Any]]) -> Graph:
-    return api.load(json_format.ParseDict({"node": nodes}, schema.new("GraphDef")).SerializeToString())
+    return pbslim.load(json_format.ParseDict({"node": nodes}, schema.new("GraphDef")).SerializeToString())
 
 
 def plain(value: object) -> object:
@@ -46,8 +46,8 @@ def shown(graph: Graph) -> list[object]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['transforms']}-{len(case['outputs'])}")
 def test_as_the_reference_does(case: dict[str, Any]) -> None:
     graph = load(case["graph"])
-    api.transform(graph, case["transforms"], case["inputs"], case["outputs"])
-    got, wanted = shown(api.load(to_bytes(graph))), shown(load(case["result"]))
+    pbslim.transform(graph, case["transforms"], case["inputs"], case["outputs"])
+    got, wanted = shown(pbslim.load(to_bytes(graph))), shown(load(case["result"]))
     if case["transforms"] == "merge_duplicate_nodes":  # the order of the reference is that of hashes
         got, wanted = sorted(got, key=repr), sorted(wanted, key=repr)
     assert got == wanted

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import FLOAT, STRING
 from pbslim.ir import ArrayTensor, Graph, StringTensor
 from pbslim.wire import load, save, to_bytes
@@ -282,7 +282,7 @@ def test_ranges_move_with_each_batch_and_are_frozen_where_they_are(tmp_path: Pat
             node.become("Const", attrs={"dtype": FLOAT, "value": ArrayTensor(value)})
     save(graph, tmp_path / "frozen.pb")
     frozen = load(tmp_path / "frozen.pb")
-    api.transform(frozen, "remove_ema", ["x"], ["y"])
+    pbslim.transform(frozen, "remove_ema", ["x"], ["y"])
     assert len(frozen) == 3 + 2 * 3
     want = _expected(batches[0], float(low), float(high))
     np.testing.assert_array_equal(Session(frozen).run("y", x=batches[0]), want)

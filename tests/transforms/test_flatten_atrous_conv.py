@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from tests.graphs import apply, check_refuses, check_transform, show
 
 FLATTEN = "flatten_atrous_conv"
@@ -166,7 +166,7 @@ def _run(graph_def: Any, x: np.ndarray) -> np.ndarray:
 def test_the_same_values(op: str, padding: str, size: int | None, dilations: str, dtype: str) -> None:
     before = _tensorflow_graph(op, padding, size, (3, 2), dtype)
     transforms = ["fold_constants", f"{FLATTEN}(dilations={dilations}, shared=true)", "strip_unused_nodes"]
-    after = api.TransformGraph(before, ["x"], ["y"], transforms)
+    after = pbslim.TransformGraph(before, ["x"], ["y"], transforms)
     assert sorted(node.op for node in after.node) == sorted(["Const", op, "Placeholder"])
     for side in (13,) if size else (9, 10, 11, 12, 13):
         x = np.random.default_rng(side).normal(size=(2, side, side, 2)).astype(dtype)

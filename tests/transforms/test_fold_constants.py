@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import GraphError, TransformError
 from pbslim.ir import Graph
 from pbslim.wire import to_bytes
@@ -38,7 +38,7 @@ def test_operands_may_stand_on_either_side() -> None:
 def test_an_input_that_is_not_there_is_an_error(transform: str) -> None:
     graph, _ = parse("x = Placeholder()\ny = Add(x, gone)\n-> y")
     with pytest.raises(GraphError, match="'y' reads 'gone', which is not in the graph"):
-        api.transform(graph, transform, ["x"], ["y"])
+        pbslim.transform(graph, transform, ["x"], ["y"])
 
 
 def test_a_negative_limit_is_none() -> None:
@@ -63,7 +63,7 @@ def test_what_a_constant_waits_for_stays() -> None:
 def test_twice_changes_nothing_more() -> None:
     graph, _ = apply("fold_constants", f"x = Placeholder()\n{SUM}\ny = Mul(x, c)\n-> y")
     before = show(graph)
-    api.transform(graph, "fold_constants", ["x"], ["y"])
+    pbslim.transform(graph, "fold_constants", ["x"], ["y"])
     assert show(graph) == before
 
 
@@ -226,7 +226,7 @@ def test_what_cannot_be_computed_stays(before: str, reason: str) -> None:
 def test_wrong_endpoints_are_errors(inputs: list[str], outputs: list[str], message: str) -> None:
     graph, _ = parse("x = Placeholder()\nn = Neg(x)\ny = Neg(n)\nz = NoOp()")
     with pytest.raises(TransformError, match=message):
-        api.transform(graph, "fold_constants", inputs, outputs)
+        pbslim.transform(graph, "fold_constants", inputs, outputs)
 
 
 # prune_branches
@@ -361,7 +361,7 @@ def test_an_if_becomes_a_call(op: str, call: str, value: str, function: str) -> 
 
 def test_an_if_without_branches_stays() -> None:
     graph = load("t = Const(True, dtype='bool')\ny = If(t)\n-> y", {})
-    api.transform(graph, "fold_constants(prune_branches=true)", [], ["y"])
+    pbslim.transform(graph, "fold_constants(prune_branches=true)", [], ["y"])
     assert graph["y"].op == "If"
 
 
@@ -379,8 +379,8 @@ def hold_equal(
     tf: Any, data: bytes, transforms: str, inputs: list[str], outputs: list[str], feeds: dict[str, Any]
 ) -> Graph:
     """Transform, and compare what TensorFlow computes before and after."""
-    graph = api.load(data)
-    api.transform(graph, transforms, inputs, outputs)
+    graph = pbslim.load(data)
+    pbslim.transform(graph, transforms, inputs, outputs)
     before = session_run(tf, data, outputs, feeds)
     given = {name: value for name, value in feeds.items() if name.partition(":")[0] in graph}
     for first, second in zip(before, session_run(tf, to_bytes(graph), outputs, given), strict=True):
@@ -454,8 +454,8 @@ def test_random_graphs_compute_the_same(seed: int, functional: bool) -> None:
         hold_equal(tf, data, f"fold_constants({options})", both, outputs, feeds)
         fed = hold_equal(tf, data, f"fold_constants({options})", [*both, "n"], outputs, feeds | {"n:0": 3})
         assert fed["n"].op == "Placeholder"
-    pruned = api.load(data)
-    api.transform(pruned, "fold_constants(prune_branches=true)", both, outputs)
+    pruned = pbslim.load(data)
+    pbslim.transform(pruned, "fold_constants(prune_branches=true)", both, outputs)
     predicates = {node.inputs[1].node.op for node in pruned if node.op == "Switch"}
     assert "Const" not in predicates
     assert not [node for node in pruned if node.op.endswith("If") and node.inputs[0].node.op == "Const"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import TransformError
 from pbslim.quant.ranges import logged_range
 from pbslim.transforms.quantization.range_log import read_ranges
@@ -202,10 +202,10 @@ def test_log_and_freeze(tmp_path: Path) -> None:
     from pbslim.engines import tensorflow
 
     graph, _ = apply("quantize_nodes strip_unused_nodes", NET)
-    api.save(graph, tmp_path / "codes.pb")
+    pbslim.save(graph, tmp_path / "codes.pb")
     message = 'insert_logging(op=RequantizationRange, show_name=true, message="__requant_min_max:")'
-    api.transform(graph, message, ["x"], ["y"])
-    api.save(graph, tmp_path / "logging.pb")
+    pbslim.transform(graph, message, ["x"], ["y"])
+    pbslim.save(graph, tmp_path / "logging.pb")
     script = [sys.executable, "-c", RUN, str(tmp_path / "logging.pb")]
     run = subprocess.run(
         script, capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
@@ -215,13 +215,13 @@ def test_log_and_freeze(tmp_path: Path) -> None:
     assert {name: len(lows) for name, (lows, _) in records.items()} == {
         f"{op}/eightbit/requant_range": 20 for op in ("m", "y")
     }
-    graph = api.load(tmp_path / "codes.pb")
+    graph = pbslim.load(tmp_path / "codes.pb")
     freeze_all = f'freeze_requantization_ranges(min_max_log_file="{tmp_path}/log", min_percentile=0, max_percentile=0)'
-    api.transform(graph, f"{freeze_all} strip_unused_nodes", ["x"], ["y"])
+    pbslim.transform(graph, f"{freeze_all} strip_unused_nodes", ["x"], ["y"])
     assert not any(node.op == "RequantizationRange" for node in graph)
-    api.save(graph, tmp_path / "frozen.pb")
+    pbslim.save(graph, tmp_path / "frozen.pb")
     float_graph, _ = parse(NET)
-    api.save(float_graph, tmp_path / "float.pb")
+    pbslim.save(float_graph, tmp_path / "float.pb")
     feeds = {"x": np.random.default_rng(3).uniform(-2, 2, (1, 3)).astype(np.float32)}
     wanted, got = (tensorflow.run(tmp_path / name, feeds, ["y"])[0] for name in ("float.pb", "frozen.pb"))
     # A step of each result, whose ranges are those of the log, and half a step of each of three products.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import TransformError
 from pbslim.ir import FunctionRef, Graph
 from tests.functions import load, run
@@ -25,7 +25,7 @@ def steps(graph: Graph, transforms: str, outputs: list[str], inputs: list[str] |
     """Why places were skipped."""
     return [
         f"{skipped.node}: {skipped.reason}"
-        for step in api.transform(graph, transforms, inputs or [], outputs)
+        for step in pbslim.transform(graph, transforms, inputs or [], outputs)
         for skipped in step.skipped
     ]
 
@@ -95,7 +95,7 @@ def test_any_output_of_a_call_keeps_its_port() -> None:
 
 def test_stateful_calls_can_stay() -> None:
     graph = load(f"x = Placeholder()\nc = Const(1)\n{SWAPPED}\n-> p", SWAP)
-    api.transform(graph, "inline_partitionedcall(stateful=false)", ["x"], ["p"])
+    pbslim.transform(graph, "inline_partitionedcall(stateful=false)", ["x"], ["p"])
     assert not graph.journal
 
 
@@ -287,7 +287,7 @@ def test_recursion_is_refused(ring: list[str]) -> None:
         functions[f"{name}(a: float, b: float)"] = f"c = {CALL.replace('F', other).format('a, b')}\n-> y = c:output:0"
     graph = load(f"x = Placeholder()\nP = {CALL.format('x, x')}\n-> P", functions)
     with pytest.raises(TransformError) as caught:
-        api.transform(graph, "inline_partitionedcall", ["x"], ["P"])
+        pbslim.transform(graph, "inline_partitionedcall", ["x"], ["P"])
     path = " → ".join(f"'{name}'" for name in [*ring, "F"])
     assert str(caught.value) == f"inline_partitionedcall: functions call each other without end: {path}"
     assert not graph.journal
@@ -299,7 +299,7 @@ def test_doubling_without_end_is_refused() -> None:
         functions[f"F{level}(a: float)"] = f"b = F{level - 1}(a)\nc = F{level - 1}(b:y:0)\n-> y = c:y:0"
     graph = load("x = Placeholder()\nP = F199(x)\n-> P", functions)
     with pytest.raises(TransformError, match="more nodes"):
-        api.transform(graph, "inline_partitionedcall", ["x"], ["P"])
+        pbslim.transform(graph, "inline_partitionedcall", ["x"], ["P"])
 
 
 def test_deep_nesting_is_no_recursion() -> None:
@@ -313,7 +313,7 @@ def test_deep_nesting_is_no_recursion() -> None:
 def test_twice_changes_nothing_more() -> None:
     graph = run("inline_partitionedcall", f"x = Placeholder()\nc = Const(1)\n{SWAPPED}\n-> p:2", SWAP)
     mark = len(graph.journal)
-    api.transform(graph, "inline_partitionedcall", ["x"], ["p:2"])
+    pbslim.transform(graph, "inline_partitionedcall", ["x"], ["p:2"])
     assert len(graph.journal) == mark
 
 
@@ -330,8 +330,8 @@ def frozen(tf: Any, function: Any, *specs: Any) -> tuple[Any, list[str], list[st
 
 def compare(tf: Any, given: Any, inputs: list[str], outputs: list[str], *feeds: Any) -> Graph:
     """Inline, and hold the results against those of the graph with its calls."""
-    graph = api.load(given.SerializeToString())
-    api.transform(graph, "inline_partitionedcall(remove_unused_functions=true)", inputs, outputs)
+    graph = pbslim.load(given.SerializeToString())
+    pbslim.transform(graph, "inline_partitionedcall(remove_unused_functions=true)", inputs, outputs)
     assert not {"PartitionedCall", "StatefulPartitionedCall"} & {node.op for node in graph}
     from pbslim.wire import to_bytes
 

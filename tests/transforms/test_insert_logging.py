@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import FLOAT, DType
 from pbslim.wire import save
 from tests.graphs import apply, check_refuses, check_transform, parse
@@ -93,7 +93,7 @@ def test_what_is_not_logged(line: str, reason: str) -> None:
 def test_variables_are_not_logged() -> None:
     graph, _ = parse("a = VariableV2()\ny = Identity(a)\n-> y")
     graph["a"].set_attr("dtype", DType.parse("float"))
-    results = api.transform(graph, "insert_logging", [], ["y"])
+    results = pbslim.transform(graph, "insert_logging", [], ["y"])
     assert results[0].skipped[0].reason == "it gives a reference to a variable; log the node that reads it"
     assert len(graph) == 2
 
@@ -111,7 +111,7 @@ def test_the_values_are_printed_when_the_graph_runs(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     graph, outputs = parse(SPLIT)
     save(graph, tmp_path / "before.pb")
-    api.transform(graph, "insert_logging(op=Split, message=values, summarize=1)", ["x"], outputs)
+    pbslim.transform(graph, "insert_logging(op=Split, message=values, summarize=1)", ["x"], outputs)
     save(graph, tmp_path / "after.pb")
     done = subprocess.run(
         [sys.executable, "-c", RUN, tmp_path / "before.pb", tmp_path / "after.pb"],

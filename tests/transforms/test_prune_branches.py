@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import TransformError
 from pbslim.wire import to_bytes
 from tests.graphs import apply, check_refuses, check_transform, parse
@@ -75,7 +75,7 @@ def test_controls_from_constants_go() -> None:
 def test_outputs_must_be_named(transform: str) -> None:
     graph, _ = parse(BRANCH)
     with pytest.raises(TransformError, match="no outputs are given"):
-        api.transform(graph, transform, ["x"])
+        pbslim.transform(graph, transform, ["x"])
 
 
 @pytest.mark.parametrize(

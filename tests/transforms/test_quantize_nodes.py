@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import TransformError
 from pbslim.ir import ArrayTensor, Graph
 from tests.graphs import apply, check_refuses, check_transform, parse, show
@@ -351,7 +351,7 @@ def test_two_fake_quantizations_of_one_range() -> None:
     reason = "it shares its input or range with another one; run quantize_nodes again to convert it"
     assert [s.reason for s in results[0].skipped] == [reason]
     assert sum(node.op == "FakeQuantWithMinMaxVars" for node in graph) == 1
-    api.transform(graph, "quantize_nodes(ignore_op=BiasAdd)", ["x"], ["y", "p"])
+    pbslim.transform(graph, "quantize_nodes(ignore_op=BiasAdd)", ["x"], ["y", "p"])
     assert not any(node.op == "FakeQuantWithMinMaxVars" for node in graph)
 
 
@@ -504,9 +504,9 @@ def net() -> Graph:
 @pytest.mark.parametrize("weights", ["", "quantize_weights(minimum_size=16) "])
 def test_twice_is_once(weights: str, strip: str) -> None:
     graph = net()
-    api.transform(graph, f"{weights}quantize_nodes{strip}", ["x"], ["y"])
+    pbslim.transform(graph, f"{weights}quantize_nodes{strip}", ["x"], ["y"])
     once = show(graph)
-    api.transform(graph, f"quantize_nodes{strip}", ["x"], ["y"])
+    pbslim.transform(graph, f"quantize_nodes{strip}", ["x"], ["y"])
     assert show(graph) == once
 
 
@@ -517,12 +517,12 @@ def test_results_are_near_those_of_floats(arguments: str, tmp_path: Path) -> Non
 
     x = np.random.default_rng(4).uniform(-4, 4, (1, 4, 4, 2)).astype(np.float32)
     graph = net()
-    api.save(graph, tmp_path / "float.pb")
+    pbslim.save(graph, tmp_path / "float.pb")
     (wanted,) = tensorflow.run(tmp_path / "float.pb", {"x": x}, ["y"])
     transforms = f"quantize_weights(minimum_size=16) quantize_nodes{arguments} strip_unused_nodes"
-    api.transform(graph, transforms, ["x"], ["y"])
+    pbslim.transform(graph, transforms, ["x"], ["y"])
     assert not {node.op for node in graph} & {"Conv2D", "BiasAdd", "Relu", "MaxPool"}
-    api.save(graph, tmp_path / "codes.pb")
+    pbslim.save(graph, tmp_path / "codes.pb")
     feed = x
     if "input" in arguments:
         import tensorflow as tf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import TransformError, TransformSyntaxError
 from tests.graphs import apply, check_transform, parse, show
 
@@ -63,7 +63,7 @@ def test_a_node_is_renamed_with_all_that_refer_to_it() -> None:
 def test_inputs_and_outputs_are_known_under_their_new_names() -> None:
     graph, _ = parse("x = Placeholder()\ny = Neg(x)\nunused = Neg(x)\nz = Neg(y:1)")
     steps = "rename_node(old_node_name=x, new_node_name=in) rename_node(old_node_name=y, new_node_name=out) "
-    results = api.transform(graph, steps + "strip_unused_nodes obfuscate_names", ["x:0"], ["y:1"])
+    results = pbslim.transform(graph, steps + "strip_unused_nodes obfuscate_names", ["x:0"], ["y:1"])
     assert show(graph) == ["in = Placeholder()", "out = Neg(in)"]
     assert results[0].notes == ["input 'x' of the graph is called 'in' now"]
     assert results[1].notes == ["output 'y' of the graph is called 'out' now"]
@@ -111,7 +111,7 @@ def test_names_tell_nothing() -> None:
 @pytest.mark.parametrize("output", ["0", "0:0", "0:1"])
 def test_inputs_and_outputs_keep_their_names(output: str) -> None:
     graph, _ = parse("a = Placeholder()\nb = Neg(a)\n0 = Neg(b)")
-    api.transform(graph, "obfuscate_names", ["a:0"], [output])
+    pbslim.transform(graph, "obfuscate_names", ["a:0"], [output])
     assert [node.name for node in graph] == ["a", "1", "0"]
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbslim import api, load
+import pbslim
+from pbslim import load
 from pbslim.engines import tensorflow
 from pbslim.errors import DecodeError, TransformError
 from pbslim.ir import ArrayTensor
@@ -100,7 +101,7 @@ def test_nan_is_not_about_zero() -> None:
     graph, outputs = parse(WEIGHTS + LOOKUP + "-> y")
     values = np.array([[0], [np.nan], [0], [-2]], np.float32)
     graph["w"].set_attr("value", ArrayTensor(values))
-    api.transform(graph, SPARSIFY, INPUTS, outputs)
+    pbslim.transform(graph, SPARSIFY, INPUTS, outputs)
     assert graph["w/indices"].tensor().numpy().tolist() == [1, 3]
 
 

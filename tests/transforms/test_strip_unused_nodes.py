@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import FLOAT, Shape
 from pbslim.errors import PbslimError, TransformError, UsageError
 from pbslim.ir import Graph
@@ -78,7 +78,7 @@ NEW_PRODUCER = 27
 def graph_of(text: str, transforms: str, inputs: list[str], outputs: list[str], producer: int = NEW_PRODUCER) -> Graph:
     graph, _ = parse(text)
     graph.producer = producer
-    api.transform(graph, transforms, inputs, outputs)
+    pbslim.transform(graph, transforms, inputs, outputs)
     return graph
 
 
@@ -117,7 +117,7 @@ def test_a_type_for_all_inputs_is_not_meant_for_those_of_another_type() -> None:
         -> y
     """
     graph, _ = parse(text)
-    (result,) = api.transform(graph, 'strip_unused_nodes(type=float, shape="1,8")', ["i", "p"], ["y"])
+    (result,) = pbslim.transform(graph, 'strip_unused_nodes(type=float, shape="1,8")', ["i", "p"], ["y"])
     assert graph["i"].shape_attr("shape") == Shape((1, 8))
     assert (str(graph["p"].attrs["dtype"]), graph["p"].shape_attr("shape")) == ("bool", Shape(()))
     assert result.notes == ["input 'p' is bool to those that read it, not float"]
@@ -126,7 +126,7 @@ def test_a_type_for_all_inputs_is_not_meant_for_those_of_another_type() -> None:
 @pytest.mark.parametrize("name", ["next", "next:1"])
 def test_an_output_that_is_not_needed_is_no_obstacle(name: str) -> None:
     graph, _ = parse(ITERATOR)
-    results = api.transform(graph, "strip_unused_nodes fold_constants", [name], ["y"])
+    results = pbslim.transform(graph, "strip_unused_nodes fold_constants", [name], ["y"])
     assert show(graph) == ["next = Placeholder(shape=Shape(dims=()))", "y = Neg(next)"]
     assert graph["next"].dtype_attr("dtype") is FLOAT
     assert results[0].notes == ["input 'next:1' is now 'next'"]
@@ -136,7 +136,7 @@ def test_an_output_that_is_not_needed_is_no_obstacle(name: str) -> None:
 def test_two_outputs_of_one_node_are_two_inputs() -> None:
     graph, _ = parse(ITERATOR)
     inputs = ["next:1", "next:0"]
-    (result,) = api.transform(graph, 'strip_unused_nodes(input="next:1:float[2,?]")', inputs, ["y", "loss"])
+    (result,) = pbslim.transform(graph, 'strip_unused_nodes(input="next:1:float[2,?]")', inputs, ["y", "loss"])
     assert result.inputs == ("next_1", "next")
     assert [node.name for node in graph] == ["next_1", "next", "y", "loss"]
     assert graph["next_1"].shape_attr("shape") == Shape((2, -1))
@@ -155,7 +155,7 @@ def test_what_is_said_of_a_placeholder_counts_and_notes_that_contradict_it_go() 
     graph, _ = parse(text)
     for name in "xy":
         graph[name].set_attr("_output_shapes", (Shape((1, 8)),))
-    api.transform(graph, 'strip_unused_nodes(input="x:float[?,16]")', ["x"], ["y"])
+    pbslim.transform(graph, 'strip_unused_nodes(input="x:float[?,16]")', ["x"], ["y"])
     assert graph["x"].shape_attr("shape") == Shape((-1, 16))
     assert "_output_shapes" not in graph["y"].attrs
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import FLOAT
 from pbslim.errors import TransformError
 from pbslim.ir import ArrayTensor, Graph, SplatTensor
@@ -73,7 +73,7 @@ def test_a_range_without_measure_is_skipped(transform: str, values: list[float],
     broken = np.arange(16, dtype=np.float32)
     broken[: len(values)] = values
     graph["w"].set_attr("value", ArrayTensor(broken))
-    (result,) = api.transform(graph, transform)
+    (result,) = pbslim.transform(graph, transform)
     assert [(s.node, s.reason) for s in result.skipped] == [("w", reason)]
     assert graph["w"].op == "Const"
 
@@ -124,17 +124,17 @@ def coarse_graph(values: np.ndarray) -> Graph:
 @pytest.mark.parametrize("transform", ["round_weights(num_steps=256, ", "quantize_weights("])
 def test_what_was_rounded_before_stays_where_that_is_asked_for(transform: str) -> None:
     graph = coarse_graph(COARSE)
-    (result,) = api.transform(graph, transform + "keep_coarse=true)")
+    (result,) = pbslim.transform(graph, transform + "keep_coarse=true)")
     assert not result.changed
     assert "257 different values already" in result.skipped[0].reason
-    (result,) = api.transform(graph, transform.rstrip(", ") + ")")
+    (result,) = pbslim.transform(graph, transform.rstrip(", ") + ")")
     assert result.changed
 
 
 def test_rounding_twice_changes_nothing_where_that_is_asked_for() -> None:
     graph = coarse_graph(SEED.normal(size=10000).astype(np.float32))
     text = "round_weights(num_steps=64, keep_coarse=true)"
-    first, second = (api.transform(graph, text)[0] for _ in range(2))
+    first, second = (pbslim.transform(graph, text)[0] for _ in range(2))
     assert first.changed
     assert not second.changed
 
@@ -142,14 +142,14 @@ def test_rounding_twice_changes_nothing_where_that_is_asked_for() -> None:
 @pytest.mark.parametrize("values", [np.tile(np.array([0, 1], np.float32), 700), np.zeros(2000, np.float32)])
 def test_few_values_that_codes_give_back_are_quantized(values: np.ndarray) -> None:
     graph = coarse_graph(values)
-    api.transform(graph, "quantize_weights(keep_coarse=true)")
+    pbslim.transform(graph, "quantize_weights(keep_coarse=true)")
     assert graph["w"].op == "Dequantize"
 
 
 def test_one_value_for_a_whole_shape_is_short_enough() -> None:
     graph = coarse_graph(COARSE)
     graph["w"].set_attr("value", SplatTensor(np.float32(0), FLOAT, (1024,)))
-    (result,) = api.transform(graph, "quantize_weights(keep_coarse=true)")
+    (result,) = pbslim.transform(graph, "quantize_weights(keep_coarse=true)")
     assert result.skipped == [Skipped("w", "its 1024 elements are stored in 4 bytes already")]
 
 
@@ -172,8 +172,8 @@ def test_weights_that_were_rounded_before_keep_their_scale_apart(transform: str)
     call = (
         (transform if "(" in transform else transform + "(") + (", " if "(" in transform else "") + "keep_coarse=true)"
     )
-    (result,) = api.transform(graph, call, ["x"], outputs)
+    (result,) = pbslim.transform(graph, call, ["x"], outputs)
     assert graph["w"].tensor() is weights
     assert "only 257 different values" in str(result.skipped)
-    api.transform(graph, call.replace("true)", "false)"), ["x"], outputs)
+    pbslim.transform(graph, call.replace("true)", "false)"), ["x"], outputs)
     assert graph["w"].tensor() is not weights

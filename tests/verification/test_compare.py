@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, Graph
 from pbslim.verification import Verdict, Verification
@@ -23,7 +23,7 @@ MIDDLE = "conv2/conv2d/kernel"
 
 def disturbed(amount: float, *, everywhere: bool = False) -> Graph:
     """The digit classifier with one weight of its middle layer, or all, off by a share of the largest one."""
-    graph = api.load(DIGITS)
+    graph = pbslim.load(DIGITS)
     tensor = graph[MIDDLE].tensor()
     weights = tensor.numpy().copy()
     noise = np.random.default_rng(0).standard_normal(weights.shape)
@@ -38,24 +38,24 @@ def disturbed(amount: float, *, everywhere: bool = False) -> Graph:
 @pytest.fixture(scope="module")
 def one_weight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("disturbed") / "one.pb"
-    api.save(disturbed(0.1), path)
+    pbslim.save(disturbed(0.1), path)
     return path
 
 
 def test_a_graph_is_identical_to_itself() -> None:
-    found = api.verify(DIGITS, DIGITS)
+    found = pbslim.verify(DIGITS, DIGITS)
     assert (found.verdict, found.agrees, found.engine, found.samples) == (Verdict.IDENTICAL, True, "builtin", 16)
 
 
 def test_folding_is_float_rounding(tmp_path: Path) -> None:
-    api.shrink(DIGITS, tmp_path / "o.pb", "optimize")
-    found = api.verify(DIGITS, tmp_path / "o.pb", seed=3)
+    pbslim.shrink(DIGITS, tmp_path / "o.pb", "optimize")
+    found = pbslim.verify(DIGITS, tmp_path / "o.pb", seed=3)
     assert (found.verdict, found.agrees) == (Verdict.ROUNDING, True)
     assert [each.is_rounding for each in found] == [True]
 
 
 def test_one_weight_is_a_real_difference_and_its_layer_is_named(one_weight: Path) -> None:
-    found = api.verify(DIGITS, one_weight, per_layer=True)
+    found = pbslim.verify(DIGITS, one_weight, per_layer=True)
     assert (found.verdict, found.agrees) == (Verdict.NEAR_LOSSLESS, False)
     worst = found.worst_layers()
     assert [(each.name, each.constants) for each in worst] == [("conv2/conv2d/Conv2D", (MIDDLE,))]
@@ -63,15 +63,15 @@ def test_one_weight_is_a_real_difference_and_its_layer_is_named(one_weight: Path
 
 def test_layers_that_were_folded_are_told_apart() -> None:
     graph = disturbed(0.5)
-    api.transform(graph, "strip_unused_nodes fold_constants fold_batch_norms", ["input"], ["class"])
-    found = api.verify(DIGITS, graph, per_layer=True)
+    pbslim.transform(graph, "strip_unused_nodes fold_constants fold_batch_norms", ["input"], ["class"])
+    found = pbslim.verify(DIGITS, graph, per_layer=True)
     assert len(found.layers) > 5
     assert MIDDLE.partition("/")[0] in found.worst_layers()[0].name
 
 
 @pytest.mark.parametrize(("amount", "verdict"), [(0.002, "near-lossless"), (0.05, "good"), (0.5, "broken")])
 def test_verdicts(amount: float, verdict: str) -> None:
-    found = api.verify(DIGITS, disturbed(amount, everywhere=True), evaluation=EVAL)
+    found = pbslim.verify(DIGITS, disturbed(amount, everywhere=True), evaluation=EVAL)
     assert str(found.verdict) == verdict
     assert found.accuracy
     assert found.accuracy.first.share == pytest.approx(0.9950, abs=1e-4)
@@ -82,7 +82,7 @@ def test_a_weight_that_no_input_shows_is_not_rounding() -> None:
     text = "x = Placeholder(shape=[4, 2])\nw = Const([[1, 2], [3, {}]])\nz = Const([1, 0])\nm = Mul(x, z)\n"
     text += "y = MatMul(m, w)\n-> y"
     first, second = (parse(text.format(number))[0] for number in (4, 4.4))
-    found = api.verify(first, second)
+    found = pbslim.verify(first, second)
     assert found.comparisons[0].largest_difference == 0
     assert (found.verdict, found.agrees) == (Verdict.NEAR_LOSSLESS, False)
     assert "constant 'w' by 0.1 of its largest value" in found.notes[-1]
@@ -100,7 +100,7 @@ DEMANDS: list[tuple[dict[str, Any], bool, str]] = [
 
 @pytest.mark.parametrize(("demands", "agrees", "reason"), DEMANDS)
 def test_demands(one_weight: Path, demands: dict[str, Any], agrees: bool, reason: str) -> None:
-    found = api.verify(DIGITS, one_weight, **demands, samples=4)
+    found = pbslim.verify(DIGITS, one_weight, **demands, samples=4)
     assert found.agrees == agrees
     assert agrees or reason in found.failures[0]
 
@@ -109,7 +109,7 @@ def test_a_metric_of_ones_own(one_weight: Path) -> None:
     def mean(outputs: dict[str, Any]) -> float:
         return float(outputs["probabilities"].max(axis=1).mean())
 
-    found = api.verify(DIGITS, one_weight, outputs=["probabilities"], metric=mean, max_drop=1e-9)
+    found = pbslim.verify(DIGITS, one_weight, outputs=["probabilities"], metric=mean, max_drop=1e-9)
     assert found.metric
     assert found.agrees == (found.metric[0] - found.metric[1] <= 1e-9)
 
@@ -117,7 +117,7 @@ def test_a_metric_of_ones_own(one_weight: Path) -> None:
 def test_shapes_and_flags() -> None:
     def verify(first: str, second: str) -> Verification:
         one, two = (parse(f"x = Placeholder(shape=[2])\n{each}\n-> y")[0] for each in (first, second))
-        return api.verify(one, two, samples=1)
+        return pbslim.verify(one, two, samples=1)
 
     found = verify("y = Neg(x)", "d = Const(0, dtype='int32')\ny = ExpandDims(x, d)")
     assert (found.verdict, found.comparisons[0].problem) == (Verdict.BROKEN, "float32[1, 2] instead of float32[2]")
@@ -129,7 +129,7 @@ def test_inputs_that_are_given(tmp_path: Path, one_weight: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 1), np.uint8)
     np.save(tmp_path / "x.npy", images)
     np.savez(tmp_path / "x.npz", pictures=(images / 255).astype(np.float32))
-    found = [api.verify(DIGITS, one_weight, tmp_path / name, image_range=(0, 1)) for name in ("x.npy", "x.npz")]
+    found = [pbslim.verify(DIGITS, one_weight, tmp_path / name, image_range=(0, 1)) for name in ("x.npy", "x.npz")]
     assert [each.samples for each in found] == [70, 70]
     assert found[0].snr == pytest.approx(found[1].snr, abs=0.1)
 
@@ -139,7 +139,7 @@ def test_a_folder_of_images(tmp_path: Path, one_weight: Path) -> None:
     for number in range(3):
         image.new("RGB", (20 + number, 10), (number * 100, 0, 0)).save(tmp_path / f"{number}.png")
     (tmp_path / "notes.txt").write_text("none")
-    assert api.verify(DIGITS, one_weight, tmp_path).samples == 3
+    assert pbslim.verify(DIGITS, one_weight, tmp_path).samples == 3
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_folder_of_images(tmp_path: Path, one_weight: Path) -> None:
 )
 def test_what_cannot_be_done_is_told(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        api.verify(DIGITS, DIGITS, **options)
+        pbslim.verify(DIGITS, DIGITS, **options)
 
 
 def test_the_command(one_weight: Path) -> None:

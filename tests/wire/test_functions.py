@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import GraphError, PbslimError
 from pbslim.ir import Function, Graph
 from pbslim.ir.functions import used_functions
@@ -129,7 +129,7 @@ def test_the_rest_of_library_and_function_survives() -> None:
     given.library.gradient.add(function_name="F", gradient_func="G")
     given.library.function[0].attr["_noinline"].b = True
     given.library.function[0].arg_attr[0].attr["_x"].i = 3
-    graph = api.load(bytes(given.SerializeToString()) + b"\xa2\x06\x04more")
+    graph = pbslim.load(bytes(given.SerializeToString()) + b"\xa2\x06\x04more")
     body_of(graph).graph["u"].set_device("/cpu:0")
     written = to_bytes(graph)
     assert written.endswith(b"\xa2\x06\x04more")
@@ -182,7 +182,7 @@ def test_a_body_with_broken_names_is_refused_on_loading(names: list[str], says: 
         function.node_def.add(name=name, op="NoOp")
     function.signature.name = "F"  # the field comes first or last, as the file likes
     with pytest.raises(GraphError, match=says):
-        api.load(message.SerializeToString())
+        pbslim.load(message.SerializeToString())
 
 
 def test_an_output_without_index_stands_for_all_its_ports() -> None:
@@ -195,7 +195,7 @@ def test_lists_among_the_arguments_are_refused() -> None:
     given = message(MAIN, F)
     given.library.function[0].signature.input_arg[0].number_attr = "N"
     with pytest.raises(GraphError, match="'a' in its signature is a list"):
-        body_of(api.load(bytes(given.SerializeToString())))
+        body_of(pbslim.load(bytes(given.SerializeToString())))
 
 
 def test_a_call_by_the_name_of_a_function() -> None:
@@ -227,7 +227,7 @@ def test_functions_in_use() -> None:
 @pytest.mark.parametrize("name", ["tf2_keras_lstm", "vscode_langdetect"])
 def test_bodies_of_real_models_are_written_as_they_were(name: str) -> None:
     data = (SHARED / "models" / name / "model.pb").read_bytes()
-    graph = api.load(data)
+    graph = pbslim.load(data)
     wanted = again(graph)
     functions: list[Function] = list(graph.library.functions.values())
     assert len(functions) == 2
@@ -252,7 +252,7 @@ def test_mutated_functions_never_crash() -> None:
         for value in (0, 0x7F, 0xFF, data[at] ^ 1):
             mutated = data[:at] + bytes([value]) + data[at + 1 :]
             try:
-                graph = api.load(mutated)
+                graph = pbslim.load(mutated)
                 for function in graph.library.functions.values():
                     function.body().check()
                 used_functions(graph)

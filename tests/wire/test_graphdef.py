@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbslim import api
+import pbslim
 from pbslim.dtypes import DType
 from pbslim.errors import PbslimError
 from pbslim.ir import ArrayTensor, DeferredTensor, ElementwiseTensor, Graph, SplatTensor, StringTensor, Tensor
@@ -75,7 +75,7 @@ ENCODINGS = {
 
 @pytest.mark.parametrize(("fields", "wanted"), ENCODINGS.values(), ids=ENCODINGS)
 def test_every_encoding_is_read(fields: dict[str, Any], wanted: np.ndarray) -> None:
-    tensor = api.load(proto(**dict(fields)))["c"].tensor()
+    tensor = pbslim.load(proto(**dict(fields)))["c"].tensor()
     array = tensor.numpy()
     assert (tensor.dtype.number, array.dtype, array.shape) == (fields["dtype"], wanted.dtype, wanted.shape)
     assert array.tolist() == wanted.tolist()
@@ -84,9 +84,9 @@ def test_every_encoding_is_read(fields: dict[str, Any], wanted: np.ndarray) -> N
 
 @pytest.mark.parametrize(("fields", "wanted"), ENCODINGS.values(), ids=ENCODINGS)
 def test_every_encoding_survives_a_rewrite(fields: dict[str, Any], wanted: np.ndarray) -> None:
-    graph = api.load(proto(**dict(fields)))
+    graph = pbslim.load(proto(**dict(fields)))
     graph["c"].set_attr("value", graph["c"].tensor())
-    again = api.load(to_bytes(graph))["c"].tensor()
+    again = pbslim.load(to_bytes(graph))["c"].tensor()
     assert (again.dtype, again.shape) == (graph["c"].tensor().dtype, wanted.shape)
     assert again.numpy().tolist() == wanted.tolist()
 
@@ -103,7 +103,7 @@ def test_every_encoding_survives_a_rewrite(fields: dict[str, Any], wanted: np.nd
     ],
 )
 def test_a_tensor_that_lies_is_refused(fields: dict[str, Any]) -> None:
-    graph = api.load(proto(**fields))
+    graph = pbslim.load(proto(**fields))
     with pytest.raises(PbslimError, match="tensor"):
         graph["c"].tensor().numpy()
 
@@ -122,7 +122,7 @@ def test_every_kind_of_tensor_is_written(tensor: Tensor) -> None:
     graph = Graph()
     graph.add("c", "Const", attrs={"dtype": tensor.dtype, "value": tensor})
     data = to_bytes(graph)
-    again = api.load(data)["c"].tensor()
+    again = pbslim.load(data)["c"].tensor()
     assert (again.dtype, again.shape) == (tensor.dtype, tensor.shape)
     assert again.numpy().tolist() == tensor.numpy().tolist()
     if isinstance(tensor, SplatTensor):
@@ -138,11 +138,11 @@ def test_pieces_are_multiples_of_what_is_asked() -> None:
 
 
 def test_nothing_changed_is_the_same_bytes() -> None:
-    assert to_bytes(api.load(DIGITS)) == DIGITS
+    assert to_bytes(pbslim.load(DIGITS)) == DIGITS
 
 
 def test_an_undone_change_is_the_same_bytes() -> None:
-    graph = api.load(DIGITS)
+    graph = pbslim.load(DIGITS)
     graph["class"].set_device("/cpu:0")
     graph.rollback()
     assert to_bytes(graph) == DIGITS
@@ -151,7 +151,7 @@ def test_an_undone_change_is_the_same_bytes() -> None:
 def test_untouched_nodes_keep_their_bytes_and_unknown_fields() -> None:
     one, two = b"\x0a\x01a\x12\x02Op\xa2\x06\x03new", b"\x0a\x01b\x12\x02Op\xa2\x06\x03new"
     data = b"".join(b"\x0a" + bytes([len(node)]) + node for node in (one, two)) + b"\xa2\x06\x04more"
-    graph = api.load(data)
+    graph = pbslim.load(data)
     graph["a"].set_device("d")
     written = to_bytes(graph)
     assert two in written
@@ -163,18 +163,18 @@ def test_a_claimed_producer_is_written_and_the_other_versions_stay() -> None:
     message = schema.new("GraphDef")
     message.node.add(name="a", op="Op")
     message.versions.producer, message.versions.min_consumer = 134, 12
-    graph = api.load(message.SerializeToString())
+    graph = pbslim.load(message.SerializeToString())
     graph.set_producer(25)
     message.versions.producer = 25
     assert to_message(graph) == message
-    assert api.load(to_bytes(graph)).producer == 25
+    assert pbslim.load(to_bytes(graph)).producer == 25
 
 
 def test_a_renamed_node_is_written_under_its_name() -> None:
     message = schema.new("GraphDef")
     message.node.add(name="a", op="Op")
     message.node.add(name="b", op="Op", input=["a:1", "^a"])
-    graph = api.load(message.SerializeToString())
+    graph = pbslim.load(message.SerializeToString())
     graph.rename({graph["a"]: "c"})
     assert [(node.name, list(node.input)) for node in to_message(graph).node] == [("c", []), ("b", ["c:1", "^c"])]
 
@@ -201,7 +201,7 @@ def test_every_attribute_kind_survives() -> None:
     attr["list_type"].list.type.extend([1, 3])
     attr["empty"].list.SetInParent()
     attr["nothing"].SetInParent()
-    graph = api.load(message.SerializeToString())
+    graph = pbslim.load(message.SerializeToString())
     for key, value in graph["n"].attrs.items():
         graph["n"].set_attr(key, value)
     again = schema.new("GraphDef")
@@ -217,12 +217,12 @@ def test_mutated_bytes_never_crash(data: st.DataObject) -> None:
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     del content[data.draw(st.integers(0, len(content))) :]
     try:
-        graph = api.load(bytes(content))
+        graph = pbslim.load(bytes(content))
         for node in graph:
             for value in node.attrs.values():
                 if isinstance(value, Tensor) and value.nbytes < 1 << 20:
                     value.numpy()
-        api.transform(graph, "remove_device merge_duplicate_nodes(ignore_errors=true) round_weights")
+        pbslim.transform(graph, "remove_device merge_duplicate_nodes(ignore_errors=true) round_weights")
         write_parts(graph_parts(graph), io.BytesIO())
     except PbslimError:
         pass  # the one kind of exception that may come out
@@ -231,7 +231,7 @@ def test_mutated_bytes_never_crash(data: st.DataObject) -> None:
 @given(st.binary(max_size=200))
 def test_random_bytes_never_crash(content: bytes) -> None:
     with pytest.raises(PbslimError):
-        api.load(content + b"\xff")
+        pbslim.load(content + b"\xff")
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
@@ -242,14 +242,14 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
 
     graph["c"].set_attr("value", DeferredTensor(fail, DType.parse("float"), (2,)))
     with pytest.raises(PbslimError, match="no value"):
-        api.save(graph, tmp_path / "out.pb")
+        pbslim.save(graph, tmp_path / "out.pb")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_can_replace_its_own_source(tmp_path: Path) -> None:
     path = tmp_path / "g.pb"
     path.write_bytes(DIGITS)
-    graph = api.load(path)
-    api.transform(graph, "round_weights")
-    api.save(graph, path)
-    assert len(api.load(path)) == len(api.load(DIGITS))
+    graph = pbslim.load(path)
+    pbslim.transform(graph, "round_weights")
+    pbslim.save(graph, path)
+    assert len(pbslim.load(path)) == len(pbslim.load(DIGITS))

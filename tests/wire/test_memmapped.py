@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.analysis.inspection import inspect_file
 from pbslim.dtypes import DTYPES
 from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
@@ -98,7 +98,7 @@ def refused(package: bytes, says: str, folder: Path) -> None:
     """By all that reads packages, in the same words."""
     path = folder / "spoiled.pbmm"
     path.write_bytes(package)
-    for read in (api.load, inspect_file, lambda path: unmap(path, folder / "g.pb")):
+    for read in (pbslim.load, inspect_file, lambda path: unmap(path, folder / "g.pb")):
         with pytest.raises(PbslimError, match=says) as error:
             read(path)
         assert str(error.value).startswith(f"'{path}' is ")
@@ -185,7 +185,7 @@ def test_nodes_in_functions_count(tmp_path: Path) -> None:
 
 def test_two_nodes_of_one_name(sound: bytes) -> None:
     with pytest.raises(GraphError, match="a memory-mapped package: the graph has two nodes named 'x'"):
-        api.load(edit_graph(sound, lambda message: setattr(node(message), "name", "x")))
+        pbslim.load(edit_graph(sound, lambda message: setattr(node(message), "name", "x")))
 
 
 def gap(pieces: Pieces, size: int, fill: bytes) -> None:
@@ -230,7 +230,7 @@ def test_what_runtimes_accept_is_remarked_on(
 ) -> None:
     path = tmp_path / "g.pbmm"
     path.write_bytes(spoiled(sound, edit))
-    graph = api.load(path)
+    graph = pbslim.load(path)
     package = package_of(graph)
     assert package
     assert len(package.remarks) == len(remarks)
@@ -239,7 +239,7 @@ def test_what_runtimes_accept_is_remarked_on(
     assert graph["w"].tensor().numpy().tolist() == [[1, 2], [3, 4]]
     assert graph["b"].tensor().numpy().tolist() == [5, 6, 7]
     unmap(path, tmp_path / "g.pb")
-    assert api.load(tmp_path / "g.pb")["b"].tensor().numpy().tolist() == [5, 6, 7]
+    assert pbslim.load(tmp_path / "g.pb")["b"].tensor().numpy().tolist() == [5, 6, 7]
 
 
 def test_something_before_the_first_region(sound: bytes) -> None:
@@ -247,7 +247,7 @@ def test_something_before_the_first_region(sound: bytes) -> None:
     pieces.body = b"x".ljust(64, b"\0") + pieces.body
     for entry in pieces.entries:
         entry.offset += 64
-    package = package_of(api.load(pieces.to_bytes()))
+    package = package_of(pbslim.load(pieces.to_bytes()))
     assert package
     assert package.remarks == [f"{PADDING} 0"]
 
@@ -255,7 +255,7 @@ def test_something_before_the_first_region(sound: bytes) -> None:
 def test_names_that_tensorflow_does_not_write(sound: bytes) -> None:
     name = PREFIX.encode() + b"a/b"
     package = edit_graph(spoiled(sound, lambda p: put(p["b"], name=name)), region(name))
-    found = package_of(api.load(package))
+    found = package_of(pbslim.load(package))
     assert found
     assert found.remarks == ["regions with names as TensorFlow does not write them: memmapped_package://a/b"]
 
@@ -265,7 +265,7 @@ def test_many_remarks_are_one(tmp_path: Path) -> None:
     pieces.body = bytes(64 * 9) + pieces.body
     pieces.entries[0].offset = 64 * 9
     pieces.entries[:0] = [Entry(f"{PREFIX}r{k}".encode(), 64 * k, 64) for k in range(9)]
-    found = package_of(api.load(pieces.to_bytes()))
+    found = package_of(pbslim.load(pieces.to_bytes()))
     assert found
     assert found.remarks == [f"regions that no node uses: {PREFIX}r0, {PREFIX}r1, {PREFIX}r2 and 6 more"]
 
@@ -294,14 +294,14 @@ def test_an_ordinary_graph_may_end_with_the_name_of_a_region(sound: bytes, tmp_p
     message.node[-1].name = "last"
     path = tmp_path / "inner.pb"
     path.write_bytes(message.SerializeToString(deterministic=True))
-    graph = api.load(path)
+    graph = pbslim.load(path)
     assert package_of(graph) is None
     assert [node.name for node in graph if node.op == "ImmutableConst"] == ["w", "b", "last"]
     assert "3 constants, such as 'w', have their values in other files" in inspect_file(path).advice
     with pytest.raises(UsageError, match="no memory-mapped package"):
         unmap(path, tmp_path / "g.pb")
     with pytest.raises(GraphError, match=r"the value of node 'w' \(ImmutableConst\) is in another file"):
-        api.convert_graphdef_memmapped_format(graph, tmp_path / "g.pbmm")
+        pbslim.convert_graphdef_memmapped_format(graph, tmp_path / "g.pbmm")
     assert not (tmp_path / "g.pbmm").exists()
 
 
@@ -309,7 +309,7 @@ def test_constants_in_other_files_of_functions(tmp_path: Path) -> None:
     body = "w = ImmutableConst(dtype='float', shape=[2, 2], memory_region_name='f')"
     graph = functions.load("x = Placeholder()\ny = F(x)\n-> y", {"F(a: float)": f"{body}\n-> r = w:tensor:0"})
     with pytest.raises(GraphError, match="function 'F' reads a value from another file"):
-        api.convert_graphdef_memmapped_format(graph, tmp_path / "g.pbmm")
+        pbslim.convert_graphdef_memmapped_format(graph, tmp_path / "g.pbmm")
 
 
 def test_values_that_were_changed_in_the_file_come_back_as_they_are(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_values_that_were_changed_in_the_file_come_back_as_they_are(tmp_path: Pa
     tensor.dtype = 1
     tensor.float_val.extend([1, 2, 3])
     tensor.tensor_shape.dim.add(size=50)
-    package = packages.convert(api.load(message.SerializeToString()), tmp_path)
+    package = packages.convert(pbslim.load(message.SerializeToString()), tmp_path)
     path = tmp_path / "g.pbmm"
     for place, count in ((0, 3), (2, 50), (3, 50), (49, 50)):
         changed = bytearray(package)
@@ -330,7 +330,7 @@ def test_values_that_were_changed_in_the_file_come_back_as_they_are(tmp_path: Pa
         unmap(path, tmp_path / "g.pb")
         expected = np.r_[[1, 2], [3] * 48].astype(np.float32)
         expected[place] = 9
-        assert api.load(tmp_path / "g.pb")["w"].tensor().numpy().tolist() == expected.tolist()
+        assert pbslim.load(tmp_path / "g.pb")["w"].tensor().numpy().tolist() == expected.tolist()
         message.ParseFromString((tmp_path / "g.pb").read_bytes())
         stored = message.node[0].attr["value"].tensor
         assert len(stored.float_val) == (3 if count == 3 else 0)
@@ -351,7 +351,7 @@ def test_a_lie_about_lists_does_no_harm(number: int, tmp_path: Path) -> None:
         pieces.graph = message
         (tmp_path / "g.pbmm").write_bytes(pieces.to_bytes())
         unmap(tmp_path / "g.pbmm", tmp_path / "g.pb")
-        assert np.all(api.load(tmp_path / "g.pb")["w"].tensor().numpy() == np.zeros(10, DTYPES[number].numpy))
+        assert np.all(pbslim.load(tmp_path / "g.pb")["w"].tensor().numpy() == np.zeros(10, DTYPES[number].numpy))
 
 
 def test_regions_are_laid_out_under_names_of_our_own(sound: bytes, tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_regions_are_laid_out_under_names_of_our_own(sound: bytes, tmp_path: Pat
     path.write_bytes(edit_graph(spoiled(sound, lambda p: put(p["b"], name=name)), region(name)))
     folder = tmp_path / "out"
     folder.mkdir()
-    graph = api.load(lay_out(path, folder))
+    graph = pbslim.load(lay_out(path, folder))
     assert sorted(file.name for file in tmp_path.rglob("*")) == [
         "g.pbmm",
         "graph.pb",
@@ -379,4 +379,4 @@ def test_an_unknown_field_of_an_entry_is_skipped(sound: bytes) -> None:
     last = pieces.entries.pop()
     content = tag(1, VARINT) + varint(last.offset) + length_delimited(2, last.name) + tag(3, VARINT)
     pieces.extra = length_delimited(1, content + varint(last.length) + tag(9, VARINT) + b"\x01")
-    assert package_of(api.load(pieces.to_bytes()))
+    assert package_of(pbslim.load(pieces.to_bytes()))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import PbslimError, UsageError
 from pbslim.wire.outputs import replacing, require_apart
 from tests.graphs import parse
@@ -143,7 +143,7 @@ def test_a_device_is_written_into(folder: Path) -> None:
 
 @posix
 def test_standard_output(folder: Path) -> None:
-    code = "import sys; from pbslim import api; g = api.load(sys.argv[1]); [api.save(g, p) for p in sys.argv[2:]]"
+    code = "import sys; import pbslim; g = pbslim.load(sys.argv[1]); [pbslim.save(g, p) for p in sys.argv[2:]]"
     for names in (["-"], ["/dev/stdout"], ["/dev/fd/1"], ["-", "/dev/stdout"]):
         done = subprocess.run([sys.executable, "-c", code, DIGITS, *names], capture_output=True, check=True, cwd=folder)
         assert done.stdout == DIGITS.read_bytes() * len(names)
@@ -258,7 +258,7 @@ def test_what_a_killed_run_left_goes_when_it_is_old(tmp_path: Path) -> None:
 def test_handlers_are_given_back(tmp_path: Path) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     graph, _ = parse("c = Const([1, 2])\n-> c")
-    assert api.save(graph, tmp_path / "f") > 0
+    assert pbslim.save(graph, tmp_path / "f") > 0
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pbslim import api
+import pbslim
 from pbslim.errors import DecodeError
 from pbslim.wire.sources import InputFile, open_source, part
 from tests.shared import ROOT
@@ -40,14 +40,14 @@ def test_a_pipe_is_read_whole(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(DIGITS.read_bytes()))
     writer.start()
-    assert len(api.load(tmp_path / "pipe")) == 84
+    assert len(pbslim.load(tmp_path / "pipe")) == 84
     writer.join()
 
 
 @posix
 @pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0"])
 def test_standard_input(name: str) -> None:
-    code = f"from pbslim import api; print(len(api.load({name!r})))"
+    code = f"import pbslim; print(len(pbslim.load({name!r})))"
     piped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, input=DIGITS.read_bytes())
     with DIGITS.open("rb") as file:
         opened = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, stdin=file)
@@ -63,7 +63,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         (Path(os.devnull), "is a device, not a GraphDef"),
     ):
         with pytest.raises(DecodeError, match=says):
-            api.load(path)
+            pbslim.load(path)
 
 
 def truncate(path: Path) -> None:
@@ -89,11 +89,11 @@ def test_an_input_that_changes_gives_no_output(tmp_path: Path, change: Callable[
     path, out = tmp_path / "f.pb", tmp_path / "out.pb"
     path.write_bytes(DIGITS.read_bytes())
     out.write_bytes(b"old")
-    graph = api.load(path)
-    api.transform(graph, "round_weights")
+    graph = pbslim.load(path)
+    pbslim.transform(graph, "round_weights")
     change(path)
     with pytest.raises(DecodeError, match=r"'.*f\.pb' was changed while it was read; try again"):
-        api.save(graph, out)
+        pbslim.save(graph, out)
     assert out.read_bytes() == b"old"
     assert {p.name for p in tmp_path.iterdir()} <= {"f.pb", "out.pb"}
 
@@ -101,12 +101,12 @@ def test_an_input_that_changes_gives_no_output(tmp_path: Path, change: Callable[
 def test_a_graph_is_saved_over_its_own_source_again_and_again(tmp_path: Path) -> None:
     path = tmp_path / "f.pb"
     path.write_bytes(DIGITS.read_bytes())
-    graph = api.load(path)
+    graph = pbslim.load(path)
     for transforms in ("round_weights", "remove_device", "sort_by_execution_order"):
-        api.transform(graph, transforms)
-        api.save(graph, path)
-        assert len(api.load(path)) == 84
-    api.save(graph, tmp_path / "other.pb")
+        pbslim.transform(graph, transforms)
+        pbslim.save(graph, path)
+        assert len(pbslim.load(path)) == 84
+    pbslim.save(graph, tmp_path / "other.pb")
 
 
 def test_a_read_that_gives_too_little(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbslim import api
+import pbslim
 from pbslim.errors import DecodeError
 from pbslim.wire import schema
 from pbslim.wire.text import message_bytes
@@ -163,7 +163,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "g.pbtxt").write_bytes(b"\xef\xbb\xbfnode { name: 'x' op: 'Placeholder' }")
-    assert [node.name for node in api.load(tmp_path / "g.pbtxt")] == ["x"]
+    assert [node.name for node in pbslim.load(tmp_path / "g.pbtxt")] == ["x"]
 
 
 def test_time_is_linear() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pbslim import ops
+from pbslim.analysis.conformity import misfits
 from pbslim.analysis.debug_text import value_text
 from pbslim.analysis.inventory import all_nodes
 from pbslim.dtypes import DType, Shape
@@ -44,11 +45,12 @@ _INSTEAD = {
     **dict.fromkeys(FUNCTIONAL, ("", "freeze the model with lower_control_flow=True")),
     **dict.fromkeys(CALLS, ("inline_partitionedcall", "put the bodies of functions in the place of the calls: {}")),
 }
+_REPAIR = "if it can have only one meaning, it is repaired: repair_nodes"
 _IDLE = {("TensorArrayV3", "identical_element_shapes"): "it matters only for elements that nothing writes, drop it: {}"}
 
 
 @dataclass(frozen=True)
-class Offender:
+class Incompatibility:
     """Something in a graph that a release does not accept.
 
     Attributes:
@@ -69,7 +71,7 @@ class Offender:
     refused: bool = True
 
 
-def offenders(graph: Graph, since: Release | str) -> list[Offender]:
+def incompatibilities(graph: Graph, since: Release | str) -> list[Incompatibility]:
     """What a release of TensorFlow does not accept in `graph`, in file order.
 
     Args:
@@ -81,36 +83,45 @@ def offenders(graph: Graph, since: Release | str) -> list[Offender]:
         DecodeError: a function is broken.
     """
     check(graph)
-    return list(_offenders(graph, release(since) if isinstance(since, str) else since))
+    return list(_incompatibilities(graph, release(since) if isinstance(since, str) else since))
 
 
-def _offenders(graph: Graph, release: Release) -> Iterator[Offender]:
+def _incompatibilities(graph: Graph, release: Release) -> Iterator[Incompatibility]:
     needed = min_consumer(graph)
     if needed > release.graph_version:
         problem = (
             f"the graph asks for version {needed} of graphs, TensorFlow {release.name} knows {release.graph_version}"
         )
-        yield Offender("", "", "", problem, "lower 'min_consumer' in its versions")
+        yield Incompatibility("", "", "", problem, "lower 'min_consumer' in its versions")
+    told = set()
     for function, node in all_nodes(graph):
         for found in _of_node(node, release, graph.producer):
+            told.add((function, node.name))
             yield _in_function(found, function) if function else found
+    for each in misfits(graph):
+        if (each.function, each.node) not in told:  # else it may fit once it is mended
+            yield Incompatibility(
+                each.node, each.op, each.function, each.problem, _REPAIR, "repair_nodes", not each.function
+            )
 
 
-def _in_function(found: Offender, function: str) -> Offender:
+def _in_function(found: Incompatibility, function: str) -> Incompatibility:
     old = found.transform
     new = old[:-1] + ", functions=true)" if old.endswith(")") else old and f"{old}(functions=true)"
     return replace(found, function=function, fix=found.fix.replace(old, new), transform=new, refused=False)
 
 
-def _of_node(node: ListedNode, release: Release, producer: int) -> Iterator[Offender]:
+def _of_node(node: ListedNode, release: Release, producer: int) -> Iterator[Incompatibility]:
     if not _NAME.fullmatch(node.name) or (">" in node.name and not release.allows_angle_in_names):
-        yield _offender(node, f"TensorFlow {release.name} allows no such name", "obfuscate_names", "rename it: {}")
+        yield _incompatibility(
+            node, f"TensorFlow {release.name} allows no such name", "obfuscate_names", "rename it: {}"
+        )
     wanted = accepted(node.op, release.number)
     if wanted is None:
-        yield _offender(node, _no_op(node.op, release), *_instead(node.op))
+        yield _incompatibility(node, _no_op(node.op, release), *_instead(node.op))
     elif 0 < wanted.refused_from <= producer:
         problem = f"{node.op} was given up in version {wanted.refused_from} of graphs, and this one has {producer}"
-        yield _offender(node, problem, *_instead(node.op))
+        yield _incompatibility(node, problem, *_instead(node.op))
     else:
         yield from _of_attrs(node, wanted, release)
 
@@ -131,33 +142,33 @@ def _instead(op: str) -> tuple[str, str]:
     return _INSTEAD.get(op, ("", ""))
 
 
-def _of_attrs(node: ListedNode, wanted: Accepted, release: Release) -> Iterator[Offender]:
+def _of_attrs(node: ListedNode, wanted: Accepted, release: Release) -> Iterator[Incompatibility]:
     for key in sorted(wanted.needed.difference(node.attrs)):
-        yield _offender(node, f"attribute '{key}' is missing")
+        yield _incompatibility(node, f"attribute '{key}' is missing")
     for key in node.attrs:
         try:
             value = node.attrs[key]
         except DecodeError as error:
-            yield _offender(node, f"attribute '{key}': {error}")
+            yield _incompatibility(node, f"attribute '{key}': {error}")
             continue
         if key in wanted.attrs:
             problem = _wrong_value(node.op, key, value, wanted.attrs[key], release)
             if problem:
-                yield _offender(node, f"attribute '{key}' {problem}")
+                yield _incompatibility(node, f"attribute '{key}' {problem}")
         elif not key.startswith("_"):
             yield from _unknown(node, key, value, release)
 
 
-def _unknown(node: ListedNode, key: str, value: AttrValue, release: Release) -> Iterator[Offender]:
+def _unknown(node: ListedNode, key: str, value: AttrValue, release: Release) -> Iterator[Incompatibility]:
     problem = f"TensorFlow {release.name} knows no attribute '{key}' of {node.op}"
     drop = f"remove_attribute(op_name={node.op}, attribute_name={key})"
     if not ops.is_default(node.op, key, value):
         problem += f", and its value {value_text(value)} is not the default"
         idle = _IDLE.get((node.op, key), "")
-        found = _offender(node, problem, drop if idle else "", idle)
+        found = _incompatibility(node, problem, drop if idle else "", idle)
         yield replace(found, refused=not release.ignores_unknown_attrs)
     elif not release.ignores_unknown_attrs:
-        yield _offender(node, problem, drop, "it holds its default, drop it: {}")
+        yield _incompatibility(node, problem, drop, "it holds its default, drop it: {}")
 
 
 def _wrong_value(op: str, key: str, value: AttrValue, allowed: tuple[DType | bytes, ...], release: Release) -> str:
@@ -187,5 +198,5 @@ def _plain(value: DType | bytes) -> str:
     return str(value) if isinstance(value, DType) else value_text(value)
 
 
-def _offender(node: ListedNode, problem: str, transform: str = "", fix: str = "") -> Offender:
-    return Offender(node.name, node.op, "", problem, fix.format(transform), transform)
+def _incompatibility(node: ListedNode, problem: str, transform: str = "", fix: str = "") -> Incompatibility:
+    return Incompatibility(node.name, node.op, "", problem, fix.format(transform), transform)

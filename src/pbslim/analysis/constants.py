@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pbslim.dtypes import INT32, INT64
 from pbslim.errors import DecodeError, GraphError, TransformError
 from pbslim.ir import Node, OpaqueTensor, Tensor, Value
 from pbslim.ops.families import ALIASES
+
+_MOST_INTEGERS = 1 << 10
 
 
 def way_to_constant(value: Value) -> list[Node]:
@@ -30,19 +33,31 @@ def constant(value: Value) -> Tensor | None:
     return None if isinstance(found, OpaqueTensor) else found
 
 
+def integers(value: Value) -> list[int] | None:
+    """The whole numbers that are read as `value`; None when they are not constant, or too many for shapes and axes."""
+    tensor = constant(value)
+    if tensor is None or tensor.dtype not in (INT32, INT64) or tensor.size > _MOST_INTEGERS:
+        return None
+    return [int(number) for number in tensor.numpy().reshape(-1)]
+
+
+def integer(value: Value) -> int | None:
+    """The one whole number that is read as `value`; None when it is not constant or not one."""
+    numbers = integers(value)
+    return numbers[0] if numbers and len(numbers) == 1 else None
+
+
 def const_value(node: Node) -> Tensor:
     """The tensor of a Const.
 
     Raises:
         TransformError: it has none, or one that cannot be read.
     """
-    if node.dtype_attr("dtype") is None or not isinstance(tensor := _value(node), Tensor):
-        raise TransformError(f"Const '{node.name}' has no dtype or no value")
-    return tensor
-
-
-def _value(node: Node) -> object:
     try:
-        return node.attrs.get("value")
+        if node.dtype_attr("dtype") is not None:
+            return node.tensor()
     except DecodeError as error:
         raise TransformError(f"Const '{node.name}': {error}") from None
+    except GraphError:
+        pass
+    raise TransformError(f"Const '{node.name}' has no dtype or no value")

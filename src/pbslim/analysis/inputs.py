@@ -139,8 +139,8 @@ def expected_dtype(value: Value, readers: Collection[Node]) -> DType | None:
 
 def known_shape(value: Value, shapes: StaticShapes) -> Shape:
     """The shape of `value` as inferred, made more precise by ``_output_shapes``, on which TensorFlow relies as well."""
-    inferred, notes = shapes.of(value), value.node.attrs.get("_output_shapes")
-    if not isinstance(notes, tuple) or value.port >= len(notes) or not isinstance(notes[value.port], Shape):
+    inferred, notes = shapes.of(value), value.node.attr("_output_shapes", tuple, ())
+    if value.port >= len(notes) or not isinstance(notes[value.port], Shape):
         return inferred
     try:
         return merge(inferred, notes[value.port])

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.endpoints import Endpoint, find_endpoints
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor
@@ -60,6 +61,7 @@ class Inspection:
     control_flow: int
     variables: list[str]
     leftovers: dict[str, int]
+    misfits: list[str]
     advice: list[str] = field(default_factory=list)
     regions: list[MappedRegion] = field(default_factory=list)
 
@@ -100,6 +102,7 @@ def inspect_file(path: Path) -> Inspection:
         control_flow=sum(node.op in CONTROL_FLOW or node.op in FUNCTIONAL for node in graph),
         variables=[node.name for node in graph if node.op in VARIABLES],
         leftovers=_leftovers(graph, outputs),
+        misfits=list(map(str, misfits(graph))),
     )
     found.advice = _advice(found, graph, outputs)
     if package := package_of(graph):
@@ -155,6 +158,13 @@ def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[st
     elsewhere = [node.name for node in graph if node.op == "ImmutableConst"]
     if elsewhere:
         advice.append(f"{len(elsewhere)} constants, such as '{elsewhere[0]}', have their values in other files")
+    if found.misfits:
+        count = len(found.misfits)
+        nodes = "1 node does not fit its op" if count == 1 else f"{count} nodes do not fit their ops"
+        advice.append(
+            f"{nodes}, so TensorFlow does not load the graph: {listed(found.misfits)}; "
+            "pbslim shrink repairs what can have only one meaning"
+        )
     if not outputs:
         advice.append("no outputs can be found; name them with --outputs when you transform the graph")
     return advice

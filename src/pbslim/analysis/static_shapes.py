@@ -65,7 +65,7 @@ class StaticShapes:
             if node.name in self._arguments:
                 return (self._arguments[node.name],)
             if node.op in CALLS or node.op in self._graph.library.functions:
-                function = node.attrs.get("f") if node.op in CALLS else FunctionRef(node.op, {})
+                function = node.attr("f", FunctionRef) if node.op in CALLS else FunctionRef(node.op, {})
                 return self._called(function, inputs)
             if node.op == "Placeholder":
                 shape = node.shape_attr("shape")
@@ -132,10 +132,7 @@ class StaticShapes:
         from pbslim.ops import shape_inference as rules
 
         for node in self._order:
-            notes = node.attrs.get("_output_shapes")
-            if not isinstance(notes, tuple):
-                continue
-            for port, note in enumerate(notes):
+            for port, note in enumerate(node.attr("_output_shapes", tuple, ())):
                 if not isinstance(note, Shape):
                     break
                 try:

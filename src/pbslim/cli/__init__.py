@@ -45,7 +45,7 @@ def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> 
     gc.disable()  # a short run that builds one large structure and drops nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here uses
     from pbslim.cli.arguments import plain
-    from pbslim.errors import PbslimError, TransformSyntaxError, one_line
+    from pbslim.errors import CheckError, PbslimError, TransformSyntaxError, one_line
 
     args, notes = plain(sys.argv[1:] if argv is None else argv)
     try:
@@ -53,6 +53,8 @@ def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> 
     except TransformSyntaxError as error:
         # A caret helps a person; whoever reads a pipe gets the one line that a log can hold.
         _fail(str(error) if sys.stderr.isatty() else error.one_line)
+    except CheckError as error:
+        _fail(one_line(str(error)), 1)
     except PbslimError as error:
         _fail(one_line(str(error)))
     except click.exceptions.Abort:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,18 @@ class Body:
         """The value that a tensor name of `returns` stands for."""
         name, _, port = tensor.partition(":")
         return self.graph[name].output(int(port or 0))
+
+    @property
+    def argument_dtypes(self) -> tuple[DType | TypeVariable | None, ...]:
+        """The type of each argument; None where it cannot be told."""
+        found = (self.graph[name].attrs.get("dtype") for name in self.arguments)
+        return tuple(dtype if isinstance(dtype, DType | TypeVariable) else None for dtype in found)
+
+    def set_dtypes(self, dtypes: Iterable[DType | TypeVariable]) -> None:
+        """Say of which types the outputs are; for an argument its Placeholder says it."""
+        old, self.dtypes = self.dtypes, tuple(dtypes)
+        if self.dtypes != old:
+            self.graph.record("", "outputs", lambda: setattr(self, "dtypes", old))
 
     def spelled(self, value: Value) -> str:
         """As bodies write it in an input: ``argument``, else ``node:output:index``.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import GraphError
@@ -17,6 +17,9 @@ from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, Encoded, col
 from pbslim.ir.functions import Library
 from pbslim.ir.inputs import check_name, controlling, is_control, split_input
 from pbslim.ir.tensors import Tensor
+from pbslim.ops.attributes import read
+
+T = TypeVar("T")
 
 
 class Use(NamedTuple):
@@ -150,7 +153,22 @@ class Node:
         """Every node that this one reads by data or control edge, each once."""
         return list(dict.fromkeys([*(value.node for value in self._inputs), *self._controls]))
 
-    # Attributes by kind: a missing or wrongly typed one is reported by name, never a TypeError.
+    # Attributes by kind
+
+    @overload
+    def attr(self, key: str, kind: type[T]) -> T | None: ...
+
+    @overload
+    def attr(self, key: str, kind: type[T], default: T) -> T: ...
+
+    def attr(self, key: str, kind: type[T], default: T | None = None) -> T | None:
+        """Attribute `key`, or the default of its op; `default` when there is neither, or something of another kind.
+
+        Raises:
+            DecodeError: its bytes are broken.
+        """
+        value = read(self._op, self._attrs, key, kind)
+        return default if value is None else value
 
     def tensor(self) -> Tensor:
         """The ``value`` of a Const.
@@ -164,14 +182,12 @@ class Node:
         return value
 
     def dtype_attr(self, key: str, default: DType | None = None) -> DType | None:
-        """The data type in attribute `key`, `default` when it is absent or something else."""
-        value = self._attrs.get(key)
-        return value if isinstance(value, DType) else default
+        """The data type in attribute `key`, as `attr` finds it."""
+        return self.attr(key, DType) or default
 
     def shape_attr(self, key: str) -> Shape:
-        """The shape in attribute `key`; of unknown rank when it is absent or something else."""
-        value = self._attrs.get(key)
-        return value if isinstance(value, Shape) else Shape()
+        """The shape in attribute `key`, as `attr` finds it; of unknown rank when there is none."""
+        return self.attr(key, Shape, Shape())
 
     # Changes
 
@@ -290,6 +306,14 @@ class Graph:
             return self._nodes[name]
         except KeyError:
             raise GraphError(f"the graph has no node '{name}'") from None
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self)} nodes>"
+
+    def __str__(self) -> str:
+        from pbslim.ir.text import graph_text  # for people, whom the rest of this does not need
+
+        return graph_text(self)
 
     def get(self, name: str) -> Node | None:
         """The node called `name`, if there is one."""
@@ -504,6 +528,10 @@ class Graph:
                 found.setdefault(name, set()).add(change.what)
         return found
 
+    def record(self, node: str, what: str, undo: Callable[[], None]) -> None:
+        """Enter a change in the journal: the node, what happened to it, and how to take it back."""
+        self.journal.append(Change((self.scope + node,), what, undo))
+
     # Primitive steps: each does one thing and knows its inverse.
 
     def _do_inputs(self, node: Node, new: tuple[Value, ...]) -> None:
@@ -511,21 +539,21 @@ class Graph:
         if new == old:
             return
         _link_inputs(node, new)
-        self._record(node, "inputs", lambda: _link_inputs(node, old))
+        self._touch(node, "inputs", lambda: _link_inputs(node, old))
 
     def _do_controls(self, node: Node, new: tuple[Node, ...]) -> None:
         old = node.controls
         if new == old:
             return
         _link_controls(node, new)
-        self._record(node, "controls", lambda: _link_controls(node, old))
+        self._touch(node, "controls", lambda: _link_controls(node, old))
 
     def _do_field(self, node: Node, key: str, new: Any) -> None:
         old = getattr(node, key)
         setattr(node, key, new)
-        self._record(node, key.strip("_"), lambda: setattr(node, key, old))
+        self._touch(node, key.strip("_"), lambda: setattr(node, key, old))
 
-    def _record(self, node: Node, what: str, undo: Callable[[], None]) -> None:
+    def _touch(self, node: Node, what: str, undo: Callable[[], None]) -> None:
         was = node._touched
         node._touched = True
 
@@ -533,11 +561,11 @@ class Graph:
             undo()
             node._touched = was
 
-        self.journal.append(Change((self.scope + node.name,), what, restore))
+        self.record(node.name, what, restore)
 
     def _do_insert(self, node: Node) -> None:
         self._nodes[node.name] = node
-        self.journal.append(Change((self.scope + node.name,), "added", lambda: self._forget(node)))
+        self.record(node.name, "added", lambda: self._forget(node))
 
     def _forget(self, node: Node) -> None:
         del self._nodes[node.name]

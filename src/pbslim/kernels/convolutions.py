@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -19,7 +18,7 @@ Finish: TypeAlias = "Callable[[Array], None]"
 """What is to be done in place with each part of the result, [places, channels], while it is in the cache."""
 
 _BLOCK = 2**18  # elements that are worked on together: they stay in the cache, and products of matrices are still fast
-_TILE = 2**16  # elements of repeated depthwise filters, and of a row of the result
+_TILE = 2**17  # elements of repeated depthwise filters, and of a row of the result
 _TYPES = "T:half|bfloat16|float|double"
 
 
@@ -130,10 +129,7 @@ def _each_channel(images: Array, filters: Array, places: Windows, result: Array,
     limit = max(_BLOCK // max(2 * down.stride * across.stride * channels, 1), step)
     for first in range(0, across.count, step):
         columns = slice(first, min(first + step, across.count))
-        part = places
-        if step < across.count:
-            chunk = replace(across, before=across.before - first * across.stride, count=columns.stop - first)
-            part = Windows((down, chunk))
+        part = places if step == across.count else Windows((down, across.some(columns)))
         for box in part.boxes(images.shape[0], limit):
             total = result[box[0], box[1], columns]
             rows = total.reshape(*total.shape[:2], -1)

@@ -15,6 +15,8 @@ from pbslim.kernels.registry import Attributes, kernel
 
 _F = np.float32
 _D = np.float64
+BELOW_2_31 = np.nextafter(_F(2**31), _F(0))
+"""The highest code of 32 bits that single precision has."""
 
 
 def round_half_away(x: Any) -> Any:
@@ -23,7 +25,7 @@ def round_half_away(x: Any) -> Any:
     return whole + np.copysign((np.abs(x - whole) >= 0.5).astype(np.asarray(x).dtype), x)
 
 
-class _Levels:
+class Levels:
     """The integers of a quantized type; float32 where TensorFlow has it."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
@@ -33,7 +35,8 @@ class _Levels:
         self.steps = 2 ** (8 * dtype.itemsize) - 1
 
 
-def _bound(array: Array, what: str) -> np.float32:
+def bound_of(array: Array, what: str) -> np.float32:
+    """An end of a range, in single precision; raises KernelError unless it is one number."""
     require(array.size == 1, f"{what} must be one number")
     return _F(array.reshape(())[()])
 
@@ -47,17 +50,17 @@ def _per_slice(bound: Array, x: Array, axis: int) -> Array:
 def _range_of(attrs: Attributes, x: Array, low: Array, high: Array) -> tuple[Any, Any]:
     axis = attrs.integer("axis", -1)
     if axis == -1:
-        return _bound(low, "min_range"), _bound(high, "max_range")
+        return bound_of(low, "min_range"), bound_of(high, "max_range")
     require(axis >= 0, f"axis {axis} is out of range")
     axis = axis_of(axis, x.ndim)
     return _per_slice(low, x, axis), _per_slice(high, x, axis)
 
 
-def _minimum_code(attrs: Attributes, levels: _Levels) -> np.float32:
+def _minimum_code(attrs: Attributes, levels: Levels) -> np.float32:
     return _F(levels.low + attrs.flag("narrow_range"))
 
 
-def _min_first_scale(low: np.float32, high: np.float32, levels: _Levels) -> tuple[np.float32, np.float32]:
+def min_first_scale(low: np.float32, high: np.float32, levels: Levels) -> tuple[np.float32, np.float32]:
     """The step between codes, and the real number that the lowest code stands for."""
     scale = _F(_D(high - low) / _D(levels.steps))
     return scale, low if low == high else _F(_F(round_half_away(_F(low / scale))) * scale)
@@ -65,7 +68,7 @@ def _min_first_scale(low: np.float32, high: np.float32, levels: _Levels) -> tupl
 
 @kernel("Dequantize", takes="quantized float float")
 def _dequantize(attrs: Attributes, x: Array, min_range: Array, max_range: Array) -> Any:
-    levels = _Levels(x.dtype)
+    levels = Levels(x.dtype)
     mode = attrs.text("mode", "MIN_COMBINED")
     target = attrs.array_dtype("dtype", FLOAT)
     low, high = _range_of(attrs, x, min_range, max_range)
@@ -76,7 +79,7 @@ def _dequantize(attrs: Attributes, x: Array, min_range: Array, max_range: Array)
         return ((codes + levels.half) * scale + low).astype(target)
     if mode == "MIN_FIRST":
         require(np.ndim(low) == 0, "mode MIN_FIRST has one range only")
-        scale, base = _min_first_scale(low, high, levels)
+        scale, base = min_first_scale(low, high, levels)
         return (base - _F(levels.low) * scale) + codes * scale
     require(mode == "SCALED", f"mode '{mode}' is not known")
     scale = high / _F(levels.high)
@@ -89,8 +92,8 @@ def _dequantize(attrs: Attributes, x: Array, min_range: Array, max_range: Array)
 def _quantize_v2(attrs: Attributes, x: Array, min_range: Array, max_range: Array) -> list[Any]:
     """The codes and the range that they stand for, which holds zero and is not too small."""
     dtype = attrs.dtype("T")
-    require(dtype.is_quantized and dtype.name != "qint32", f"it gives no {dtype}")
-    levels = _Levels(dtype.numpy)
+    require(dtype.is_quantized, f"it gives no {dtype}")
+    levels = Levels(dtype.numpy)
     mode, rounding = attrs.text("mode", "MIN_COMBINED"), attrs.text("round_mode", "HALF_AWAY_FROM_ZERO")
     require(rounding in ("HALF_AWAY_FROM_ZERO", "HALF_TO_EVEN"), f"round_mode '{rounding}' is not known")
     require(rounding != "HALF_TO_EVEN" or mode == "SCALED", "HALF_TO_EVEN goes with mode SCALED only")
@@ -110,13 +113,15 @@ def _quantize_v2(attrs: Attributes, x: Array, min_range: Array, max_range: Array
     else:
         require(mode == "MIN_FIRST", f"mode '{mode}' is not known")
         require(np.ndim(low) == 0, "mode MIN_FIRST has one range only")
-        codes = _min_first_codes(x, low, high, levels)
-    codes = np.clip(codes, levels.low, levels.high).astype(levels.dtype)
+        codes = min_first_codes(x, low, high, levels)
+    if mode == "MIN_FIRST" and levels.high == 2**31 - 1:
+        codes = np.minimum(codes, BELOW_2_31)
+    codes = np.where(codes < 2**31, np.clip(codes, levels.low, levels.high), levels.low).astype(levels.dtype)
     shape = () if np.ndim(low) == 0 else (-1,)
     return [codes, np.asarray(low, _F).reshape(shape), np.asarray(high, _F).reshape(shape)]
 
 
-def _scaled(attrs: Attributes, x: Array, low: Any, high: Any, levels: _Levels, rounding: str) -> tuple[Any, Any, Any]:
+def _scaled(attrs: Attributes, x: Array, low: Any, high: Any, levels: Levels, rounding: str) -> tuple[Any, Any, Any]:
     least, most = _minimum_code(attrs, levels), _F(levels.high)
     largest = np.finfo(_F).max
     from_low = np.where(least * low > 0, least / low, largest)
@@ -127,13 +132,14 @@ def _scaled(attrs: Attributes, x: Array, low: Any, high: Any, levels: _Levels, r
     return (np.rint(scaled) if rounding == "HALF_TO_EVEN" else round_half_away(scaled)), low, high
 
 
-def _min_first_codes(x: Array, low: np.float32, high: np.float32, levels: _Levels) -> Any:
+def min_first_codes(x: Array, low: np.float32, high: np.float32, levels: Levels) -> Any:
+    """The codes of real numbers, as whole floats, perhaps beyond those that the type has."""
     scale = _F(0) if low == high else _F(_D(levels.steps) / _D(high - low))
     first = _F(round_half_away(_F(low * scale)))
     return round_half_away(x * scale) - (first - _F(levels.low))
 
 
-def _real_of(code: int, low: np.float32, high: np.float32, levels: _Levels) -> np.float32:
+def real_of(code: int, low: np.float32, high: np.float32, levels: Levels) -> np.float32:
     """The real number that one code stands for, in double precision but for the code itself and the rounded bound."""
     if low == high:
         return low
@@ -145,19 +151,19 @@ def _real_of(code: int, low: np.float32, high: np.float32, levels: _Levels) -> n
 
 def _range_of_values(x: Array, low: np.float32, high: np.float32) -> tuple[np.float32, np.float32]:
     """The range of the values that occur, its lower end zero at most."""
-    levels = _Levels(x.dtype)
+    levels = Levels(x.dtype)
     lowest, highest = int(x.min(initial=levels.high)), int(x.max(initial=levels.low))
-    return np.minimum(_F(0), _real_of(lowest, low, high, levels)), _real_of(highest, low, high, levels)
+    return np.minimum(_F(0), real_of(lowest, low, high, levels)), real_of(highest, low, high, levels)
 
 
 @kernel("RequantizationRange", takes="qint32 float float")
 def _requantization_range(_attrs: Attributes, x: Array, input_min: Array, input_max: Array) -> list[Any]:
-    return [*_range_of_values(x, _bound(input_min, "input_min"), _bound(input_max, "input_max"))]
+    return [*_range_of_values(x, bound_of(input_min, "input_min"), bound_of(input_max, "input_max"))]
 
 
 @kernel("Requantize", takes="qint32 float float float float")
 def _requantize(attrs: Attributes, x: Array, *ranges: Array) -> list[Any]:
-    low, high, new_low, new_high = (_bound(bound, "a bound") for bound in ranges)
+    low, high, new_low, new_high = (bound_of(bound, "a bound") for bound in ranges)
     require(new_low <= 0 <= new_high, "the new range must hold zero")
     return _to_eight_bits(attrs, x, low, high, new_low, new_high)
 
@@ -241,26 +247,31 @@ def _quantize_and_dequantize_v3(attrs: Attributes, x: Array, low: Array, high: A
 @kernel("QuantizeDownAndShrinkRange", takes="qint32 float float")
 def _quantize_down(attrs: Attributes, x: Array, input_min: Array, input_max: Array) -> list[Any]:
     """To the range of the values that occur."""
-    bounds = _bound(input_min, "input_min"), _bound(input_max, "input_max")
+    bounds = bound_of(input_min, "input_min"), bound_of(input_max, "input_max")
     return _to_eight_bits(attrs, x, *bounds, *_range_of_values(x, *bounds))
 
 
-def _code_of(value: float, low: np.float32, high: np.float32, levels: _Levels) -> int:
+def code_of(value: float, low: np.float32, high: np.float32, levels: Levels) -> int:
     """The code next to a real number."""
+    return int(np.clip(unclamped_code_of(value, low, high, levels), levels.low, levels.high))
+
+
+def unclamped_code_of(value: float, low: np.float32, high: np.float32, levels: Levels) -> int:
+    """What the code next to a real number would be, perhaps one that the type does not have."""
     require(np.isfinite(low) and np.isfinite(high) and low <= high, "the range is not finite or upside down")
     if low == high:
         return levels.low
-    scale = levels.steps / _D(high - low)
-    code = round_half_away(_D(value) * scale) - round_half_away(_D(low) * scale) + levels.low
-    return int(np.clip(code, levels.low, levels.high))
+    steps = levels.steps + 1
+    scale = steps / (_D(high - low) * (steps / (steps - 1.0)))
+    return int(round_half_away(_D(value) * scale) - round_half_away(_D(low) * scale)) + levels.low
 
 
 def _quantized_relu(most: float) -> Callable[..., Any]:
     def run(_attrs: Attributes, x: Array, min_features: Array, max_features: Array) -> list[Any]:
         bounds = scalar(min_features, "min_features"), scalar(max_features, "max_features")
-        levels = _Levels(x.dtype)
-        least = _code_of(0.0, *bounds, levels)
-        return [np.clip(x, least, _code_of(most, *bounds, levels) if most else levels.high), *bounds]
+        levels = Levels(x.dtype)
+        least = code_of(0.0, *bounds, levels)
+        return [np.clip(x, least, code_of(most, *bounds, levels) if most else levels.high), *bounds]
 
     return run
 
@@ -282,19 +293,19 @@ def _quantized_concat(_attrs: Attributes, axis: Array, *operands: Array) -> list
     parts, bounds = operands[:count], operands[count:]
     require(all(p.dtype == np.uint8 for p in parts), "it joins quint8 only")
     require(all(b.dtype == _F for b in bounds), "ranges must be float")
-    lows, highs = ([_bound(b, "a bound") for b in half] for half in (bounds[:count], bounds[count:]))
+    lows, highs = ([bound_of(b, "a bound") for b in half] for half in (bounds[:count], bounds[count:]))
     require(np.isfinite([*lows, *highs]).all(), "a range is not finite")
     low, high = min(_F(0), *lows), max(highs)
-    levels = _Levels(np.dtype(np.uint8))
+    levels = Levels(np.dtype(np.uint8))
     moved = [_in_range(*each, low, high, levels) for each in zip(parts, lows, highs, strict=True)]
     return [joined(tuple(moved), axis), low, high]
 
 
 def _in_range(
-    x: Array, low: np.float32, high: np.float32, new_low: np.float32, new_high: np.float32, levels: _Levels
+    x: Array, low: np.float32, high: np.float32, new_low: np.float32, new_high: np.float32, levels: Levels
 ) -> Array:
     if (low, high) == (new_low, new_high):
         return x
-    scale, base = _min_first_scale(low, high, levels)
-    codes = _min_first_codes(base + x.astype(_F) * scale, new_low, new_high, levels)
+    scale, base = min_first_scale(low, high, levels)
+    codes = min_first_codes(base + x.astype(_F) * scale, new_low, new_high, levels)
     return np.asarray(np.clip(codes, levels.low, levels.high).astype(levels.dtype))

@@ -14,7 +14,7 @@ _F = np.float32
 _HALF = _F(0.5)
 
 
-class _Resize:
+class Resize:
     """The attributes of a resize op, and the sizes it goes from and to."""
 
     def __init__(self, attrs: Attributes, images: Array, size: Array) -> None:
@@ -45,7 +45,7 @@ class _Resize:
 
 @kernel("ResizeNearestNeighbor", takes="real int32")
 def _nearest(attrs: Attributes, images: Array, size: Array) -> Any:
-    resize = _Resize(attrs, images, size)
+    resize = Resize(attrs, images, size)
     rounded = round_half_away if resize.align_corners else np.floor
     down, across = (
         np.minimum(rounded(resize.scaled(axis)).astype(np.int64), resize.before[axis] - 1) for axis in (0, 1)
@@ -61,7 +61,7 @@ def _along(weights: Array, axis: int) -> Array:
 @kernel("ResizeBilinear", takes="real int32")
 def _bilinear(attrs: Attributes, images: Array, size: Array) -> Any:
     """Between columns first, then between rows."""
-    resize = _Resize(attrs, images, size)
+    resize = Resize(attrs, images, size)
     images = images.astype(_F, copy=False)
     for axis in (1, 0):
         place = resize.centered(axis)
@@ -89,7 +89,7 @@ def _cubic(a: float, steps: Array) -> tuple[Array, Array]:
 @kernel("ResizeBicubic", takes="real int32")
 def _bicubic(attrs: Attributes, images: Array, size: Array) -> Any:
     """Between rows first, then between columns; with half-pixel centers, what is outside has no weight."""
-    resize = _Resize(attrs, images, size)
+    resize = Resize(attrs, images, size)
     images = images.astype(_F)
     for axis in (0, 1):
         place = resize.centered(axis)
@@ -111,13 +111,13 @@ def _bicubic(attrs: Attributes, images: Array, size: Array) -> Any:
 @kernel("ResizeArea", takes="real int32")
 def _area(attrs: Attributes, images: Array, size: Array) -> Any:
     """Each pixel is the mean of the part of the image that it covers."""
-    resize = _Resize(attrs, images, size)
+    resize = Resize(attrs, images, size)
     down, across = (_coverage(resize, axis) for axis in (0, 1))
     rows = np.einsum("nhwc,xw->nhxc", images.astype(_F), across, optimize=True)
     return np.einsum("nhxc,yh->nyxc", rows, down, optimize=True)
 
 
-def _coverage(resize: _Resize, axis: int) -> Array:
+def _coverage(resize: Resize, axis: int) -> Array:
     """How much of each pixel of the result each pixel of the image fills; beyond the image its last one goes on."""
     before, after = resize.before[axis], resize.after[axis]
     checked_shape([after, 2 * before], "a table of weights")

@@ -9,10 +9,11 @@ import numpy as np
 
 from pbslim.kernels.checks import Array, check_products, checked_shape, require, vector, widened
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
+from pbslim.kernels.products import multiplied
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.windows import Windows, spatial_of
 
-_BLOCK = 2**20  # elements of windows that are made at a time
+_BLOCK = 2**19  # elements of windows that are made at a time
 _TYPES = "T:half|bfloat16|float|double"
 
 
@@ -67,17 +68,16 @@ def _transposed(attrs: Attributes, sizes: Array, filters: Array, out_backprop: A
     check_products(gradient.size * math.prod(filters.shape[:-1]), wide.dtype)
     elements = math.prod(filters.shape[:-2])
     matrices = wide.reshape(elements * inner, groups, outer // groups).transpose(1, 2, 0)
-    images = max(_BLOCK // max(math.prod(places.counts) * elements * shape[-1], 1), 1)
-    for first in range(0, shape[0], images):
-        part = gradient[first : first + images]
-        apart = part.reshape(*part.shape[:-1], groups, -1)
+    for box in places.boxes(shape[0], _BLOCK // max(elements * shape[-1], 1)):
+        part = gradient[box]
+        apart = part.reshape(*part.shape[:-1], groups, outer // groups)
         for group in range(groups):
-            windows = np.ascontiguousarray(apart[..., group, :]).reshape(-1, outer // groups) @ matrices[group]
+            windows = multiplied(apart[..., group, :].reshape(-1, outer // groups), matrices[group])
             channels = slice(group * inner, (group + 1) * inner)
             _spread(
                 windows.reshape(*part.shape[:-1], *filters.shape[:-1]),
-                result[first : first + images, ..., channels],
-                places,
+                result[box[0], ..., channels],
+                places.some(box),
             )
     return from_channels_last(result.astype(filters.dtype, copy=False), data_format)
 
@@ -104,7 +104,8 @@ def _transposed_depthwise(attrs: Attributes, sizes: Array, filters: Array, out_b
     wide = widened(filters)
     result = np.zeros(checked_shape(shape), wide.dtype)
     check_products(gradient.size * math.prod(filters.shape[:2]), wide.dtype)
-    for image in range(shape[0]):
-        apart = gradient[image : image + 1].reshape(1, *gradient.shape[1:3], channels, multiplier)
-        _spread(np.einsum("nhwcm,ijcm->nhwijc", apart, wide), result[image : image + 1], places)
+    for box in places.boxes(shape[0], _BLOCK // max(math.prod(filters.shape[:3]), 1)):
+        part = gradient[box]
+        apart = part.reshape(*part.shape[:-1], channels, multiplier)
+        _spread(np.einsum("nhwcm,ijcm->nhwijc", apart, wide), result[box[0]], places.some(box))
     return from_channels_last(result.astype(filters.dtype, copy=False), data_format)

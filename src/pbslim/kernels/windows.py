@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,6 +68,10 @@ class Axis:
             return slice(0), slice(0)
         start = first * self.stride + offset
         return slice(first, last), slice(start, start + (last - 1 - first) * self.stride + 1, self.stride)
+
+    def some(self, part: slice) -> Axis:
+        """Some of the windows."""
+        return replace(self, before=self.before - part.start * self.stride, count=part.stop - part.start)
 
     def elements(self) -> range:
         """The elements that are in the image in any window."""
@@ -144,6 +148,10 @@ class Windows:
             for first in range(0, shape[axis], step):
                 yield (*ones, slice(first, min(first + step, shape[axis])), *whole)
 
+    def some(self, box: Box) -> Windows:
+        """The windows of a box alone."""
+        return Windows(tuple(axis.some(part) for axis, part in zip(self.axes, box[1:], strict=True)))
+
     def region(self, images: Array, box: Box) -> Array:
         """What the windows of a box cover: a view of the images, or a copy with zeros where they extend beyond."""
         reaches = [axis.reach(part.start, part.stop) for axis, part in zip(self.axes, box[1:], strict=True)]
@@ -171,6 +179,14 @@ class Windows:
         within = [axis.dilation * step for axis, step in zip(self.axes, spatial, strict=True)]
         shape = (region.shape[0], *counts, *self.sizes, region.shape[-1])
         return as_strided(region, shape, (region.strides[0], *ahead, *within, region.strides[-1]), writeable=False)
+
+    def patches(self, images: Array) -> Array:
+        """The elements of each window one after the other, channels innermost: [batch, counts, elements]."""
+        shape = checked_shape([images.shape[0], *self.counts, math.prod(self.sizes) * images.shape[-1]])
+        if not math.prod(shape):
+            return np.empty(shape, images.dtype)
+        box = tuple(slice(0, size) for size in shape[:-1])
+        return self.view(self.region(images, box), box).reshape(shape)
 
 
 def _axis(image: int, size: int, stride: int, dilation: int, *, padding: str, pads: tuple[int, int]) -> Axis:

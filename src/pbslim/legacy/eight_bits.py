@@ -251,7 +251,7 @@ class _Rewriter:
         if len(uses) > 1 or node.control_readers or node.name in self._context.output_nodes:
             self._context.skip(reader.name, f"'{node.name}' before it is read elsewhere or an output")
             return None
-        if reader.attrs.get("num_bits", 8) != 8 or reader.attrs.get("narrow_range"):
+        if reader.attr("num_bits", int) != 8 or reader.attr("narrow_range", bool):
             self._context.skip(reader.name, "it has other levels than 0 to 255")
             return None
         bounds = [_constant(value) for value in reader.inputs[1:]]
@@ -287,9 +287,9 @@ def _gives_codes(node: Node) -> bool:
         node.op == "Dequantize"
         and len(node.inputs) == len(_Triple._fields)
         and node.dtype_attr("T") is QUINT8
-        and node.dtype_attr("dtype", FLOAT) is FLOAT
-        and node.attrs.get("mode", b"MIN_COMBINED") in (b"MIN_COMBINED", b"MIN_FIRST")
-        and node.attrs.get("axis", -1) == -1
+        and node.dtype_attr("dtype") is FLOAT
+        and node.attr("mode", bytes) in (b"MIN_COMBINED", b"MIN_FIRST")
+        and node.attr("axis", int) == -1
     )
 
 

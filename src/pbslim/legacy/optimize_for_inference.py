@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import numpy as np
 
@@ -58,7 +57,10 @@ def optimize_for_inference(
     results = [strip_unused(graph, input_node_names, output_node_names, placeholder_type_enum)]
     outputs = sorted(output_node_names)
     if placeholder_to_const_names:
-        fix = partial(_fix_placeholders, values=placeholder_to_const_names)
+
+        def fix(graph: Graph, context: Context) -> None:
+            _fix_placeholders(graph, context, placeholder_to_const_names)
+
         results += pipeline.run(graph, [_step("convert_placeholder_to_const", fix)], (), outputs)
     inputs = [name for name in input_node_names if (node := graph.get(name)) and node.op == "Placeholder"]
     steps = [_step("remove_training_nodes", _remove_training_nodes)]
@@ -78,7 +80,7 @@ def _step(name: str, function: Callable[[Graph, Context], None]) -> Step:
     return Transform(name, function, "reassociates")()
 
 
-def _fix_placeholders(graph: Graph, context: Context, *, values: Mapping[str, bool]) -> None:
+def _fix_placeholders(graph: Graph, context: Context, values: Mapping[str, bool]) -> None:
     for text, value in values.items():
         found = [node for node in graph if text in node.name and node.op in FEEDABLE]
         if not found:

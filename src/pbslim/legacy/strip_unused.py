@@ -86,8 +86,9 @@ def _type_of(value: Value, asked: DType | None, expected: DType | None, context:
 def _shape_attrs(value: Value) -> dict[str, AttrValue]:
     """What the node says of the shape, no more, as in the original."""
     attrs: dict[str, AttrValue] = {}
-    if isinstance(shape := value.node.attrs.get("shape"), Shape):
+    if "shape" in value.node.attrs and (shape := value.node.attr("shape", Shape)):
         attrs["shape"] = shape
-    if isinstance(notes := value.node.attrs.get("_output_shapes"), tuple) and value.port < len(notes):
+    notes = value.node.attr("_output_shapes", tuple, ())
+    if value.port < len(notes):
         attrs["_output_shapes"] = (notes[value.port],)
     return attrs

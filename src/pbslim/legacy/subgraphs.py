@@ -46,8 +46,7 @@ def needed_nodes(graph: Graph, outputs: Iterable[str], inputs: Collection[str] =
 
 
 def _neighbours(node: Node) -> list[str]:
-    entries = node.attrs.get("_class")
-    return [name for entry in entries if (name := colocated_with(entry))] if isinstance(entries, tuple) else []
+    return [name for entry in node.attr("_class", tuple, ()) if (name := colocated_with(entry))]
 
 
 def remove_training_nodes(graph: Graph, protected: Collection[str] = ()) -> None:

@@ -11,7 +11,7 @@ from functools import cache
 from pkgutil import get_data
 
 from pbslim.dtypes import DType
-from pbslim.ops.ports import Attrs, attr_value
+from pbslim.ops.attributes import Attrs, required
 
 KERNEL_RELEASES = ("1.15", "2.21")
 """The releases of which the classes are known; they are named a little differently in each."""
@@ -37,7 +37,7 @@ def kernel_class(op: str, attrs: Attrs, release: str) -> str | None:
 
 def _fits(op: str, attrs: Attrs, key: str, wanted: object) -> bool:
     try:
-        value = attr_value(op, attrs, key)
+        value = required(op, attrs, key, object)
     except LookupError:
         return False
     return all(_plain(each) == wanted for each in (value if isinstance(value, tuple) else (value,)))

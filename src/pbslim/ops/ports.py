@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias, TypeVar
-
 from pbslim.dtypes import DTYPES, DType
-from pbslim.errors import DecodeError
-from pbslim.ops.definitions import MISSING, ArgDef, OpDef, find
-
-Attrs: TypeAlias = Mapping[str, object]
-
-T = TypeVar("T")
+from pbslim.ops.attributes import Attrs, required
+from pbslim.ops.definitions import ArgDef, OpDef, find
 
 MOST_PORTS = 1 << 16
 """The most ports a node can have here: a file may lie about a number attribute."""
@@ -19,43 +12,13 @@ MOST_PORTS = 1 << 16
 _REF = 100  # a reference type is its base type's number plus this
 
 
-def attr_value(op: str, attrs: Attrs, name: str) -> object:
-    """The value of an attribute, its default where `attrs` lacks it.
-
-    Raises:
-        LookupError: there is neither a value nor a default, or the value cannot be decoded.
-    """
-    try:
-        return attrs[name]
-    except KeyError:
-        definition = find(op)
-        default = definition.attrs[name].default if definition and name in definition.attrs else MISSING
-    except DecodeError as error:
-        raise LookupError(name) from error
-    if default is MISSING:
-        raise LookupError(name)
-    return default
-
-
-def typed_attr(op: str, attrs: Attrs, name: str, kind: type[T]) -> T:
-    """The value of an attribute as `attr_value` finds it, which must be of the given kind.
-
-    Raises:
-        LookupError: it is missing or of another kind.
-    """
-    value = attr_value(op, attrs, name)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise LookupError(name)
-    return value
-
-
 def _types(op: str, arg: ArgDef, attrs: Attrs) -> tuple[DType, ...]:
     """One type for each port of `arg`."""
     if arg.type_list_attr:
-        types = typed_attr(op, attrs, arg.type_list_attr, tuple)
+        types = required(op, attrs, arg.type_list_attr, tuple)
     else:
-        one = arg.dtype or typed_attr(op, attrs, arg.type_attr or "", DType)
-        count = typed_attr(op, attrs, arg.number_attr, int) if arg.number_attr else 1
+        one = arg.dtype or required(op, attrs, arg.type_attr or "", DType)
+        count = required(op, attrs, arg.number_attr, int) if arg.number_attr else 1
         types = (one,) * count if 0 <= count <= MOST_PORTS else (None,)
     if not all(isinstance(t, DType) for t in types):
         raise LookupError(arg.name)
@@ -65,8 +28,8 @@ def _types(op: str, arg: ArgDef, attrs: Attrs) -> tuple[DType, ...]:
 def _count(op: str, arg: ArgDef, attrs: Attrs) -> int:
     """How many ports `arg` has; the types may still be open, as in the body of a function."""
     if arg.type_list_attr:
-        return len(typed_attr(op, attrs, arg.type_list_attr, tuple))
-    count = typed_attr(op, attrs, arg.number_attr, int) if arg.number_attr else 1
+        return len(required(op, attrs, arg.type_list_attr, tuple))
+    count = required(op, attrs, arg.number_attr, int) if arg.number_attr else 1
     if not 0 <= count <= MOST_PORTS:
         raise LookupError(arg.name)
     return count

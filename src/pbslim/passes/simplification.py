@@ -4,6 +4,7 @@ from __future__ import annotations
 
 CLEAN = """
 strip_unused_nodes
+repair_nodes
 remove_nodes(op=Identity, op=CheckNumerics)
 drop_idle_controls(ignore_errors=true)
 prune_branches(ignore_errors=true)

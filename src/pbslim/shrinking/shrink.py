@@ -6,20 +6,25 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.endpoints import Endpoint, describe, find_names, require_frozen
 from pbslim.analysis.inputs import Input
 from pbslim.analysis.zipsize import ZipSize, zipped_size
+from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
+from pbslim.shrinking.proof import Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
+from pbslim.verification import Verification
 from pbslim.wire import load_from, open_source
 from pbslim.wire.files import write
 from pbslim.wire.outputs import replacing, require_apart
+from pbslim.wire.sources import InputFile, Source
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,13 @@ class Totals:
 
 @dataclass
 class ShrinkResult:
-    """What `shrink` did."""
+    """What `shrink` did.
+
+    Attributes:
+        seconds: without the verification.
+        verification: how the result compares with the original, if that was asked for and possible.
+        not_verified: why it was not possible.
+    """
 
     recipe: str
     inputs: list[Endpoint]
@@ -43,6 +54,8 @@ class ShrinkResult:
     after: Totals
     seconds: float
     steps: list[StepResult] = field(default_factory=list)
+    verification: Verification | None = None
+    not_verified: str = ""
 
 
 def shrink(
@@ -53,6 +66,7 @@ def shrink(
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     exact_zip: bool = False,
+    proof: Proof | None = None,
     on_step: Callable[[StepResult], None] | None = None,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ShrinkResult:
@@ -64,8 +78,10 @@ def shrink(
             graph is cut. Found from the graph when not given.
         outputs: tensor names; found from the graph when not given.
         exact_zip: deflate the files whole, however large, to tell their zipped size.
+        proof: how to verify the result; not at all when not given.
 
     Raises:
+        CheckError: the result does not meet what `proof` demands; nothing is written.
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
@@ -81,15 +97,46 @@ def shrink(
     said = [each for each in fed if each.says or graph[each.node].op not in PLACEHOLDERS]
     steps = [_with_inputs(step, said) for step in steps]
     results = pipeline.run(graph, steps, *names, functions=True, on_step=on_step)
+    seconds = time.perf_counter() - started
     with replacing(out, given) as file:  # what can go wrong does so before the file is there
+        started = time.perf_counter()
         size = write(graph, file, progress=on_bytes)
         file.flush()
-        seconds = time.perf_counter() - started
+        seconds += time.perf_counter() - started
         before = Totals(nodes, constants, len(given), zipped_size(given, exact=exact_zip))
         after = Totals(*_count(graph), size, zipped_size(Path(file.name), exact=exact_zip))
         # What is left is asked, as it is quicker to tell and says the same.
         ends = describe(graph, results[-1].inputs), describe(graph, names[1])
-    return ShrinkResult(recipe, *ends, before, after, seconds, results)
+        result = ShrinkResult(recipe, *ends, before, after, seconds, results)
+        if proof:
+            _verify(proof, result, given, Path(file.name), names[0], results[-1].inputs, names[1])
+    return result
+
+
+def _verify(
+    proof: Proof,
+    result: ShrinkResult,
+    given: Source,
+    made: Path,
+    inputs: Sequence[str],
+    new_inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> None:
+    """Compare what was made with what was given, which may have come from a pipe."""
+    with TemporaryDirectory() as folder:
+        source = Path(folder) / "given.pb"
+        if isinstance(given, InputFile) and given.has_name:
+            source = given.path
+        else:
+            source.write_bytes(given[:])
+        try:
+            result.verification = proof.verify(source, made, inputs, new_inputs, outputs)
+        except PbslimError as error:
+            if proof.is_demanding:
+                raise
+            result.not_verified = str(error)
+    if proof.is_demanding and result.verification:
+        require_met(result.verification, result.recipe)
 
 
 def _read_input(graph: Graph, text: str) -> Input:

@@ -57,3 +57,4 @@ from pbslim.transforms.quantization.quantize_nodes import quantize_nodes as quan
 from pbslim.transforms.quantization.quantize_weights import quantize_weights as quantize_weights
 from pbslim.transforms.quantization.remove_ema import remove_ema as remove_ema
 from pbslim.transforms.quantization.round_weights import round_weights as round_weights
+from pbslim.transforms.repairs.repair_nodes import repair_nodes as repair_nodes

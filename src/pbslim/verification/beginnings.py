@@ -180,7 +180,7 @@ def first_filter(value: Value) -> tuple[Node, Tensor] | None:
 def channels_of(node: Node, weights: Tensor) -> int:
     """How many channels (or columns) a convolution or matrix product reads."""
     axis = _LINEAR[node.op]
-    return weights.shape[1 if axis == 0 and node.attrs.get("transpose_b") else axis]
+    return weights.shape[1 if axis == 0 and node.attr("transpose_b", bool) else axis]
 
 
 def first_activation(value: Value) -> Value | None:

@@ -27,6 +27,7 @@ from pbslim.verification.results import Accuracy, Comparison, Verification, judg
 from pbslim.verification.rounding import rounding_levels
 from pbslim.verification.running import (
     DEFAULT_TIMEOUT,
+    Batch,
     Runs,
     Setting,
     Side,
@@ -46,6 +47,8 @@ Array = npt.NDArray[Any]
 Metric = Callable[[dict[str, Array]], float]
 """A measure of a model: called with its outputs by name over all samples; more is better."""
 
+_FEW, _PATIENCE = 4, 4  # so many inputs are tried even if they take so many times as long as they should
+
 
 def compare_files(
     first: Path,
@@ -54,6 +57,7 @@ def compare_files(
     *,
     evaluation: Path | None = None,
     inputs: Sequence[str] | None = None,
+    second_inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
@@ -75,6 +79,7 @@ def compare_files(
     Each runs in a process of its own, so that one that crashes or hangs is an error like any other.
 
     Args:
+        second_inputs: what `inputs` are called in the second graph, if that differs.
         budget: seconds after which no further inputs are tried.
         on_progress: is told how many batches are done, and of how many.
 
@@ -83,17 +88,19 @@ def compare_files(
         PbslimError: a graph cannot be read or does not run.
     """
     started = time.perf_counter()
-    sides = Side(first, load(first)), Side(second, load(second))
+    renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
+    sides = Side(first, load(first)), Side(second, load(second), renamed)
     names, outputs = _ends(sides, inputs, outputs)
-    make = _Inputs(sides[0].graph, names, samples, seed, image_range)
+    make = _Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
     given, labels = make.samples(feeds, evaluation)
     require_fed(sides, list(given.batches[0]))
-    plan = _plan(sides, outputs, engine)
+    plan = _plan(sides, outputs, engine, given.batches[0])
     setting = Setting(plan.engine, timeout)
 
-    def enough(done: int) -> bool:
+    def enough(done: int, seconds: float) -> bool:
         on_progress(done, len(given.batches))
-        return budget is not None and time.perf_counter() - started > budget
+        tried = sum(map(batch_size, given.batches[:done]))
+        return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
 
     runs = run_both(setting, sides, plan.fetches, given.batches, enough)
     found = _Found(setting, plan, sides, names, replace(given, batches=given.batches[: len(runs.first)]), runs, labels)
@@ -123,6 +130,7 @@ class _Inputs:
     count: int
     seed: int
     pixels: Pixels | None
+    cut: Side | None = None
 
     def samples(
         self, feeds: Mapping[str, Array] | Path | None, evaluation: Path | None
@@ -136,8 +144,12 @@ class _Inputs:
             return read_samples(feeds, self.graph, self.names, self.pixels), None
         if feeds is not None:
             return given_samples(feeds, self.graph, self.names, self.pixels), None
-        made = generate_samples(self.graph, self.names, samples=self.count, seed=self.seed, pixels=self.pixels)
-        return made, None
+        graph, names = self.graph, self.names
+        if self.cut:  # at inner tensors, of which the second graph says more
+            graph, names = self.cut.graph, [self.cut.renamed[name] for name in names]
+        made = generate_samples(graph, names, samples=self.count, seed=self.seed, pixels=self.pixels)
+        batches = [dict(zip(self.names, batch.values(), strict=True)) for batch in made.batches]
+        return replace(made, batches=batches), None
 
 
 @dataclass(frozen=True)
@@ -156,8 +168,8 @@ class _Plan:
         return mine, other
 
 
-def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str) -> _Plan:
-    chosen = engine_for(engine, sides, [outputs, outputs])
+def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str, batch: Batch) -> _Plan:
+    chosen = engine_for(engine, sides, [outputs, outputs], batch)
     first, second = ([how_to_judge(side.graph, name) for name in outputs] for side in sides)
     inner = has_inner_tensors(chosen)
     for i, (a, b) in enumerate(zip(first, second, strict=True)):

@@ -16,7 +16,7 @@ from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import BOOL, FLOAT, STRING, DType, Shape
 from pbslim.engines import engine
 from pbslim.errors import PbslimError, UsageError
-from pbslim.ir import Graph, Value
+from pbslim.ir import Graph, Node, Value
 from pbslim.names import node_name
 from pbslim.verification import beginnings, images, photographs
 
@@ -218,21 +218,21 @@ def _guessed_rank(value: Value) -> Shape:
         if "MatMul" in node.op:
             return Shape((-1, channels))
         inner = [-1] * (len(weights.shape) - 2)
-        return Shape((-1, channels, *inner) if _is_channels_first(node.attrs) else (-1, *inner, channels))
+        return Shape((-1, channels, *inner) if _is_channels_first(node) else (-1, *inner, channels))
     if beginnings.table_size(value) is not None or beginnings.lookup_keys(value) is not None:
         return Shape((-1,))
     return Shape(())
 
 
-def _is_channels_first(attrs: Any) -> bool:
-    return bool(attrs.get("data_format") in (b"NCHW", b"NCDHW"))
+def _is_channels_first(node: Node) -> bool:
+    return node.attr("data_format", bytes) in (b"NCHW", b"NCDHW")
 
 
 def _guessed_dims(value: Value, shape: Shape, plan: _Plan) -> tuple[int, ...]:
     dims = list(shape.dims or ())
     found = beginnings.first_filter(value)
     if len(dims) == 4:
-        plan.channels_first = bool(found and _is_channels_first(found[0].attrs)) or (
+        plan.channels_first = bool(found and _is_channels_first(found[0])) or (
             dims[1] in (1, 3) and dims[3] not in (1, 3, 4)
         )
         axis = 1 if plan.channels_first else 3
@@ -264,7 +264,7 @@ def _plan_strings(plan: _Plan, value: Value) -> None:
         def texts(random: np.random.Generator, dims: tuple[int, ...]) -> Array:
             made = np.empty(math.prod(dims), object)
             made[:] = [choices[i] for i in random.integers(0, len(choices), made.size)]
-            return made.reshape(dims) if dims else np.asarray(made[0], object)
+            return made.reshape(dims) if dims else made[0]
 
         plan.one = texts
 
@@ -330,13 +330,15 @@ def _tried_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float]
     target = beginnings.first_activation(value)
     if target is None:
         return None
-    best, least = None, math.inf
+    best, least, size = None, math.inf, max(plan.dims[0], 1)
     try:
         with engine("builtin").load(graph) as program:
             for plan.pixels in beginnings.RANGES:
-                fed = plan.values(range(max(plan.dims[0], 2)), 0, photographs.tests)
-                (found,) = program.run({value.name: fed}, [target.name])
-                score = _strangeness(found, channels_last=not plan.channels_first)
+                found = []
+                for first in (0, size):
+                    fed = plan.values(range(first, first + size), 0, photographs.tests)
+                    found += program.run({value.name: fed}, [target.name])
+                score = _strangeness(np.concatenate(found), channels_last=not plan.channels_first)
                 if score < least:
                     best, least = plan.pixels, score
     except PbslimError:

@@ -8,6 +8,7 @@ graph itself, with noise on its constants and inputs, shows what its outputs do 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -53,30 +54,22 @@ def rounding_levels(
     apart = [[_distance(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(first, second, strict=True)]
     largest = [max(column) for column in zip(*apart, strict=True)]
     levels = [0.0] * len(fetches)
-    for seed in range(_DRAWS):
-        unexplained = [i for i, distance in enumerate(largest) if distance > levels[i]]
-        if not unexplained or (seed and all(largest[i] > _CLEAR * levels[i] > 0 for i in unexplained)):
-            break
-        worst = {max(range(len(batches)), key=lambda b: apart[b][i]) for i in unexplained}
-        tried = sorted(worst)[:_TRIED_BATCHES]
-        for number, found in zip(
-            tried, _with_noise(setting, side, [batches[b] for b in tried], fetches, seed), strict=True
-        ):
-            levels = [max(level, _distance(a, b)) for level, a, b in zip(levels, first[number], found, strict=True)]
+    seeds = range(_DRAWS)
+    programs = setting.edited((disturbed_graph(side.graph, seed) for seed in seeds), str(side.path))
+    with closing(programs):
+        for seed in seeds:
+            unexplained = [i for i, distance in enumerate(largest) if distance > levels[i]]
+            if not unexplained or (seed and all(largest[i] > _CLEAR * levels[i] > 0 for i in unexplained)):
+                break
+            worst = {int(np.argmax([row[i] for row in apart])) for i in unexplained}
+            program = next(programs)
+            for number in sorted(worst)[:_TRIED_BATCHES]:
+                try:
+                    noisy = program.run(disturbed_feeds(side.fed(batches[number]), seed), fetches)
+                except PbslimError:  # the graph refuses such numbers, so nothing is known of how it rounds
+                    return levels, largest
+                levels = [max(level, _distance(a, b)) for level, a, b in zip(levels, first[number], noisy, strict=True)]
     return levels, largest
-
-
-def _with_noise(
-    setting: Setting, side: Side, batches: Sequence[Batch], fetches: Sequence[str], seed: int
-) -> list[list[Array]]:
-    with setting.edited(disturbed_graph(side.graph, seed), str(side.path)) as program:
-        found = []
-        for batch in batches:
-            try:
-                found.append(program.run(disturbed_feeds(side.fed(batch), seed), fetches))
-            except PbslimError:  # the graph refuses such numbers, so nothing is known of how it rounds
-                return found
-        return found
 
 
 def _distance(first: Array, second: Array) -> float:

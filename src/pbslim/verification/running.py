@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,14 +33,20 @@ _LABELS = {"tensorflow": "TensorFlow", "opencv": "OpenCV", "builtin": "the built
 
 @dataclass(frozen=True)
 class Side:
-    """One of the graphs that are compared, and the file that it is in."""
+    """One of the graphs that are compared, and the file that it is in.
+
+    Attributes:
+        renamed: what inputs are called in this graph, where that differs.
+    """
 
     path: Path
     graph: Graph
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def fed(self, batch: Batch) -> dict[str, Array]:
         """What of a batch this graph has inputs for."""
-        return {name: value for name, value in batch.items() if node_name(name) in self.graph}
+        named = {self.renamed.get(name, name): value for name, value in batch.items()}
+        return {name: value for name, value in named.items() if node_name(name) in self.graph}
 
 
 @dataclass(frozen=True)
@@ -69,13 +76,16 @@ class Setting:
             with self._start(path, str(side.path), hint) as program:
                 yield program
 
-    @contextmanager
-    def edited(self, graph: Graph, label: str) -> Iterator[ProgramApart]:
-        """A graph that is in no file, running; messages call it `label`."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "graph.pb"
-            save(graph, path)
-            with self._start(path, label) as program:
+    def edited(self, graphs: Iterable[Graph], label: str) -> Generator[ProgramApart, None, None]:
+        """Graphs that are in no file, running one after the other; messages call each `label`."""
+        with TemporaryDirectory() as folder, ExitStack() as stack:
+            path, program = Path(folder) / "graph.pb", None
+            for graph in graphs:
+                save(graph, path)
+                if program is None:
+                    program = stack.enter_context(self._start(path, label))
+                else:
+                    program.load(path)
                 yield program
 
     def _start(self, path: Path, label: str, hint: str = "") -> ProgramApart:
@@ -83,20 +93,21 @@ class Setting:
         return ProgramApart(self.engine, path, label=label, timeout=self.timeout, hint=hint, name=name)
 
 
-def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[str]]) -> str:
+def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[str]], batch: Batch | None = None) -> str:
     """The engine that runs both graphs: the wanted one, or with ``auto`` the first that can.
 
-    A memory-mapped package is for TensorFlow, which maps its constants, wherever that is installed.
+    What is fed in `batch` need not be computed. A memory-mapped package is for TensorFlow, which maps its constants,
+    wherever that is installed.
 
     Raises:
         UsageError: there is none; the message says why.
     """
     if wanted == "auto" and any(package_of(side.graph) for side in sides) and find_spec("tensorflow"):
         wanted = "tensorflow"
-    pairs = [(side.graph, names) for side, names in zip(sides, fetches, strict=True)]
-    found = {choose(wanted, graph, names).name for graph, names in pairs}
+    tasks = [(side.graph, names, side.fed(batch or {})) for side, names in zip(sides, fetches, strict=True)]
+    found = {choose(wanted, *task).name for task in tasks}
     if len(found) > 1:  # one graph needs what the other does not; the last one runs most
-        found = {choose("tensorflow", graph, names).name for graph, names in pairs}
+        found = {choose("tensorflow", *task).name for task in tasks}
     return found.pop()
 
 
@@ -118,12 +129,12 @@ def run_both(
     sides: tuple[Side, Side],
     fetches: tuple[Sequence[str], Sequence[str]],
     batches: Sequence[Batch],
-    enough: Callable[[int], bool] = lambda _: False,
+    enough: Callable[[int, float], bool] = lambda _done, _seconds: False,
 ) -> Runs:
     """Run all batches through both graphs at the same time.
 
     Args:
-        enough: is told the number of batches that are done, and says whether to stop.
+        enough: is told the number of batches that are done and the seconds they took, and says whether to stop.
 
     Raises:
         PbslimError: a graph cannot be loaded or does not run.
@@ -133,12 +144,13 @@ def run_both(
         programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
             program.wait()
+        started = time.perf_counter()
         for number, batch in enumerate(batches, 1):
             for program, side, names in zip(programs, sides, fetches, strict=True):
                 program.start(side.fed(batch), names)
             for found, program in zip(results, programs, strict=True):
                 found.append(program.result())
-            if enough(number):
+            if enough(number, time.perf_counter() - started):
                 break
         return Runs(*results, (programs[0].memory, programs[1].memory))
 
@@ -150,7 +162,7 @@ def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
         UsageError: one is not.
     """
     for name in names:
-        if all(node_name(name) not in side.graph for side in sides):
+        if all(node_name(side.renamed.get(name, name)) not in side.graph for side in sides):
             raise UsageError(f"neither graph has an input '{name}'")
 
 

@@ -97,11 +97,11 @@ class EncodedFunctionDef(EncodedFunction):
             if number in wanted and kind == LEN:
                 yield number, at, stop
 
-    def rest(self) -> Iterator[tuple[int, int]]:
-        """The spans of the fields that `function_parts` does not write itself, tags included."""
+    def rest(self, *written: int) -> Iterator[tuple[int, int]]:
+        """The spans, tags included, of the fields that are not among those `written` by `function_parts` itself."""
         last = self.start
         for number, _, _, stop in fields(self.source, self.start, self.end, "a function"):
-            if number not in (_NODE, _RETURN, _CONTROL_RETURN):
+            if number not in written:
                 yield last, stop
             last = stop
 
@@ -234,9 +234,12 @@ def function_parts(function: Function) -> list[Part]:
     """The FunctionDef message of `function`."""
     encoded, body = function.encoded, function.decoded
     assert isinstance(encoded, EncodedFunctionDef)  # noqa: S101 - files are read by this package alone
-    if body is None or _is_untouched(encoded, body):
+    signature = _new_signature(encoded, body) if body else None
+    if body is None or (signature is None and _is_untouched(encoded, body)):
         return [span(encoded.source, encoded.start, encoded.end)]
-    parts: list[Part] = [span(encoded.source, start, stop) for start, stop in encoded.rest()]
+    written = [_NODE, _RETURN, _CONTROL_RETURN, *([_SIGNATURE] if signature else [])]
+    parts: list[Part] = [length_delimited(_SIGNATURE, signature)] if signature else []
+    parts += [span(encoded.source, start, stop) for start, stop in encoded.rest(*written)]
     for node in _nodes(body):
         content = node_parts(node, body.spelled)
         parts += [tag(_NODE, LEN) + varint(total(content)), *content]
@@ -244,6 +247,18 @@ def function_parts(function: Function) -> list[Part]:
         parts.append(_entry(_RETURN, name, body.spelled(body.value(tensor))))
     parts += [_entry(_CONTROL_RETURN, name, node) for name, node in body.control_returns.items()]
     return parts
+
+
+def _new_signature(encoded: EncodedFunctionDef, body: Body) -> bytes | None:
+    """The signature with the types that the body now has; None where they are as in the file."""
+    signature, changed = encoded.signature(), False
+    types = (body.argument_dtypes, body.dtypes)
+    for arguments, dtypes in zip((signature.input_arg, signature.output_arg), types, strict=True):
+        for argument, dtype in zip(arguments, dtypes, strict=True):
+            if isinstance(dtype, DType) and not argument.type_attr and argument.type != dtype.number:
+                argument.type, changed = dtype.number, True
+                argument.ClearField("handle_data")  # of a variable
+    return bytes(signature.SerializeToString()) if changed else None
 
 
 def _nodes(body: Body) -> list[Node]:

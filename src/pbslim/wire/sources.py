@@ -98,6 +98,11 @@ class InputFile:
         """Its name."""
         return self._file.path
 
+    @property
+    def has_name(self) -> bool:
+        """Whether that is a name in the file system, not one for a stream of this process."""
+        return self._file.watched
+
     def __len__(self) -> int:
         return self._length
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim import api
+import pbslim
 from pbslim.engines import engine
 
 
@@ -32,7 +32,7 @@ def build(make: Callable[[Any], Any], *, old: bool) -> tuple[Any, list[str]]:
 
 def check(graph_def: Any, fetches: Sequence[str], feeds: Mapping[str, Any], *, tolerance: float = 1e-6) -> None:
     """Both give the same for these feeds: dtype, shape and values."""
-    graph = api.load(bytes(graph_def.SerializeToString()))
+    graph = pbslim.load(bytes(graph_def.SerializeToString()))
     assert engine("builtin").unsupported(graph, fetches, list(feeds)) == []
     with engine("tensorflow").load(graph) as program:
         expected = program.run(feeds, fetches)

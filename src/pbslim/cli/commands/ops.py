@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pbslim.analysis.compatibility import Offender, offenders
+from pbslim.analysis.compatibility import Incompatibility, incompatibilities
 from pbslim.analysis.inventory import OpUse, op_inventory
 from pbslim.cli.commands.print_selective_registration_header import default_ops_option, kernels_option
 from pbslim.cli.options import FILE, HELP, json_option
@@ -54,7 +54,7 @@ def command(
         require_apart(header, *models)
     graphs = {str(path): load(path) for path in models}
     wanted = release(since) if since is not None else None
-    found = {path: _held_against(wanted, path, graph) for path, graph in graphs.items()} if wanted else {}
+    found = {path: _check(wanted, path, graph) for path, graph in graphs.items()} if wanted else {}
     if header:
         write_header(list(graphs.values()), header, default_ops, kernels)
     if wanted and since and since.split(".")[:2] != wanted.name.split("."):
@@ -81,9 +81,9 @@ def command(
     return 1 if any(found.values()) else 0
 
 
-def _held_against(wanted: Release, path: str, graph: Graph) -> list[Offender]:
+def _check(wanted: Release, path: str, graph: Graph) -> list[Incompatibility]:
     try:
-        return offenders(graph, wanted)
+        return incompatibilities(graph, wanted)
     except PbslimError as error:
         raise type(error)(f"'{path}': {error}") from None
 
@@ -105,14 +105,14 @@ def _list(used: Sequence[OpUse]) -> None:
     terminal.stdout().print(terminal.table(["op", "nodes", "types", "since"], rows, right=(1,)))
 
 
-def _tell(path: str, found: Sequence[Offender], name: str, *, nodes: bool) -> None:
+def _tell(path: str, found: Sequence[Incompatibility], name: str, *, nodes: bool) -> None:
     console = terminal.stdout()
     if not found:
         console.print(f"{path}: TensorFlow {name} accepts all of it", markup=False)
         return
     verdict = "refuses it" if any(each.refused for each in found) else "loads it, but"
     console.print(f"{path}: TensorFlow {name} {verdict}", markup=False)
-    groups: dict[tuple[str, str], list[Offender]] = {}
+    groups: dict[tuple[str, str], list[Incompatibility]] = {}
     for each in found:
         groups.setdefault((each.problem, each.fix), []).append(each)
     for (problem, fix), members in groups.items():

@@ -73,8 +73,7 @@ def frames_of(order: Iterable[Node], fed: frozenset[Value]) -> dict[Node, Frame]
             raise CannotRun(node, "its inputs come from different loops")
         frame = around.pop() if around else ()
         if node.op in ENTERS:
-            name = node.attrs.get("frame_name")
-            frame = (*frame, name.decode(errors="replace") if isinstance(name, bytes) else "")
+            frame = (*frame, node.attr("frame_name", bytes, b"").decode(errors="replace"))
         elif node.op in EXITS:
             if not frame:
                 raise CannotRun(node, "it leaves a loop that nothing enters")

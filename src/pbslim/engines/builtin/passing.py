@@ -15,6 +15,7 @@ from pbslim.ops.families import ALIASES, ENTERS, EXITS, NEXT_ITERATIONS
 
 _ONE = ALIASES | {"PlaceholderWithDefault", "RefIdentity", "Print"}
 _ONE |= {"DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "_EagerConst"}
+_ONE |= {"ReadVariableOp"}  # old tools that froze graphs let some of them read constants
 
 PASSING = _ONE | {"Const", "HostConst", "IdentityN", "_HostConst"}
 """Ops that hand on a constant or what they get, and do nothing besides."""

@@ -264,7 +264,7 @@ class _Level:
         entries = []
         for node in members:
             if node.op in ENTERS:
-                stays = bool(node.attrs.get("is_constant", False))
+                stays = node.attr("is_constant", bool, False)
                 if not stays or self._is_doubtful(node):
                     inner._perhaps_dead.add(node)
                 places = [inner.register(node, 0)] + [inner.register(node, _TOKEN)] * (node in inner._awaited)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pbslim.dtypes import Shape
-from pbslim.ops.ports import Attrs, output_dtypes
+from pbslim.ops.attributes import Attrs
+from pbslim.ops.ports import output_dtypes
 from pbslim.ops.shape_inference import (
     rules_array,
     rules_flow,

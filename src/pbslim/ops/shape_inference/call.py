@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from pbslim.dtypes import Shape
 from pbslim.errors import PbslimError
+from pbslim.ops.attributes import Attrs, required
 from pbslim.ops.definitions import find
-from pbslim.ops.ports import Attrs, typed_attr
 
 Dims: TypeAlias = tuple[int, ...]
 Result: TypeAlias = "Dims | list[Dims | None] | None"
@@ -58,7 +58,7 @@ class Call:
     def attr(self, name: str, kind: type[T]) -> T:
         """An attribute or its default; raises UndecidableError unless it is of the given kind."""
         try:
-            return typed_attr(self.op, self.attrs, name, kind)
+            return required(self.op, self.attrs, name, kind)
         except LookupError:
             raise UndecidableError(name) from None
 

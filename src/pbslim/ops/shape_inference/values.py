@@ -6,13 +6,14 @@ elements of the packed shape are known.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from pbslim.dtypes import INT32, DType, Shape
-from pbslim.ops.ports import Attrs
+from pbslim.ops.attributes import Attrs
 from pbslim.ops.shape_inference.call import UNKNOWN, Call, ShapeError, UndecidableError, Value, axis_in
 
 _LARGEST_VALUE = 1 << 12  # elements; shapes and what is computed from them are far smaller
@@ -192,6 +193,8 @@ def _arithmetic(call: Call, operands: list[Value]) -> Value:
     a, b = operands
     if call.op.startswith("Floor") and (b == 0).any():
         raise UndecidableError("division by 0")
+    if math.prod(np.broadcast_shapes(a.shape, b.shape)) > _LARGEST_VALUE:
+        raise UndecidableError("size")
     function: Any = _ARITHMETIC[call.op]
     value: Value = function(a, b)
     return value

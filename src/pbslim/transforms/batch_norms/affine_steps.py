@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pbslim.analysis.constants import constant
+from pbslim.analysis.constants import constant, integers
 from pbslim.ir import Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.rewrite import Skip
 from pbslim.transforms.batch_norms.forms import BATCH_NORMS, batch_norm
 from pbslim.transforms.batch_norms.linear_ops import Layout, channel_axis
-
-_MAX_DIMENSIONS = 254  # more than any tensor has
 
 Affine = tuple[Array, Array]
 """Scale and shift: two vectors of doubles, one value a channel."""
@@ -148,8 +146,8 @@ def moved_layout(node: Node, layouts: Sequence[Layout]) -> Layout:
 
 def _squeezed(node: Node, layouts: Sequence[Layout]) -> Layout:
     axis, rank, channels = layouts[0]
-    dims = node.attrs.get("squeeze_dims")
-    if not isinstance(dims, tuple) or not dims:
+    dims = node.attr("squeeze_dims", tuple)
+    if not dims:
         raise Skip(f"'{node.name}' does not say which dimensions it removes")
     removed = {dim % rank for dim in dims}
     if axis in removed:
@@ -197,14 +195,14 @@ MOVES: dict[str, Callable[[Node, Sequence[Layout]], Layout]] = {
 
 
 def _numbers(node: Node, slot: int) -> list[int]:
-    tensor = constant(node.inputs[slot]) if slot < len(node.inputs) else None
-    if tensor is None or tensor.dtype.name not in ("int32", "int64") or tensor.size > _MAX_DIMENSIONS:
+    numbers = integers(node.inputs[slot]) if slot < len(node.inputs) else None
+    if numbers is None:
         raise Skip(f"'{node.name}' ({node.op}) has operands that are not constant")
-    return [int(number) for number in tensor.numpy().reshape(-1)]
+    return numbers
 
 
 def _number(node: Node, slot: int) -> int:
     numbers = _numbers(node, slot)
     if len(numbers) != 1:
-        raise Skip(f"'{node.name}' ({node.op}) has {len(numbers)} numbers where one is due")
+        raise Skip(f"'{node.name}' ({node.op}) has {len(numbers)} numbers, expected one")
     return numbers[0]

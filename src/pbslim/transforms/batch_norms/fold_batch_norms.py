@@ -63,10 +63,10 @@ def _factors(conv: Node, weights: Tensor, scale: Tensor) -> Array:
     if weights.dtype is not FLOAT or scale.dtype is not FLOAT:
         raise Skip(f"weights are {weights.dtype}, scale is {scale.dtype}, both must be float")
     columns = scalable_channels(conv, weights)
-    if conv.op == "MatMul" and conv.attrs.get("transpose_b"):
+    if conv.op == "MatMul" and conv.attr("transpose_b", bool):
         raise Skip("its weights are transposed")
     if scale.shape != (columns,):
         raise Skip(f"the scale has shape {list(scale.shape)}, expected [{columns}]")
-    if conv.attrs.get("data_format") == b"NCHW":
+    if conv.attr("data_format", bytes) == b"NCHW":
         raise Skip("the scale runs along the width of an NCHW tensor, not along its channels")
     return scale.numpy()

@@ -61,7 +61,7 @@ def fold_subdivmul_batch_norms(graph: Graph, context: Context) -> None:
 
 def _check_layout(conv: Node, bias: Node) -> None:
     for node in (conv, bias):
-        if node.attrs.get("data_format", b"NHWC") != b"NHWC":
+        if node.attr("data_format", bytes, b"NHWC") != b"NHWC":
             raise Skip(f"the vectors run along the width, not along the channels of '{node.name}', which are first")
 
 

@@ -43,14 +43,14 @@ def batch_norm(node: Node) -> BatchNorm:
         Skip: they are not constant, or it computes or gives away others.
     """
     fused = node.op != "BatchNormWithGlobalNormalization"
-    if fused and node.attrs.get("is_training", True):
+    if fused and node.attr("is_training", bool, True):
         raise Skip("is_training is set: it computes the statistics from the batch")
     if any(value.uses for value in node.outputs if value.port):
         raise Skip("the batch statistics it computes are read")
     if len(node.inputs) != 5:
         raise Skip(f"it has {len(node.inputs)} inputs, not 5")
-    epsilon = node.attrs.get("epsilon", 1e-4) if fused else node.attrs.get("variance_epsilon", 1e-3)
-    if not isinstance(epsilon, float):
+    epsilon = node.attr("epsilon", float) if fused else node.attr("variance_epsilon", float, 1e-3)
+    if epsilon is None:
         raise Skip("its epsilon is not a number")
     found: dict[str, Tensor] = {}
     for name, value in zip(_INPUTS[node.op], node.inputs[1:], strict=True):
@@ -59,5 +59,5 @@ def batch_norm(node: Node) -> BatchNorm:
             raise Skip(f"its {name} '{value.name}' is not a constant of floats; run fold_constants before")
         found[name] = tensor
     gamma = found.pop("gamma")
-    used = fused or node.attrs.get("scale_after_normalization")
+    used = fused or node.attr("scale_after_normalization", bool, False)
     return BatchNorm(**found, gamma=gamma if used else None, epsilon=epsilon)

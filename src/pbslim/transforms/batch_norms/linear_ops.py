@@ -60,7 +60,7 @@ class Layout(NamedTuple):
 
 def channel_axes(node: Node) -> Sequence[int]:
     """The dimensions of the weights of a linear op that make up its output channels; they are next to each other."""
-    transposed = node.op == "MatMul" and node.attrs.get("transpose_b")
+    transposed = node.op == "MatMul" and node.attr("transpose_b", bool)
     return (0,) if transposed else LINEAR_OPS[node.op][1:]
 
 
@@ -108,7 +108,7 @@ def channel_axis(node: Node, rank: int) -> int:
     Raises:
         Skip: the data format is unknown.
     """
-    layout = node.attrs.get("data_format", b"NHWC")
+    layout = node.attr("data_format", bytes, b"NHWC")
     if layout in (b"NHWC", b"NDHWC"):
         return rank - 1
     if layout in (b"NCHW", b"NCDHW"):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from pbslim.analysis.constants import const_value
+from pbslim.analysis.constants import const_value, integer
 from pbslim.dtypes import FLOAT, DType
 from pbslim.ir import ArrayTensor, Graph, Node
 from pbslim.ir.tensors import Array
@@ -112,7 +110,7 @@ class Folder:
         read_elsewhere(match, [*nodes, *weights], self.outputs, controls=False)
         read_elsewhere(match, [match[name] for name in between], self.outputs)
         for conv in nodes:
-            formats = [n.attrs.get("data_format", b"NHWC") for n in (conv, norm)]
+            formats = [n.attr("data_format", bytes, b"NHWC") for n in (conv, norm)]
             if formats[0] != formats[1]:
                 raise Skip("convolution and batch norm have different data formats")
         if self._keep_coarse:
@@ -134,11 +132,11 @@ class Folder:
         concat = match["concat"]
         if concat.op == "Concat":
             raise Skip("Concat takes its axis first, this pattern is ConcatV2's")
-        axis = const_value(match["axis"])
-        if axis.size != 1 or axis.dtype.name not in ("int32", "int64"):
+        axis = integer(match["axis"].output())
+        if axis is None:
             raise Skip("the axis of the concatenation is not one whole number")
-        channel_axis = 1 if match["norm"].attrs.get("data_format") == b"NCHW" else 3
-        along_channels = int(axis.numpy().reshape(()).astype(np.int64)) in (channel_axis, channel_axis - 4)
+        channel_axis = 1 if match["norm"].attr("data_format", bytes) == b"NCHW" else 3
+        along_channels = axis in (channel_axis, channel_axis - 4)
         first = channel_count(match["conv0"], const_value(match["weights0"]))
         split = [folded.part(0, first), folded.part(first, folded.scale.size)]
         parts = split if along_channels else [folded, folded]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pbslim.analysis.constants import const_value
-from pbslim.dtypes import FLOAT, INT32, INT64
+from pbslim.analysis.constants import const_value, integer
+from pbslim.dtypes import FLOAT, INT64
 from pbslim.errors import DecodeError, TransformError
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, StringTensor, Value
 from pbslim.ir.order import ancestors, reachable
@@ -180,10 +180,9 @@ def _check(gather: Node) -> None:
         raise Skip(f"its ids are {gather.dtype_attr('Tindices')}, a hash table takes int64")
     if gather.op == "GatherV2":
         axis = gather.inputs[2].node
-        number = const_value(axis) if axis.op == "Const" else None
-        if not number or number.dtype not in (INT32, INT64) or number.size != 1 or number.numpy().any():
+        if axis.op != "Const" or integer(axis.output()) != 0:
             raise Skip(f"its axis '{axis.name}' is not the constant 0")
-        if gather.attrs.get("batch_dims"):
+        if gather.attr("batch_dims", int):
             raise Skip("it has batch_dims")
 
 

@@ -36,8 +36,7 @@ def inline_partitionedcall(
 
     def callee(node: Node) -> FunctionRef | None:
         if node.op in partitioned:
-            ref = node.attrs.get("f")
-            return ref if isinstance(ref, FunctionRef) else None
+            return node.attr("f", FunctionRef)
         return FunctionRef(node.op, node.attrs) if node.op in graph.library.functions else None
 
     for node in graph:

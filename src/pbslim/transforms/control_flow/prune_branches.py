@@ -177,8 +177,8 @@ def _become_identity(node: Node, value: Value, controls: Iterable[Node]) -> None
 
 
 def _become_call(node: Node, then: bool) -> None:
-    branch = node.attrs.get("then_branch" if then else "else_branch")
-    if not isinstance(branch, FunctionRef):
+    branch = node.attr("then_branch" if then else "else_branch", FunctionRef)
+    if branch is None:
         return
     attrs = {key: node.attrs[key] for key in ("Tin", "Tout") if key in node.attrs}
     node.become(_CALLS[node.op], node.inputs[1:], {"f": branch, **attrs}, controls=node.controls, device=node.device)

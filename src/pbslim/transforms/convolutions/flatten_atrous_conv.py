@@ -112,7 +112,7 @@ class _Flattener:
         reach = (np.array(kernel[:2]) - 1) * block
         same = np.stack([reach // 2, reach - reach // 2], axis=1)
         padding = self._paddings_less_crops(space.inputs[2], batch.inputs[2])
-        if conv.attrs.get("padding") == b"SAME":  # within each block, and zeros there are zeros between blocks
+        if conv.attr("padding", bytes) == b"SAME":  # within each block, and zeros there are zeros between blocks
             before = (np.array(kernel[:2]) - 1) // 2 * block
             padding = padding + np.stack([before, reach - before], axis=1)
         if (padding == same).all():
@@ -184,11 +184,11 @@ class _AssumedShapes(StaticShapes):
 
 
 def _check(conv: Node) -> None:
-    if conv.attrs.get("data_format", b"NHWC") != b"NHWC":
+    if conv.attr("data_format", bytes) != b"NHWC":
         raise Skip("its channels come first, where SpaceToBatchND takes them for the height")
-    if conv.attrs.get("padding") not in (b"SAME", b"VALID"):
+    if conv.attr("padding", bytes) not in (b"SAME", b"VALID"):
         raise Skip("it has explicit paddings")
     for name, what in (("strides", "strides"), ("dilations", "dilations of its own")):
-        numbers = conv.attrs.get(name)
-        if isinstance(numbers, tuple) and any(number != 1 for number in numbers):
+        numbers = conv.attr(name, tuple, ())
+        if any(number != 1 for number in numbers):
             raise Skip(f"it has {what}: {list(numbers)}")

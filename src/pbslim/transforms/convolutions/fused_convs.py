@@ -99,20 +99,19 @@ def _check(conv: Node, resize: Node | None, pad: Node | None) -> None:
     dtype = conv.dtype_attr("T")
     if dtype is None or dtype.name not in _TYPES:
         raise Skip(f"there is no fused op for {dtype}")
-    if conv.attrs.get("data_format", b"NHWC") != b"NHWC":
+    if conv.attr("data_format", bytes) != b"NHWC":
         raise Skip("the fused op knows the data format NHWC only")
-    if conv.attrs.get("padding") not in (b"SAME", b"VALID"):
+    if conv.attr("padding", bytes) not in (b"SAME", b"VALID"):
         raise Skip("the fused op knows no explicit paddings")
-    dilations = conv.attrs.get("dilations")
-    if isinstance(dilations, tuple) and any(dilation != 1 for dilation in dilations):
+    if any(dilation != 1 for dilation in conv.attr("dilations", tuple, ())):
         raise Skip("the fused op knows no dilations")
-    if resize and resize.attrs.get("half_pixel_centers"):
+    if resize and resize.attr("half_pixel_centers", bool):
         raise Skip(f"the fused op does not know half_pixel_centers of '{resize.name}'")
     if resize and resize.dtype_attr("T") is not dtype:
         raise Skip(f"'{resize.name}' turns {resize.dtype_attr('T')} into {dtype}")
     if pad and pad.dtype_attr("Tpaddings", INT32) is not INT32:
         raise Skip(f"the paddings of '{pad.name}' are no int32")
-    if pad and pad.attrs.get("mode") not in (b"REFLECT", b"SYMMETRIC"):
+    if pad and pad.attr("mode", bytes) not in (b"REFLECT", b"SYMMETRIC"):
         raise Skip(f"'{pad.name}' has no mode")
     paddings = constant(pad.inputs[1]) if pad else None
     if pad and paddings and paddings.shape == (4, 2) and paddings.numpy()[[0, 3]].any():

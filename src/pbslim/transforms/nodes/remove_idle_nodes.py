@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
-from pbslim.analysis.constants import constant
+from pbslim.analysis.constants import constant, integers
 from pbslim.analysis.frames import has_frames
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
-from pbslim.ir import Graph, Node, SplatTensor, Tensor
+from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import execution_order
-from pbslim.ir.tensors import Array
 from pbslim.ops.families import ALIASES, SWITCHES
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Skip
@@ -122,22 +119,16 @@ def _keeps_shape(operand: tuple[int, ...], shape: Shape) -> bool:
 
 
 def _is_all(tensor: Tensor, number: int) -> bool:
-    if isinstance(tensor, SplatTensor):
-        return bool(tensor.value == number)
-    return all((piece == number).all() for piece in tensor.chunks())
+    return all((piece == number).all() for piece in tensor.value_pieces())
 
 
-def _numbers(node: Node, slot: int) -> Array | None:
-    """A small constant of integers."""
-    tensor = constant(node.inputs[slot]) if slot < len(node.inputs) else None
-    if tensor is None or tensor.dtype.name not in ("int32", "int64") or tensor.size > 1 << 10:
-        return None
-    return tensor.numpy()
+def _numbers(node: Node, slot: int) -> list[int] | None:
+    return integers(node.inputs[slot]) if slot < len(node.inputs) else None
 
 
 def _unpermuted(node: Node, port: int, shapes: StaticShapes) -> int | None:  # noqa: ARG001
     order = _numbers(node, 1)
-    return 0 if order is not None and order.tolist() == list(range(order.size)) else None
+    return 0 if order is not None and order == list(range(len(order))) else None
 
 
 def _same_shape(node: Node, port: int, shapes: StaticShapes) -> int | None:  # noqa: ARG001
@@ -156,8 +147,8 @@ def _all_selected(node: Node, port: int, shapes: StaticShapes) -> int | None:  #
     before, after = shapes.of(node.inputs[0]), shapes.of(node.output())
     if not before.is_known or before != after:
         return None
-    strides = _numbers(node, 3) if node.op == "StridedSlice" else np.ones(1)
-    return 0 if strides is not None and (strides > 0).all() else None
+    strides = _numbers(node, 3) if node.op == "StridedSlice" else [1]
+    return 0 if strides is not None and all(stride > 0 for stride in strides) else None
 
 
 def _broadcast_to_itself(node: Node, port: int, shapes: StaticShapes) -> int | None:  # noqa: ARG001
@@ -170,7 +161,7 @@ def _all_equal(number: int) -> _Rule:
 
     def rule(node: Node, port: int, shapes: StaticShapes) -> int | None:  # noqa: ARG001
         numbers = _numbers(node, 1)
-        return 0 if numbers is not None and (numbers == number).all() else None
+        return 0 if numbers is not None and all(each == number for each in numbers) else None
 
     return rule
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from pbslim.analysis.constants import constant
+from pbslim.analysis.constants import constant, integer, integers
 from pbslim.analysis.frames import has_frames, in_loops
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import INT32, DType
@@ -21,7 +21,6 @@ from pbslim.rewrite.replacing import erase_unread, put_before
 
 _VIEWS = frozenset({"ExpandDims", "Reshape", "Squeeze"})
 _REDUCTIONS = frozenset({"All", "Any", "Max", "Mean", "Min", "Prod", "Sum"})
-_INTEGERS = ("int32", "int64")
 _LARGEST = 2**31 - 1
 
 Dims = tuple[int, ...]
@@ -86,7 +85,7 @@ class _Simplifier:
         if node.op != "Reshape" or len(node.inputs) != 2 or node.inputs[1].node.op != "Pack":
             return None
         batch, *others = node.inputs[1].node.inputs
-        before, wanted = self.shapes.of(node.inputs[0]).dims, [_number(value) for value in others]
+        before, wanted = self.shapes.of(node.inputs[0]).dims, [integer(value) for value in others]
         if not before or not _is_batch(batch, node.inputs[0]) or wanted.count(-1) != 1:
             return None
         known = [number or 0 for number in wanted if number != -1]
@@ -103,12 +102,12 @@ class _Simplifier:
 
     def _kept_dims(self, node: Node) -> Dims | None:
         """What the result of a reduction would be if it kept the dimensions that it removes."""
-        if node.op not in _REDUCTIONS or len(node.inputs) != 2 or node.attrs.get("keep_dims"):
+        if node.op not in _REDUCTIONS or len(node.inputs) != 2 or node.attr("keep_dims", bool):
             return None
-        dims, axes = self.shapes.of(node.inputs[0]).dims, constant(node.inputs[1])
-        if dims is None or axes is None or axes.dtype.name not in _INTEGERS or axes.size > len(dims):
+        dims, axes = self.shapes.of(node.inputs[0]).dims, integers(node.inputs[1])
+        if dims is None or axes is None or len(axes) > len(dims):
             return None
-        removed = {int(axis) % max(len(dims), 1) for axis in axes.numpy().reshape(-1)}
+        removed = {axis % max(len(dims), 1) for axis in axes}
         return tuple(1 if axis in removed else dim for axis, dim in enumerate(dims))
 
     def _computes_shape(self, node: Node) -> bool:
@@ -127,7 +126,7 @@ class _Simplifier:
 
     def _become_reshape(self, node: Node, source: Value, dims: Dims) -> None:
         self.idle += node.producers
-        dtype = node.dtype_attr("Tshape", INT32) or INT32
+        dtype = node.dtype_attr("Tshape") or INT32
         attrs = node.attrs.with_("Tshape", dtype)
         for key in ("Tdim", "squeeze_dims"):
             attrs = attrs.without(key)
@@ -145,16 +144,10 @@ class _Simplifier:
         return self.constants[key]
 
 
-def _number(value: Value) -> int | None:
-    """A constant integer."""
-    tensor = constant(value)
-    return int(tensor.numpy().item()) if tensor and tensor.size == 1 and tensor.dtype.name in _INTEGERS else None
-
-
 def _is_batch(value: Value, tensor: Value) -> bool:
     """Whether `value` is the first dimension of `tensor`, taken from its shape."""
     piece = value.node
-    if piece.op != "StridedSlice" or len(piece.inputs) != 4 or piece.attrs.get("shrink_axis_mask") != 1:
+    if piece.op != "StridedSlice" or len(piece.inputs) != 4 or piece.attr("shrink_axis_mask", int) != 1:
         return False
     shape = piece.inputs[0].node
-    return shape.op == "Shape" and shape.inputs == (tensor,) and _number(piece.inputs[1]) == 0
+    return shape.op == "Shape" and shape.inputs == (tensor,) and integer(piece.inputs[1]) == 0

@@ -11,7 +11,7 @@ from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import FLOAT, QINT32, QUINT8, DType, Shape
 from pbslim.errors import PbslimError
 from pbslim.ir import AttrValue, Node
-from pbslim.ops.ports import attr_value
+from pbslim.ops.attributes import required
 from pbslim.rewrite import Skip
 from pbslim.transforms.quantization.weights import usable_range
 
@@ -89,7 +89,7 @@ def _kept_attrs(node: Node, form: EightBitOp) -> Mapping[str, AttrValue]:
     kept: dict[str, AttrValue] = {}
     for name, attr in _definitions(node.op).items():
         try:
-            value = attr_value(node.op, node.attrs, name)
+            value = required(node.op, node.attrs, name, object)
         except LookupError:
             raise Skip(f"it has no '{name}'") from None
         if isinstance(value, DType) and attr.default is ops.MISSING:
@@ -127,8 +127,8 @@ def _check_operand(node: Node, shape: Shape) -> None:
 
 
 def _check_conv(node: Node, shapes: StaticShapes) -> None:
-    strides, dilations = (attr_value(node.op, node.attrs, name) for name in ("strides", "dilations"))
-    if not isinstance(strides, tuple) or len(strides) != 4 or strides[1] != strides[2]:
+    strides, dilations = (node.attr(name, tuple, ()) for name in ("strides", "dilations"))
+    if len(strides) != 4 or strides[1] != strides[2]:
         raise Skip(f"its strides are {_shown(strides)}, QuantizedConv2D knows equal ones only")
     if dilations != (1, 1, 1, 1):
         raise Skip(f"its dilations are {_shown(dilations)}, QuantizedConv2D knows 1 only")

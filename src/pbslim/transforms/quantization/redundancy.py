@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pbslim.dtypes import DType
 from pbslim.ir import Graph, Node, Value
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
@@ -84,10 +85,11 @@ def _check_round_trip(found: Match, context: Context) -> None:
             raise Skip(f"'{node.name}' is an input of the graph")
     if quantize.control_readers:
         raise Skip(f"'{quantize.control_readers[0].name}' waits for it")
-    for key, usual in (("T", None), ("axis", -1)):
-        if quantize.attrs.get(key, usual) != real.attrs.get(key, usual):
+    kinds: dict[str, type] = {"T": DType, "axis": int}
+    for key, kind in kinds.items():
+        if quantize.attr(key, kind) != real.attr(key, kind):
             raise Skip(f"its {key} is another than that of '{real.name}'")
-    if b"SCALED" in (quantize.attrs.get("mode"), real.attrs.get("mode")):
+    if b"SCALED" in (quantize.attr("mode", bytes), real.attr("mode", bytes)):
         raise Skip("its codes, or those it comes from, are SCALED")
     if any(value.port >= len(real.inputs) for value in quantize.outputs):
         raise Skip(f"'{real.name}' has {len(real.inputs)} inputs, not 3")

@@ -22,7 +22,7 @@ def save_too(graph: Graph, save: Node, variables: Sequence[Node]) -> None:
     restore = graph.get(f"{prefix}/restore_all")
     if restore is None:
         raise Skip(f"there is no '{prefix}/restore_all' to read a checkpoint of '{save.name}'")
-    dtypes = save.attrs.get("dtypes")
+    dtypes = save.attr("dtypes", tuple)
     names, slices = map(constant, save.inputs[1:3])
     consts = [value.node for value in save.inputs[1:3]]
     if not (isinstance(names, StringTensor) and isinstance(slices, StringTensor) and isinstance(dtypes, tuple)):

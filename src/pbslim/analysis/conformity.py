@@ -1,0 +1,179 @@
+"""Whether every node fits its op: the number of its inputs, the outputs that it reads, the types that these have.
+
+TensorFlow loads no graph with a node that does not. Ops that are not in the op table, and nodes of which the attributes
+do not tell the types, are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pbslim import ops
+from pbslim.dtypes import DType
+from pbslim.errors import PbslimError
+from pbslim.ir import Body, FunctionRef, Graph, Library, Node, Value
+from pbslim.ir.attributes import colocated_with
+from pbslim.ir.functions import used_functions
+from pbslim.ops.families import CALLS, FUNCTIONAL, WHILES
+
+_SHOWN = 3
+_STABLE = ("_Arg", "_Retval", "_SwitchN")
+_REFERENCES = ("f", "then_branch", "else_branch", "branches", "cond", "body")
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A node that does not fit its op.
+
+    Attributes:
+        node: its name.
+        function: the function in whose body it is, empty for none.
+        problem: what does not fit.
+    """
+
+    node: str
+    op: str
+    function: str
+    problem: str
+
+    def __str__(self) -> str:
+        where = f"{self.function}/{self.node}" if self.function else self.node
+        return f"'{where}' ({self.op}): {self.problem}"
+
+
+def misfits(graph: Graph) -> list[Misfit]:
+    """The nodes of `graph` that do not fit their ops, in file order, then those in the functions that it uses."""
+    found = list(_misfits(graph, graph, ""))
+    for name, body in used_bodies(graph).items():
+        inner = (node for node in body.graph if node.name not in body.arguments)
+        found += _misfits(body.graph, inner, name)
+    return found
+
+
+def listed(found: Sequence[object]) -> str:
+    """The first few of what was found, in one line."""
+    more = len(found) - _SHOWN
+    return "; ".join(map(str, found[:_SHOWN])) + (f"; and {more} more" if more > 0 else "")
+
+
+def used_bodies(graph: Graph) -> dict[str, Body]:
+    """The bodies of the functions that can run when `graph` does, as far as they can be decoded."""
+    used = used_functions(graph) if graph.library.functions else set()
+    found: dict[str, Body] = {}
+    for name, function in graph.library.functions.items():
+        try:
+            if name in used:
+                found[name] = function.body()
+        except PbslimError:
+            continue
+    return found
+
+
+def _misfits(graph: Graph, nodes: Iterable[Node], function: str) -> Iterator[Misfit]:
+    conformity = Conformity(graph)
+    for node in nodes:
+        if problem := conformity.problem(node):
+            yield Misfit(node.name, node.op, function, problem)
+
+
+class Conformity:
+    """What the nodes of one graph, or of the body of a function, give and expect."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph, self._library = graph, graph.library
+        self._outputs: dict[Node, tuple[DType, ...] | int | None] = {}
+
+    def problem(self, node: Node) -> str:
+        """What is wrong with a node, empty when it fits its op."""
+        if lost := self._lost_colocation(node):
+            return f"it is to be colocated with '{lost}', which is not in the graph"
+        if not self._is_known(node):
+            return ""
+        expected = ops.input_dtypes(node.op, node.attrs)
+        count = ops.input_count(node.op, node.attrs) if expected is None else len(expected)
+        if count is not None and count != len(node.inputs):
+            return f"it has {_counted(len(node.inputs), 'input')}, expected {count}"
+        for slot, value in enumerate(node.inputs):
+            if problem := self._wrong_input(value, expected[slot] if expected else None):
+                return f"input {slot} {problem}"
+        return self._wrong_function(node, expected) if expected and calls(node) else ""
+
+    def dtype(self, value: Value) -> DType | None:
+        """The type of a value, None where it is not known."""
+        given = self._given(value.node)
+        return given[value.port] if isinstance(given, tuple) and value.port < len(given) else None
+
+    def forget(self, node: Node) -> None:
+        """The attributes of `node` have changed."""
+        self._outputs.pop(node, None)
+
+    def _wrong_input(self, value: Value, expected: DType | None) -> str:
+        given = self._given(value.node)
+        count = len(given) if isinstance(given, tuple) else given
+        if count is not None and value.port >= count:
+            return f"is '{value.node.name}:{value.port}', but {value.node.op} has {_counted(count, 'output')}"
+        if expected is None or not isinstance(given, tuple):
+            return ""
+        dtype = given[value.port]
+        fits = dtype is expected or (dtype.base is expected.base and not expected.is_ref)
+        return "" if fits else f"is '{value.name}', which is {dtype}, not {expected}"
+
+    def _wrong_function(self, node: Node, expected: tuple[DType, ...]) -> str:
+        handed = expected[arguments_from(node) :]
+        for name, body in called_bodies(node, self._library).items():
+            takes = body.argument_dtypes
+            if len(takes) != len(handed):
+                return f"it hands over {_counted(len(handed), 'input')}, function '{name}' takes {len(takes)}"
+            for k, (given, dtype) in enumerate(zip(handed, takes, strict=True)):
+                if isinstance(dtype, DType) and dtype is not given:
+                    return f"argument {k} of function '{name}' is {dtype}, not {given}"
+        return ""
+
+    def _lost_colocation(self, node: Node) -> str:
+        graph, wishes = self._graph, node.attrs.get("_class") if "_class" in node.attrs else ()
+        if graph.scope or not isinstance(wishes, tuple):  # in functions nobody looks
+            return ""
+        return next((name for wish in wishes if (name := colocated_with(wish)) and name not in graph), "")
+
+    def _given(self, node: Node) -> tuple[DType, ...] | int | None:
+        """The types of the outputs; their number where only that is known."""
+        if node not in self._outputs:
+            known = self._is_known(node)
+            types = ops.output_dtypes(node.op, node.attrs) if known else None
+            count = ops.output_count(node.op, node.attrs) if known and types is None else None
+            self._outputs[node] = count if types is None else types
+        return self._outputs[node]
+
+    def _is_known(self, node: Node) -> bool:
+        # Internal ops have other signatures from release to release.
+        internal = node.op.startswith("_") and node.op not in _STABLE
+        return not internal and node.op not in self._library.functions
+
+
+def calls(node: Node) -> bool:
+    """Whether a node hands its inputs to functions that its attributes name."""
+    return node.op in CALLS or node.op in FUNCTIONAL
+
+
+def arguments_from(node: Node) -> int:
+    """The number of the first input that such a node hands to its functions."""
+    return 0 if node.op in CALLS or node.op in WHILES else 1
+
+
+def called_bodies(node: Node, library: Library) -> dict[str, Body]:
+    """The functions that such a node calls, as far as they can be had."""
+    found: dict[str, Body] = {}
+    for key in _REFERENCES:
+        value = node.attrs.get(key)
+        for ref in value if isinstance(value, tuple) else (value,):
+            if isinstance(ref, FunctionRef) and ref.name in library.functions:
+                try:
+                    found[ref.name] = library.functions[ref.name].body()
+                except PbslimError:
+                    continue
+    return found
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,1 @@
+"""Repairs of nodes that do not fit their ops."""
