@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.analysis.endpoints import Endpoint, describe, find_names, require_frozen
-from pbslim.analysis.inputs import Input
+from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
-from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
+from pbslim.shrinking.preparation import prepare
 from pbslim.shrinking.proof import Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.verification import Verification
 from pbslim.wire import load_from, open_source
 from pbslim.wire.files import write
+from pbslim.wire.given import reads_file
 from pbslim.wire.outputs import replacing, require_apart
 from pbslim.wire.sources import InputFile, Source
 
@@ -45,6 +45,7 @@ class ShrinkResult:
         seconds: without the verification.
         verification: how the result compares with the original, if that was asked for and possible.
         not_verified: why it was not possible.
+        notes: remarks on what is asked of the graph.
     """
 
     recipe: str
@@ -56,15 +57,19 @@ class ShrinkResult:
     steps: list[StepResult] = field(default_factory=list)
     verification: Verification | None = None
     not_verified: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
+@reads_file
 def shrink(
-    source: str | Path,
+    source: Path,
     out: str | Path,
     recipe: str = "round",
     *,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    keep: Sequence[str] = (),
+    keep_constants: bool = False,
     exact_zip: bool = False,
     proof: Proof | None = None,
     on_step: Callable[[StepResult], None] | None = None,
@@ -77,6 +82,8 @@ def shrink(
         inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
             graph is cut. Found from the graph when not given.
         outputs: tensor names; found from the graph when not given.
+        keep: names of nodes that stay as they are, though no output needs them.
+        keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
         exact_zip: deflate the files whole, however large, to tell their zipped size.
         proof: how to verify the result; not at all when not given.
 
@@ -89,14 +96,12 @@ def shrink(
     require_apart(out, source)
     started = time.perf_counter()
     given = open_source(source)
-    graph = load_from(given, Path(source))
-    fed = [_read_input(graph, text) for text in inputs or ()]
-    names = find_names(graph, [each.tensor for each in fed], outputs)
-    require_frozen(graph, names[1], names[0])
+    graph = load_from(given, source)
+    wanted = prepare(graph, inputs, outputs, keep=keep, keep_constants=keep_constants)
     nodes, constants = _count(graph)
-    said = [each for each in fed if each.says or graph[each.node].op not in PLACEHOLDERS]
-    steps = [_with_inputs(step, said) for step in steps]
-    results = pipeline.run(graph, steps, *names, functions=True, on_step=on_step)
+    ends = wanted.inputs, wanted.outputs
+    steps = [wanted.step(step) for step in steps]
+    results = pipeline.run(graph, steps, *ends, kept=wanted.kept, functions=True, on_step=on_step)
     seconds = time.perf_counter() - started
     with replacing(out, given) as file:  # what can go wrong does so before the file is there
         started = time.perf_counter()
@@ -106,10 +111,10 @@ def shrink(
         before = Totals(nodes, constants, len(given), zipped_size(given, exact=exact_zip))
         after = Totals(*_count(graph), size, zipped_size(Path(file.name), exact=exact_zip))
         # What is left is asked, as it is quicker to tell and says the same.
-        ends = describe(graph, results[-1].inputs), describe(graph, names[1])
-        result = ShrinkResult(recipe, *ends, before, after, seconds, results)
+        shown = describe(graph, results[-1].inputs), describe(graph, ends[1])
+        result = ShrinkResult(recipe, *shown, before, after, seconds, results, notes=wanted.notes)
         if proof:
-            _verify(proof, result, given, Path(file.name), names[0], results[-1].inputs, names[1])
+            _verify(proof, result, given, Path(file.name), ends[0], results[-1].inputs, ends[1])
     return result
 
 
@@ -137,19 +142,6 @@ def _verify(
             result.not_verified = str(error)
     if proof.is_demanding and result.verification:
         require_met(result.verification, result.recipe)
-
-
-def _read_input(graph: Graph, text: str) -> Input:
-    name, _, port = text.partition(":")
-    plain = name in graph and (not port or port.isdecimal())  # whatever the name looks like
-    return Input.named(text) if plain else Input.parse(text)
-
-
-def _with_inputs(step: Step, inputs: Sequence[Input]) -> Step:
-    """The step that cuts the graph learns what is said of the inputs."""
-    if step.transform.name != "strip_unused_nodes" or not inputs:
-        return step
-    return replace(step, arguments={**step.arguments, "input": tuple(map(str, inputs))})
 
 
 def _count(graph: Graph) -> tuple[int, int]:

@@ -15,7 +15,7 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|\d+))/fd/(\d+)")
 _MOST_LINKS = 40
 
 
-def expanded(path: str | Path) -> Path:
+def expanded(path: str | os.PathLike[str]) -> Path:
     """`path` with the home folder for ``~``; as it is where no user has that name, as a shell leaves it."""
     try:
         return Path(path).expanduser()

@@ -158,7 +158,7 @@ def part(source: Source, start: int, stop: int) -> Source:
     return source.part(start, stop) if isinstance(source, InputFile) else source[start:stop]
 
 
-def open_source(path: str | Path) -> Source:
+def open_source(path: str | os.PathLike[str]) -> Source:
     """The bytes of the file at `path`, of which nothing is read yet; all bytes of a pipe, and of a stream for ``-``.
 
     Raises:

@@ -36,6 +36,10 @@ from pbslim.shrinking.shrink import ShrinkResult, shrink
     help="Inputs, inner tensors too, such as images:float[?,224,224,3] or IteratorGetNext:1; found if not given.",
 )
 @click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
+@click.option("--keep", type=NAMES, default="", help="Names of nodes to keep as they are though no output needs them.")
+@click.option(
+    "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
+)
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to tell their zipped size.")
 @click.option("--verify/--no-verify", "verify", default=True, help="Compare the result with the original (default).")
 @click.option("--eval", "evaluation", type=FILE, help="An .npz file of inputs and 'labels' to verify with.")
@@ -49,6 +53,8 @@ def command(
     recipe: str,
     inputs: tuple[tuple[str, ...], ...],
     outputs: tuple[str, ...] | None,
+    keep: tuple[str, ...],
+    keep_constants: bool,
     exact_zip: bool,
     verify: bool,
     evaluation: Path | None,
@@ -72,10 +78,14 @@ def command(
             recipe,
             inputs=[name for names in inputs for name in names] or None,
             outputs=outputs,
+            keep=keep,
+            keep_constants=keep_constants,
             exact_zip=exact_zip,
             proof=proof if verify else None,
             on_step=lambda step: show(step.step),
         )
+    for text in result.notes:
+        terminal.note(text)
     terminal.tell_steps(result.steps, explain=explain)
     terminal.tell_size(result.after.size)
     _warn(result)
