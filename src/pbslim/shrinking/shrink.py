@@ -7,19 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.endpoints import Endpoint, describe, find_names, require_frozen
 from pbslim.analysis.inputs import Input
 from pbslim.analysis.zipsize import ZipSize, zipped_size
+from pbslim.compression.plan import Plan
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
-from pbslim.shrinking.proof import Proof, require_met
+from pbslim.shrinking.automatic import Compressed, CompressionOptions, compress
+from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.verification import Verification
 from pbslim.wire import load, save
@@ -42,12 +43,15 @@ class ShrinkResult:
     """What `shrink` did.
 
     Attributes:
+        recipe: its name; None where weights were stored in as few bits as keep a promise.
         seconds: without the verification.
         verification: how the result compares with the original, if that was asked for and possible.
         not_verified: why it was not possible.
+        plan: how each weight is stored, where there is no recipe.
+        notes: remarks for the user.
     """
 
-    recipe: str
+    recipe: str | None
     inputs: list[Endpoint]
     outputs: list[Endpoint]
     before: Totals
@@ -56,83 +60,117 @@ class ShrinkResult:
     steps: list[StepResult] = field(default_factory=list)
     verification: Verification | None = None
     not_verified: str = ""
+    plan: Plan | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+SIMPLE = "optimize"
+"""The recipe that runs before weights are stored in fewer bits."""
 
 
 @reads_file
 def shrink(
     source: Path,
     out: str | Path,
-    recipe: str = "round",
+    recipe: str | None = None,
     *,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     exact_zip: bool = False,
+    options: CompressionOptions | None = None,
     proof: Proof | None = None,
     on_step: Callable[[StepResult], None] | None = None,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ShrinkResult:
-    """Run a recipe on the frozen graph in `source` and write the result to `out`.
+    """Make the frozen graph in `source` small and write the result to `out`.
 
     Args:
-        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``.
+        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``. When not given, weights are stored in as few
+            bits as keep a promise.
         inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
             graph is cut. Found from the graph when not given.
         outputs: tensor names; found from the graph when not given.
         exact_zip: deflate the files whole, however large, to tell their zipped size.
+        options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
 
     Raises:
-        CheckError: the result does not meet what `proof` demands; nothing is written.
+        CheckError: the result does not meet what `proof` demands, or no weights keep the promise; nothing is written.
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
-    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
     out = Path(out).expanduser()
     require_apart(out, source)
     started = time.perf_counter()
+    simple = _run(source, out, recipe or SIMPLE, inputs, outputs, on_step)
+    if recipe is None:
+        done = compress(simple.graph, simple.files, options or CompressionOptions(), proof)
+    else:
+        done = Compressed(simple.graph)
+        if proof and proof.is_demanding:
+            done.verification = _proved_before(proof, simple, recipe)
+    size = save(done.graph, out, progress=on_bytes)
+    seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0)
+    if proof and not done.verification and not done.not_verified:
+        try:
+            done.verification = proof.verify(simple.files)
+        except PbslimError as error:
+            done.not_verified = str(error)
+    before = Totals(*simple.counts, source.stat().st_size, zipped_size(source, exact=exact_zip))
+    after = Totals(*_count(done.graph), size, zipped_size(out, exact=exact_zip))
+    # What is left is asked, as it is quicker to tell and says the same.
+    fed, found = (describe(done.graph, names) for names in (simple.files.new_inputs, simple.files.outputs))
+    return ShrinkResult(
+        recipe,
+        fed,
+        found,
+        before,
+        after,
+        seconds,
+        simple.steps,
+        done.verification,
+        done.not_verified,
+        done.plan,
+        done.notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Simple:
+    """A graph that the transforms of a recipe have run on; `counts` is how many nodes and constants it had before."""
+
+    graph: Graph
+    files: Files
+    counts: tuple[int, int]
+    steps: list[StepResult]
+
+
+def _run(
+    source: Path,
+    out: Path,
+    recipe: str,
+    inputs: Sequence[str] | None,
+    outputs: Sequence[str] | None,
+    on_step: Callable[[StepResult], None] | None,
+) -> _Simple:
+    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
     graph = load(source)
     fed = [_read_input(graph, text) for text in inputs or ()]
     names = find_names(graph, [each.tensor for each in fed], outputs)
     require_frozen(graph, names[1], names[0])
-    nodes, constants = _count(graph)
+    counts = _count(graph)
     said = [each for each in fed if each.says or graph[each.node].op not in PLACEHOLDERS]
     steps = [_with_inputs(step, said) for step in steps]
     results = pipeline.run(graph, steps, *names, functions=True, on_step=on_step)
-    files = _Files(source, out, names[0], results[-1].inputs, names[1])
-    seconds = time.perf_counter() - started
-    verification = _proved_before(proof, files, graph, recipe) if proof and proof.is_demanding else None
-    started = time.perf_counter()
-    size = save(graph, out, progress=on_bytes)
-    seconds += time.perf_counter() - started
-    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
-    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
-    # What is left is asked, as it is quicker to tell and says the same.
-    ends = describe(graph, files.new_inputs), describe(graph, names[1])
-    result = ShrinkResult(recipe, *ends, before, after, seconds, results, verification)
-    if proof and not verification:
-        try:
-            result.verification = proof.verify(*files)
-        except PbslimError as error:
-            result.not_verified = str(error)
-    return result
+    return _Simple(graph, Files(source, out, names[0], results[-1].inputs, names[1]), counts, results)
 
 
-class _Files(NamedTuple):
-    """The files and the names in them; `new_inputs` is what inputs are called in the result."""
-
-    source: Path
-    out: Path
-    inputs: list[str]
-    new_inputs: Sequence[str]
-    outputs: list[str]
-
-
-def _proved_before(proof: Proof, files: _Files, graph: Graph, recipe: str) -> Verification:
+def _proved_before(proof: Proof, simple: _Simple, recipe: str) -> Verification:
     """The verification of a result that is written only if it is good enough."""
     with TemporaryDirectory() as folder:
-        trial = files._replace(out=Path(folder) / "result.pb")
-        save(graph, trial.out)
-        found = proof.verify(*trial)
+        trial = simple.files._replace(out=Path(folder) / "result.pb")
+        save(simple.graph, trial.out)
+        found = proof.verify(trial)
     require_met(found, recipe)
     return found
 
