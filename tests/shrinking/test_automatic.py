@@ -37,7 +37,7 @@ def test_the_result_keeps_its_promise_on_labelled_images(tmp_path: Path) -> None
 
 
 def test_kept_weights_stay_as_they_are(tmp_path: Path) -> None:
-    shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(keep=("*kernel",)))
+    shrink(DIGITS, tmp_path / "out.pb", keep=["*kernel"])
     kernels = [node for node in pbslim.load(tmp_path / "out.pb") if node.name.endswith("kernel")]
     assert kernels
     assert all(node.op == "Const" for node in kernels)
@@ -94,7 +94,9 @@ def test_a_plan_that_is_none_is_one_line(tmp_path: Path, content: str) -> None:
     assert "plan.json" in done.err
 
 
-@pytest.mark.parametrize("option", [["--keep", "a"], ["--target-size", "9"], ["--plan", "p"], ["--calibrate", "c"]])
+@pytest.mark.parametrize(
+    "option", [["--save-plan", "a"], ["--target-size", "9"], ["--plan", "p"], ["--calibrate", "c"]]
+)
 def test_a_recipe_knows_nothing_of_promises(tmp_path: Path, option: list[str]) -> None:
     done = commands.run("shrink", DIGITS, "-o", tmp_path / "out.pb", "--recipe", "round", *option)
     assert done.code == 2

@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.analysis.endpoints import Endpoint, describe, find_names, require_frozen
-from pbslim.analysis.inputs import Input
+from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
-from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
 from pbslim.shrinking.automatic import Compressed, CompressionOptions, compress
+from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.verification import Verification
@@ -76,6 +76,8 @@ def shrink(
     *,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    keep: Sequence[str] = (),
+    keep_constants: bool = False,
     exact_zip: bool = False,
     options: CompressionOptions | None = None,
     proof: Proof | None = None,
@@ -90,6 +92,9 @@ def shrink(
         inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
             graph is cut. Found from the graph when not given.
         outputs: tensor names; found from the graph when not given.
+        keep: names of nodes that stay as they are, though no output needs them; where a name has a ``*``, all weights
+            that it fits.
+        keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
         exact_zip: deflate the files whole, however large, to tell their zipped size.
         options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
@@ -102,9 +107,12 @@ def shrink(
     out = Path(out).expanduser()
     require_apart(out, source)
     started = time.perf_counter()
-    simple = _run(source, out, recipe or SIMPLE, inputs, outputs, on_step)
+    named = [name for name in keep if "*" not in name]
+    wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
+    simple = _simplified(source, out, recipe or SIMPLE, wanted, on_step)
     if recipe is None:
-        done = compress(simple.graph, simple.files, options or CompressionOptions(), proof)
+        options = options or CompressionOptions()
+        done = compress(simple.graph, simple.files, replace(options, keep=(*options.keep, *keep)), proof)
     else:
         done = Compressed(simple.graph)
         if proof and proof.is_demanding:
@@ -120,19 +128,8 @@ def shrink(
     after = Totals(*_count(done.graph), size, zipped_size(out, exact=exact_zip))
     # What is left is asked, as it is quicker to tell and says the same.
     fed, found = (describe(done.graph, names) for names in (simple.files.new_inputs, simple.files.outputs))
-    return ShrinkResult(
-        recipe,
-        fed,
-        found,
-        before,
-        after,
-        seconds,
-        simple.steps,
-        done.verification,
-        done.not_verified,
-        done.plan,
-        done.notes,
-    )
+    proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
+    return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
 
 
 @dataclass(frozen=True)
@@ -143,26 +140,24 @@ class _Simple:
     files: Files
     counts: tuple[int, int]
     steps: list[StepResult]
+    notes: list[str]
 
 
-def _run(
+def _simplified(
     source: Path,
     out: Path,
     recipe: str,
-    inputs: Sequence[str] | None,
-    outputs: Sequence[str] | None,
+    wanted: Callable[[Graph], Wanted],
     on_step: Callable[[StepResult], None] | None,
 ) -> _Simple:
     steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
     graph = load(source)
-    fed = [_read_input(graph, text) for text in inputs or ()]
-    names = find_names(graph, [each.tensor for each in fed], outputs)
-    require_frozen(graph, names[1], names[0])
+    asked = wanted(graph)
     counts = _count(graph)
-    said = [each for each in fed if each.says or graph[each.node].op not in PLACEHOLDERS]
-    steps = [_with_inputs(step, said) for step in steps]
-    results = pipeline.run(graph, steps, *names, functions=True, on_step=on_step)
-    return _Simple(graph, Files(source, out, names[0], results[-1].inputs, names[1]), counts, results)
+    ends = asked.inputs, asked.outputs
+    steps = [asked.step(step) for step in steps]
+    results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
+    return _Simple(graph, Files(source, out, ends[0], results[-1].inputs, ends[1]), counts, results, asked.notes)
 
 
 def _proved_before(proof: Proof, simple: _Simple, recipe: str) -> Verification:
@@ -173,19 +168,6 @@ def _proved_before(proof: Proof, simple: _Simple, recipe: str) -> Verification:
         found = proof.verify(trial)
     require_met(found, recipe)
     return found
-
-
-def _read_input(graph: Graph, text: str) -> Input:
-    name, _, port = text.partition(":")
-    plain = name in graph and (not port or port.isdecimal())  # whatever the name looks like
-    return Input.named(text) if plain else Input.parse(text)
-
-
-def _with_inputs(step: Step, inputs: Sequence[Input]) -> Step:
-    """The step that cuts the graph learns what is said of the inputs."""
-    if step.transform.name != "strip_unused_nodes" or not inputs:
-        return step
-    return replace(step, arguments={**step.arguments, "input": tuple(map(str, inputs))})
 
 
 def _count(graph: Graph) -> tuple[int, int]:

@@ -54,7 +54,15 @@ _SAMPLES = 48
 )
 @click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
 @click.option("--calibrate", type=FILE, help="An .npz file or folder of typical inputs; photographs if not given.")
-@click.option("--keep", type=NAMES, default="", help="Weights to leave as they are, such as 'logits/*'.")
+@click.option(
+    "--keep",
+    type=NAMES,
+    default="",
+    help="Nodes to keep as they are though no output needs them, and weights such as 'logits/*'.",
+)
+@click.option(
+    "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
+)
 @click.option(
     "--target", type=click.Choice(list(TARGETS)), default="tf2", show_default=True, help="What reads the file."
 )
@@ -91,15 +99,16 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             recipe,
             inputs=[name for names in options["inputs"] for name in names] or None,
             outputs=options["outputs"],
+            keep=options["keep"],
+            keep_constants=options["keep_constants"],
             exact_zip=options["exact_zip"],
             options=CompressionOptions(
                 promise,
                 options["calibrate"],
-                options["keep"],
-                options["target"],
-                options["target_size"],
-                Plan.read(options["plan"]) if options["plan"] else None,
-                tell,
+                target=options["target"],
+                target_size=options["target_size"],
+                plan=Plan.read(options["plan"]) if options["plan"] else None,
+                tell=tell,
             ),
             proof=_proof(recipe, promise.snr, options, tell) if options["verify"] else None,
             on_step=lambda step: show(step.step),
@@ -117,7 +126,7 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     return 0
 
 
-_AUTOMATIC = ("calibrate", "keep", "target_size", "plan", "save_plan")
+_AUTOMATIC = ("calibrate", "target_size", "plan", "save_plan")
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 
