@@ -13,24 +13,56 @@ _DEFAULT_EPSILON = 1e-4
 _RANKS = {"NHWC": 4, "NCHW": 4, "NDHWC": 5, "NCDHW": 5}
 
 
-def _inference(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> list[Array]:
-    """The result, then the statistics as they came, once as outputs and once more as they serve the gradient."""
-    require(not attrs.flag("is_training", True), "in training it makes statistics of its own")
+def _channel_axis(attrs: Attributes, x: Array) -> int:
     data_format = attrs.text("data_format", "NHWC")
     require(data_format in _RANKS, f"data_format '{data_format}' is not known")
     require(x.ndim == _RANKS[data_format], f"{x.ndim} dimensions do not fit data_format {data_format}")
-    axis = data_format.index("C")
-    for vector in (scale, offset, mean, variance):
+    return data_format.index("C")
+
+
+def _normalized(attrs: Attributes, x: Array, axis: int, statistics: tuple[Array, ...]) -> Array:
+    """By scale, offset, mean and variance of each channel."""
+    for vector in statistics:
         require(vector.shape == (x.shape[axis],), f"statistics must be vectors of {x.shape[axis]} elements")
+    scale, offset, mean, variance = statistics
     channels = [-1 if i == axis else 1 for i in range(x.ndim)]
     factor = scale / np.sqrt(variance + attrs.number("epsilon", _DEFAULT_EPSILON))
     wide = widened(x)
     y = np.asarray(np.subtract(wide, mean.reshape(channels), out=attrs.out(x.shape, x) if wide is x else wide))
     y *= factor.reshape(channels)
     y += offset.reshape(channels)
+    return y.astype(x.dtype, copy=False)
+
+
+def _inference(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> list[Array]:
+    """The result, then the statistics as they came, once as outputs and once more as they serve the gradient."""
+    require(not attrs.flag("is_training", True), "in training it makes statistics of its own")
+    y = _normalized(attrs, x, _channel_axis(attrs, x), (scale, offset, mean, variance))
     if not x.size:
         mean = variance = np.full_like(mean, np.nan)
-    return [y.astype(x.dtype, copy=False), mean, variance, mean, variance]
+    return [y, mean, variance, mean, variance]
+
+
+def normalized_by_itself(
+    attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array
+) -> list[Array]:
+    """What a FusedBatchNorm of any version gives in training: by the statistics of the batch.
+
+    Then mean and variance (that of the population) as they go into the running ones, and as they are in the batch.
+    """
+    axis = _channel_axis(attrs, x)
+    others, count = tuple(i for i in range(x.ndim) if i != axis), x.size // max(x.shape[axis], 1)
+    require(count, "a batch without elements has no statistics")
+    wide = widened(x)
+    own_mean = wide.mean(axis=others, dtype=np.float64, keepdims=True)
+    own_variance = np.square(wide - own_mean).mean(axis=others).astype(np.float32)
+    found = own_mean.reshape(-1).astype(np.float32), own_variance * np.float32(count / max(count - 1, 1))
+    y = _normalized(attrs, x, axis, (scale, offset, found[0], own_variance))
+    share = attrs.number("exponential_avg_factor", 1.0)
+    if share != 1:
+        require(mean.shape == variance.shape == scale.shape, "statistics must be vectors of as many elements as scale")
+        found = (1 - share) * mean + share * found[0], (1 - share) * variance + share * found[1]
+    return [y, *found, own_mean.reshape(-1).astype(np.float32), own_variance]
 
 
 kernel("FusedBatchNorm", takes="T:float T:float T:float T:float T:float")(_inference)

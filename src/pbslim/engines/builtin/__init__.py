@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pbslim.engines.builtin import (  # noqa: F401  # each module registers its actions
-    dilations,
     functions,
     images,
     passing,
@@ -15,6 +14,7 @@ from pbslim.engines.builtin import (  # noqa: F401  # each module registers its 
     tables,
     tensor_arrays,
     tensor_lists,
+    unfolded,
 )
 from pbslim.engines.builtin.heap import keep_freed_memory
 from pbslim.engines.builtin.program import BuiltinProgram, find_unsupported
