@@ -6,25 +6,53 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, check_work, require, widened
+from pbslim.kernels.checks import Array, check_work, require, require_defined, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 _DEFAULT_EPSILON = 1e-4
 _RANKS = {"NHWC": 4, "NCHW": 4, "NDHWC": 5, "NCDHW": 5}
 
 
-def _channel_axis(attrs: Attributes, x: Array) -> int:
+def _fused(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> list[Array]:
+    """The result, then the statistics, once as outputs and once more as they serve the gradient.
+
+    In inference the statistics are as they came; in training they are those of the batch.
+    """
     data_format = attrs.text("data_format", "NHWC")
     require(data_format in _RANKS, f"data_format '{data_format}' is not known")
     require(x.ndim == _RANKS[data_format], f"{x.ndim} dimensions do not fit data_format {data_format}")
-    return data_format.index("C")
+    axis = data_format.index("C")
+    for vector in (scale, offset):
+        require(vector.shape == (x.shape[axis],), f"scale and offset must be vectors of {x.shape[axis]} elements")
+    if not attrs.flag("is_training", True):
+        y = _normalized(attrs, x, axis, scale, offset, mean, variance)
+        if not x.size:
+            mean = variance = np.full_like(mean, np.nan)
+        return [y, mean, variance, mean, variance]
+    old_mean, old_variance, rest = mean, variance, tuple(i for i in range(x.ndim) if i != axis)
+    count = x.size // max(x.shape[axis], 1)
+    share = attrs.number("exponential_avg_factor", 1.0)
+    require(count, "a batch without elements has no statistics")
+    if share == 1:  # older releases refuse what they would not use
+        none = old_mean.shape == old_variance.shape == (0,)
+        require_defined(lambda: none, "in training there must be no statistics before")
+    else:
+        require(old_mean.shape == old_variance.shape == scale.shape, "there are no statistics before")
+    wide = widened(x)
+    mean, variance = (f(axis=rest, dtype=np.float64).astype(np.float32) for f in (wide.mean, wide.var))
+    y = _normalized(attrs, x, axis, scale, offset, mean, variance)
+    unbiased = variance * np.float32(count / max(count - 1, 1))
+    if share == 1:
+        return [y, mean, unbiased, mean, variance]
+    moved = [old * (1 - share) + new * share for old, new in ((old_mean, mean), (old_variance, unbiased))]
+    return [y, *moved, mean, variance]
 
 
-def _normalized(attrs: Attributes, x: Array, axis: int, statistics: tuple[Array, ...]) -> Array:
-    """By scale, offset, mean and variance of each channel."""
-    for vector in statistics:
+def _normalized(
+    attrs: Attributes, x: Array, axis: int, scale: Array, offset: Array, mean: Array, variance: Array
+) -> Array:
+    for vector in (mean, variance):
         require(vector.shape == (x.shape[axis],), f"statistics must be vectors of {x.shape[axis]} elements")
-    scale, offset, mean, variance = statistics
     channels = [-1 if i == axis else 1 for i in range(x.ndim)]
     factor = scale / np.sqrt(variance + attrs.number("epsilon", _DEFAULT_EPSILON))
     wide = widened(x)
@@ -34,44 +62,13 @@ def _normalized(attrs: Attributes, x: Array, axis: int, statistics: tuple[Array,
     return y.astype(x.dtype, copy=False)
 
 
-def _inference(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> list[Array]:
-    """The result, then the statistics as they came, once as outputs and once more as they serve the gradient."""
-    require(not attrs.flag("is_training", True), "in training it makes statistics of its own")
-    y = _normalized(attrs, x, _channel_axis(attrs, x), (scale, offset, mean, variance))
-    if not x.size:
-        mean = variance = np.full_like(mean, np.nan)
-    return [y, mean, variance, mean, variance]
-
-
-def normalized_by_itself(
-    attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array
-) -> list[Array]:
-    """What a FusedBatchNorm of any version gives in training: by the statistics of the batch.
-
-    Then mean and variance (that of the population) as they go into the running ones, and as they are in the batch.
-    """
-    axis = _channel_axis(attrs, x)
-    others, count = tuple(i for i in range(x.ndim) if i != axis), x.size // max(x.shape[axis], 1)
-    require(count, "a batch without elements has no statistics")
-    wide = widened(x)
-    own_mean = wide.mean(axis=others, dtype=np.float64, keepdims=True)
-    own_variance = np.square(wide - own_mean).mean(axis=others).astype(np.float32)
-    found = own_mean.reshape(-1).astype(np.float32), own_variance * np.float32(count / max(count - 1, 1))
-    y = _normalized(attrs, x, axis, (scale, offset, found[0], own_variance))
-    share = attrs.number("exponential_avg_factor", 1.0)
-    if share != 1:
-        require(mean.shape == variance.shape == scale.shape, "statistics must be vectors of as many elements as scale")
-        found = (1 - share) * mean + share * found[0], (1 - share) * variance + share * found[1]
-    return [y, *found, own_mean.reshape(-1).astype(np.float32), own_variance]
-
-
-kernel("FusedBatchNorm", takes="T:float T:float T:float T:float T:float")(_inference)
-kernel("FusedBatchNormV2", takes="half|bfloat16|float float float float float")(_inference)
+kernel("FusedBatchNorm", takes="T:float T:float T:float T:float T:float")(_fused)
+kernel("FusedBatchNormV2", takes="half|bfloat16|float float float float float")(_fused)
 
 
 @kernel("FusedBatchNormV3", takes="half|bfloat16|float float float float float")
-def _inference_v3(attrs: Attributes, *operands: Array) -> list[Array]:
-    return [*_inference(attrs, *operands), np.zeros((), np.float32)]
+def _fused_v3(attrs: Attributes, *operands: Array) -> list[Array]:
+    return [*_fused(attrs, *operands), np.zeros((), np.float32)]
 
 
 @kernel("BatchNormWithGlobalNormalization", takes="T:float T:float T:float T:float T:float")

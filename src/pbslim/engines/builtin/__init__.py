@@ -14,7 +14,6 @@ from pbslim.engines.builtin import (  # noqa: F401  # each module registers its 
     tables,
     tensor_arrays,
     tensor_lists,
-    unfolded,
 )
 from pbslim.engines.builtin.heap import keep_freed_memory
 from pbslim.engines.builtin.program import BuiltinProgram, find_unsupported
