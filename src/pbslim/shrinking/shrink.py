@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.endpoints import Endpoint, describe
@@ -21,9 +20,11 @@ from pbslim.shrinking.preparation import prepare
 from pbslim.shrinking.proof import Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.verification import Verification
-from pbslim.wire import load, save
+from pbslim.wire import load_from, open_source
+from pbslim.wire.files import write
 from pbslim.wire.given import reads_file
-from pbslim.wire.write import require_apart
+from pbslim.wire.outputs import replacing, require_apart
+from pbslim.wire.sources import InputFile, Source
 
 
 @dataclass(frozen=True)
@@ -92,52 +93,55 @@ def shrink(
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
     steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
-    out = Path(out).expanduser()
     require_apart(out, source)
     started = time.perf_counter()
-    graph = load(source)
+    given = open_source(source)
+    graph = load_from(given, source)
     wanted = prepare(graph, inputs, outputs, keep=keep, keep_constants=keep_constants)
     nodes, constants = _count(graph)
     ends = wanted.inputs, wanted.outputs
     steps = [wanted.step(step) for step in steps]
     results = pipeline.run(graph, steps, *ends, kept=wanted.kept, functions=True, on_step=on_step)
-    files = _Files(source, out, ends[0], results[-1].inputs, ends[1])
     seconds = time.perf_counter() - started
-    verification = _proved_before(proof, files, graph, recipe) if proof and proof.is_demanding else None
-    started = time.perf_counter()
-    size = save(graph, out, progress=on_bytes)
-    seconds += time.perf_counter() - started
-    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
-    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
-    # What is left is asked, as it is quicker to tell and says the same.
-    shown = describe(graph, files.new_inputs), describe(graph, files.outputs)
-    result = ShrinkResult(recipe, *shown, before, after, seconds, results, verification, notes=wanted.notes)
-    if proof and not verification:
-        try:
-            result.verification = proof.verify(*files)
-        except PbslimError as error:
-            result.not_verified = str(error)
+    with replacing(out, given) as file:  # what can go wrong does so before the file is there
+        started = time.perf_counter()
+        size = write(graph, file, progress=on_bytes)
+        file.flush()
+        seconds += time.perf_counter() - started
+        before = Totals(nodes, constants, len(given), zipped_size(given, exact=exact_zip))
+        after = Totals(*_count(graph), size, zipped_size(Path(file.name), exact=exact_zip))
+        # What is left is asked, as it is quicker to tell and says the same.
+        shown = describe(graph, results[-1].inputs), describe(graph, ends[1])
+        result = ShrinkResult(recipe, *shown, before, after, seconds, results, notes=wanted.notes)
+        if proof:
+            _verify(proof, result, given, Path(file.name), ends[0], results[-1].inputs, ends[1])
     return result
 
 
-class _Files(NamedTuple):
-    """The files and the names in them; `new_inputs` is what inputs are called in the result."""
-
-    source: Path
-    out: Path
-    inputs: list[str]
-    new_inputs: Sequence[str]
-    outputs: list[str]
-
-
-def _proved_before(proof: Proof, files: _Files, graph: Graph, recipe: str) -> Verification:
-    """The verification of a result that is written only if it is good enough."""
+def _verify(
+    proof: Proof,
+    result: ShrinkResult,
+    given: Source,
+    made: Path,
+    inputs: Sequence[str],
+    new_inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> None:
+    """Compare what was made with what was given, which may have come from a pipe."""
     with TemporaryDirectory() as folder:
-        trial = files._replace(out=Path(folder) / "result.pb")
-        save(graph, trial.out)
-        found = proof.verify(*trial)
-    require_met(found, recipe)
-    return found
+        source = Path(folder) / "given.pb"
+        if isinstance(given, InputFile) and given.has_name:
+            source = given.path
+        else:
+            source.write_bytes(given[:])
+        try:
+            result.verification = proof.verify(source, made, inputs, new_inputs, outputs)
+        except PbslimError as error:
+            if proof.is_demanding:
+                raise
+            result.not_verified = str(error)
+    if proof.is_demanding and result.verification:
+        require_met(result.verification, result.recipe)
 
 
 def _count(graph: Graph) -> tuple[int, int]:

@@ -104,6 +104,7 @@ def command(
         ("constants", str(before.constants), str(after.constants), ""),
         _size_row("bytes", before.size, after.size),
         _zip_row(before.zipped, after.zipped),
+        *_verdict_rows(result),
     ]
     console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
     console.print(f"{target} written in {result.seconds:.2f} s (recipe {recipe})", markup=False)
@@ -111,6 +112,17 @@ def command(
         for line in verification.summary(result.verification):
             console.print(one_line(line), markup=False)
     return 0
+
+
+def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
+    """How the result compares with the original, as far as anybody looked."""
+    found = result.verification
+    if found is None:
+        return [("verdict", "", "not verified", "")] if result.not_verified else []
+    rows = [("verdict", "", str(found.verdict), "")]
+    if found.accuracy:
+        rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
+    return rows
 
 
 def _warn(result: ShrinkResult) -> None:

@@ -13,7 +13,7 @@ from pbslim.names import node_name
 from pbslim.passes import pipeline, registry
 from pbslim.report import terminal
 from pbslim.wire import load, save
-from pbslim.wire.write import require_apart
+from pbslim.wire.outputs import require_apart
 
 
 @click.command("transform_graph", context_settings=HELP)
