@@ -36,6 +36,11 @@ def quantized_ops() -> Iterator[Case]:
             yield _case(op, _codes(2, 3, 4), _codes(4), bounds)
             yield _case(op, _codes(4), _codes(2, 3, 4), bounds)
             yield _case(op, _codes(2, 3), _codes(), bounds)
+            yield _case(op, _codes(1, 1, 4), _codes(2, 2, 3, 4), bounds)
+            yield _case(op, _codes(2, 3, 4), _codes(1, 3, 4), bounds)
+            yield _case(op, _codes(1, 1), _codes(2, 3), bounds)
+            yield _case(op, _codes(2, 6), _codes(2, 1), bounds)
+            yield _case(op, _codes(3, 1, 1), _codes(1, 3, 2, 2), bounds)
         yield _case("QuantizedBiasAdd", _codes(2, 3, 3, 4), _codes(4), bounds, out_type=QINT32)
     for padding in (b"SAME", b"VALID"):
         attrs = {"ksize": (1, 3, 2, 1), "strides": (1, 2, 2, 1), "padding": padding}

@@ -164,7 +164,8 @@ def _requantization_range(_attrs: Attributes, x: Array, input_min: Array, input_
 @kernel("Requantize", takes="qint32 float float float float")
 def _requantize(attrs: Attributes, x: Array, *ranges: Array) -> list[Any]:
     low, high, new_low, new_high = (bound_of(bound, "a bound") for bound in ranges)
-    require(new_low <= 0 <= new_high, "the new range must hold zero")
+    require(new_low <= 0, "the new range must hold zero or end below it")
+    require(new_low <= new_high, "the new range is upside down")
     return _to_eight_bits(attrs, x, low, high, new_low, new_high)
 
 
