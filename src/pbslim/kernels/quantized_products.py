@@ -70,8 +70,8 @@ def matched(a: Array, b: Array) -> tuple[Array, Array]:
     axes of the larger one; where it repeats along the last ones, other elements meet than should.
     """
     shape = broadcast_shape(a.shape, b.shape)
-    if a.shape == b.shape:
-        return a, b
+    if a.size == b.size == math.prod(shape):
+        return a.reshape(shape), b.reshape(shape)
     if 1 in (a.size, b.size):
         return (a.reshape(()), b.reshape(shape)) if a.size == 1 else (a.reshape(shape), b.reshape(()))
     sizes = zip_longest(a.shape[::-1], b.shape[::-1], fillvalue=1)
