@@ -14,6 +14,7 @@ from pbslim.analysis.inventory import op_inventory as op_inventory
 from pbslim.analysis.zipsize import ZipSize as ZipSize
 from pbslim.api import transform as transform
 from pbslim.api import verify as verify
+from pbslim.engines.run import run as run
 from pbslim.errors import DecodeError as DecodeError
 from pbslim.errors import GraphError as GraphError
 from pbslim.errors import PbslimError as PbslimError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,27 +18,28 @@ from pbslim.verification import Verification, compare_files
 from pbslim.verification.compare import Metric
 from pbslim.verification.feeds import DEFAULT_SAMPLES
 from pbslim.verification.running import DEFAULT_TIMEOUT
-from pbslim.wire import save
+from pbslim.wire.given import GraphLike, Names, as_file, changes_graph, names
 
 
 def __getattr__(name: str) -> Any:
     return lazy.load("pbslim", name)
 
 
+@changes_graph
 def transform(
     graph: Graph,
     transforms: Transforms,
-    inputs: Sequence[str] = (),
-    outputs: Sequence[str] = (),
+    inputs: Names = (),
+    outputs: Names = (),
     *,
     functions: bool = False,
 ) -> list[StepResult]:
-    """Apply `transforms` to `graph`, in place.
+    """Apply `transforms` to `graph`, in place; a message, bytes or a path stays, and the changed graph is given back.
 
     Args:
         transforms: steps from `pbslim.transforms`, as ``[fold_constants(), round_weights(num_steps=64)]``, or text in
             the language of ``transform_graph --transforms``.
-        inputs, outputs: tensor names, ``node`` or ``node:port``.
+        inputs, outputs: tensor names, ``node`` or ``node:port``: a list, or one text with commas.
         functions: transform the bodies of the function library too, by every step for which that makes sense.
 
     Raises:
@@ -46,12 +47,13 @@ def transform(
         UsageError: something in `transforms` is neither text nor a step.
         PbslimError: a transform failed, or the graph is broken.
     """
-    return pipeline.run(graph, pipeline.plan(transforms).steps, inputs, outputs, functions=functions)
+    steps = pipeline.plan(transforms).steps
+    return pipeline.run(graph, steps, names(inputs, "inputs"), names(outputs, "outputs"), functions=functions)
 
 
 def verify(
-    first: str | Path | Graph,
-    second: str | Path | Graph,
+    first: GraphLike,
+    second: GraphLike,
     feeds: Mapping[str, np.ndarray] | str | Path | None = None,
     *,
     evaluation: str | Path | None = None,
@@ -97,10 +99,10 @@ def verify(
         UsageError: a name is not in the graphs, or no engine that is installed can run them.
         PbslimError: a graph cannot be read or does not run.
     """
-    with TemporaryDirectory() as folder:
+    with ExitStack() as stack:
         return compare_files(
-            _file(first, Path(folder) / "first.pb"),
-            _file(second, Path(folder) / "second.pb"),
+            stack.enter_context(as_file(first)),
+            stack.enter_context(as_file(second)),
             Path(feeds).expanduser() if isinstance(feeds, (str, Path)) else feeds,
             evaluation=Path(evaluation).expanduser() if evaluation else None,
             inputs=inputs,
@@ -118,10 +120,3 @@ def verify(
             per_layer=per_layer,
             timeout=timeout,
         )
-
-
-def _file(source: str | Path | Graph, place: Path) -> Path:
-    if not isinstance(source, Graph):
-        return Path(source).expanduser()
-    save(source, place)
-    return place

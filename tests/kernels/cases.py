@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import BFLOAT16, DOUBLE, FLOAT, HALF, INT32, INT64, UINT8, DType, Shape
+from tests.kernels.audio_cases import audio
 from tests.kernels.fused_cases import fused, padded
 from tests.kernels.operands import (
     ALL_INTS,
@@ -43,11 +44,13 @@ from tests.kernels.operands import (
 )
 from tests.kernels.quantized_cases import quantized_ops
 from tests.kernels.random_cases import random
+from tests.kernels.recurrent_cases import recurrent
+from tests.kernels.score_cases import adjusted, labels, losses
 from tests.kernels.sparse_cases import sparse
 from tests.kernels.suppression_cases import combined_suppression, suppression
 from tests.kernels.text_cases import code_points, patterns, tokens
 from tests.kernels.transposed_cases import transposed
-from tests.kernels.window_cases import sizes, volumes, windows
+from tests.kernels.window_cases import morphology, sizes, volumes, windows
 
 
 def binary() -> Iterator[Case]:
@@ -1044,6 +1047,7 @@ FAMILIES = (
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
     *(transposed, fused, padded, tokens, patterns, code_points, sparse, quantized_ops),
+    *(recurrent, morphology, audio, losses, labels, adjusted),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pbslim.dtypes import INT32
 from tests.kernels.operands import (
     BF,
     C8,
@@ -123,3 +124,26 @@ def volumes() -> Iterator[Case]:
     )
     for op in ("MaxPool3D", "AvgPool3D"):
         yield case(op, numbers(BF, 2, 4, 3, 3, 2), ksize=(1, 2, 2, 2, 1), strides=(1, 2, 1, 1, 1), padding=b"SAME")
+
+
+def morphology() -> Iterator[Case]:
+    """Windows that say where the largest element is, or that add a filter before."""
+    for padding in (b"SAME", b"VALID"):
+        for strides in ((1, 1, 1, 1), (1, 2, 3, 1)):
+            attrs: dict[str, Any] = {"strides": strides, "padding": padding}
+            x = numbers(F4, 2, 7, 6, 3)
+            yield case("MaxPoolWithArgmax", x, ksize=(1, 3, 2, 1), **attrs)
+            yield case("MaxPoolWithArgmax", x, ksize=(1, 2, 2, 1), include_batch_in_index=True, **attrs)
+            for rates in ((1, 1, 1, 1), (1, 2, 2, 1)):
+                yield case("Dilation2D", x, numbers(F4, 3, 2, 3), rates=rates, **attrs)
+        for volume_strides in ((1, 1, 1, 1, 1), (1, 2, 1, 3, 1)):
+            more: dict[str, Any] = {"ksizes": (1, 2, 1, 3, 1), "strides": volume_strides, "padding": padding}
+            yield case("ExtractVolumePatches", numbers(F4, 2, 4, 5, 6, 2), **more)
+    one: dict[str, Any] = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
+    for dtype in (F8, F2, BF, I4, U1):
+        yield case("MaxPoolWithArgmax", numbers(dtype, 1, 4, 5, 2), ksize=(1, 2, 3, 1), Targmax=INT32, **one)
+        yield case("Dilation2D", numbers(dtype, 1, 4, 5, 2), numbers(dtype, 2, 2, 2), rates=(1, 1, 1, 1), **one)
+    yield case("MaxPoolWithArgmax", np.ones([1, 3, 3, 1], F4), ksize=(1, 2, 2, 1), **one)  # the first of equals
+    yield case(
+        "ExtractVolumePatches", numbers(I4, 1, 3, 3, 3, 1), ksizes=(1, 2, 2, 2, 1), strides=(1,) * 5, padding=b"VALID"
+    )

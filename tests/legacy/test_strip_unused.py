@@ -68,7 +68,6 @@ def test_of_an_input_named_twice_the_first_type_counts() -> None:
         (["pre"], ["z"], None, "no node 'z'"),
         (["pre:0"], ["y"], None, "'pre:0' is a tensor; name the node 'pre'"),
         (["pre"], ["y:0"], None, "'y:0' is a tensor; name the node 'y'"),
-        ([], ["y"], None, "at least one input"),
         (["pre"], [], None, "at least one output"),
         (["pre"], ["y"], 77, "no data type has the number 77"),
         (["pre", "w"], ["y"], [1], "1 types for 2 inputs"),

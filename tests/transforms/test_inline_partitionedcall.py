@@ -435,3 +435,30 @@ def test_a_frozen_model() -> None:
     given = done.graph.as_graph_def()
     inputs, outputs = ([tensor.name for tensor in each] for each in (done.graph.inputs, done.graph.outputs))
     compare(tf, given, inputs, outputs, np.random.default_rng(2).normal(size=(3, 5)).astype(np.float32))
+
+
+def doubling(levels: int) -> Mapping[str, str]:
+    functions = {"F0(a: float)": "n = Neg(a)\n-> y = n:y:0"}
+    for level in range(1, levels + 1):
+        functions[f"F{level}(a: float)"] = f"b = F{level - 1}(a)\nc = F{level - 1}(b:y:0)\n-> y = c:y:0"
+    return functions
+
+
+def test_the_limit_of_nodes_grows_with_the_file_and_can_be_raised() -> None:
+    main = "x = Placeholder()\nP = F12(x)\n-> P"
+    with pytest.raises(TransformError, match="the graph would have 20477 more nodes, 18944 are allowed"):
+        run("inline_partitionedcall", main, doubling(12))
+    assert len(run("inline_partitionedcall(max_growth_in_nodes=30000)", main, doubling(12))) == 4098
+    more = "\n".join(f"x{k} = Placeholder()" for k in range(30))
+    assert len(run("inline_partitionedcall", f"{more}\n{main}", doubling(12), inputs=["x"])) == 4128
+    with pytest.raises(TransformError, match="more nodes, 5 are allowed; raise max_growth_in_nodes"):
+        run("inline_partitionedcall(max_growth_in_nodes=5)", main.replace("12", "2"), doubling(2))
+
+
+def test_names_that_become_too_long_are_refused() -> None:
+    functions = {"F0(a: float)": "n = Neg(a)\n-> y = n:y:0"}
+    for level in range(1, 400):
+        name = "f" * 1000
+        functions[f"F{level}(a: float)"] = f"{name} = F{level - 1}(a)\n-> y = {name}:y:0"
+    with pytest.raises(TransformError, match="the names of 800 new nodes would have"):
+        run("inline_partitionedcall", "x = Placeholder()\ny = F399(x)\n-> y", functions)

@@ -16,6 +16,7 @@ from pbslim.ir import AttrValue, FunctionRef, Graph, Tensor, TypeVariable
 from pbslim.ir.order import check
 from pbslim.ops.families import CALLS, FUNCTIONAL
 from pbslim.ops.history import Accepted, Release, accepted, release, releases_with
+from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.listing import ListedNode, min_consumer
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_>./\\-]*")
@@ -71,7 +72,7 @@ class Incompatibility:
     refused: bool = True
 
 
-def incompatibilities(graph: Graph, since: Release | str) -> list[Incompatibility]:
+def incompatibilities(graph: GraphLike, since: Release | str) -> list[Incompatibility]:
     """What a release of TensorFlow does not accept in `graph`, in file order.
 
     Args:
@@ -82,8 +83,9 @@ def incompatibilities(graph: Graph, since: Release | str) -> list[Incompatibilit
         GraphError: no release accepts it: it reads what is not there, or has a cycle.
         DecodeError: a function is broken.
     """
-    check(graph)
-    return list(_incompatibilities(graph, release(since) if isinstance(since, str) else since))
+    found = opened(graph)
+    check(found)
+    return list(_incompatibilities(found, release(since) if isinstance(since, str) else since))
 
 
 def _incompatibilities(graph: Graph, release: Release) -> Iterator[Incompatibility]:

@@ -13,6 +13,7 @@ from pbslim.analysis.debug_text import attr_text
 from pbslim.analysis.equality import distance, same_attr
 from pbslim.errors import DecodeError
 from pbslim.ir import Graph, Tensor
+from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.listing import ListedFunction, ListedNode, listed_functions, listed_nodes
 
 _FOLDED = re.compile(r"(.+)/_(\d+)__cf__\d+(?:_\d+)?")  # what constant folding calls an output of x: x/_3__cf__17
@@ -72,7 +73,7 @@ class Difference:
         return dict(sorted(found.items(), key=lambda item: (-sum(item[1]), item[0])))
 
 
-def diff(first: Graph, second: Graph, *, atol: float = 0.0, ignore_defaults: bool = False) -> Difference:
+def diff(first: GraphLike, second: GraphLike, *, atol: float = 0.0, ignore_defaults: bool = False) -> Difference:
     """Compare two graphs by the names of their nodes; the order of nodes and ``versions`` do not count.
 
     A constant that folding made is the same node under another number, or what became of the node that it is named
@@ -88,8 +89,10 @@ def diff(first: Graph, second: Graph, *, atol: float = 0.0, ignore_defaults: boo
         DecodeError: a function in the library is broken.
     """
     rules = _Rules(atol, ignore_defaults)
-    found = _diff(list(listed_nodes(first)), list(listed_nodes(second)), rules)
-    found.functions = list(_function_changes(first, second, rules))
+    graphs = opened(first), opened(second)
+    before, after = (list(listed_nodes(graph)) for graph in graphs)
+    found = _diff(before, after, rules)
+    found.functions = list(_function_changes(*graphs, rules))
     return found
 
 

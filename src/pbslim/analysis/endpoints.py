@@ -86,10 +86,10 @@ def require_nodes(graph: Graph, names: Sequence[str], what: str) -> list[str]:
     """`names` themselves, if each is that of a node; `what` they are for messages: ``input`` or ``output``.
 
     Raises:
-        UsageError: there are none, one names a tensor, or a node is not in the graph.
+        UsageError: no output is given, one names a tensor, or a node is not in the graph.
     """
-    if not names:
-        raise UsageError(f"name at least one {what}")
+    if not names and what == "output":
+        raise UsageError("name at least one output")
     for name in names:
         if ":" in name:
             raise UsageError(f"{what} '{name}' is a tensor; name the node '{name.partition(':')[0]}'")

@@ -13,6 +13,7 @@ from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors, check
 from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
 from pbslim.wire import load
+from pbslim.wire.given import reads_file
 from pbslim.wire.memmapped import MappedConstant, Package, package_of
 
 _BIGGEST = 10
@@ -65,6 +66,7 @@ class Inspection:
     regions: list[MappedRegion] = field(default_factory=list)
 
 
+@reads_file
 def inspect_file(path: Path) -> Inspection:
     """Look at the graph in `path`; the constants are not read.
 

@@ -9,6 +9,7 @@ from pbslim import ops
 from pbslim.dtypes import DType
 from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue, Graph
+from pbslim.wire.given import GraphLike, all_opened
 from pbslim.wire.listing import ListedNode, listed_functions, listed_nodes
 from pbslim.wire.memmapped import immutable_attributes, package_of
 
@@ -49,7 +50,7 @@ def all_nodes(graph: Graph) -> Iterator[tuple[str, ListedNode]]:
                 yield function, node
 
 
-def op_inventory(graphs: Iterable[Graph]) -> list[OpUse]:
+def op_inventory(graphs: GraphLike | Iterable[GraphLike]) -> list[OpUse]:
     """The ops that all `graphs` together need, by name.
 
     Raises:
@@ -57,7 +58,7 @@ def op_inventory(graphs: Iterable[Graph]) -> list[OpUse]:
     """
     counts: dict[str, int] = {}
     types: dict[str, set[DType]] = {}
-    for graph in graphs:
+    for graph in all_opened(graphs):
         for _, node in all_nodes(graph):
             counts[node.op] = counts.get(node.op, 0) + 1
             types.setdefault(node.op, set()).update(_types(node))

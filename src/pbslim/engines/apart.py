@@ -23,6 +23,7 @@ from pbslim.engines.protocol import Array, Feeds, Program
 from pbslim.errors import PbslimError
 
 _STATUS = Path("/proc/self/status")
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _GLANCE = 0.2  # seconds; on Windows a wait without end could not be interrupted
 
 
@@ -63,6 +64,7 @@ class ProgramApart(Program):
         name: what messages call the engine.
         timeout: seconds to wait for an answer before giving up.
         folding: whether TensorFlow may compute constants beforehand, which loads those that a package maps.
+        threads: how many an engine may use; None for one in numpy and what others like.
         hint: what to add where the process dies.
     """
 
@@ -75,13 +77,15 @@ class ProgramApart(Program):
         timeout: float,
         name: str = "the engine",
         folding: bool = False,
+        threads: int | None = None,
         hint: str = "",
     ) -> None:
         self._label, self.timeout, self._hint, self._name = label, timeout, hint, name
         self.memory: Memory | None = None
         self.seconds = 0.0
         command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
-        quiet = {"PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}  # and no modules from where the user happens to be
+        quiet = {"PYTHONSAFEPATH": "1"}  # no modules from the folder where the user happens to be
+        quiet |= dict.fromkeys(_THREADS, str(threads)) if threads else {"OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter
             command,
             stdin=subprocess.PIPE,
@@ -108,7 +112,7 @@ class ProgramApart(Program):
         """
         if self._loading:
             self._loading = False
-            self._receive("load")
+            self.seconds = self._receive("load")
 
     def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
         """The values of `fetches`; see `Program.run`.
@@ -166,7 +170,6 @@ class ProgramApart(Program):
             raise PbslimError(f"{self._name} crashed on '{self._label}' ({how}){self._hint}")
         self.memory, self.seconds = answer.memory, answer.seconds
         if answer.error:
-            self.close()
             raise type(answer.error)(str(answer.error).replace(self._path, self._label))
         return answer.value
 
@@ -222,8 +225,8 @@ class _Worker:
         self._program: Program | None = None
         self._before: Memory | None = None
 
-    def load(self, name: str, path: Path, folding: bool) -> None:
-        """Load a graph."""
+    def load(self, name: str, path: Path, folding: bool) -> float:
+        """Load a graph; gives the seconds it took without what the engine needs for any graph."""
         if self._program is not None:
             self._program.close()
         from pbslim.engines import engine, tensorflow
@@ -235,7 +238,9 @@ class _Worker:
         else:
             engine(name)
         self._before = _measured()
+        started = time.perf_counter()
         self._program = found()
+        return time.perf_counter() - started
 
     def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
         """Run it."""

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.errors import UsageError
+from pbslim.analysis.endpoints import require
 from pbslim.ir import Graph, Value
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -106,11 +106,7 @@ def find_value(graph: Graph, tensor: str) -> Value:
     Raises:
         UsageError: there is no such node.
     """
-    name, port = split_name(tensor)
-    node = graph.get(name)
-    if node is None:
-        raise UsageError(f"the graph has no node '{name}'")
-    return node.output(port)
+    return require(graph, tensor).output(split_name(tensor)[1])
 
 
 def as_fed(value: object) -> Array:

@@ -18,7 +18,7 @@ Finish: TypeAlias = "Callable[[Array], None]"
 """What is to be done in place with each part of the result, [places, channels], while it is in the cache."""
 
 _BLOCK = 2**18  # elements that are worked on together: they stay in the cache, and products of matrices are still fast
-_TILE = 2**16  # elements of repeated depthwise filters, and of a row of the result
+_TILE = 2**17  # elements of repeated depthwise filters, and of a row of the result
 _TYPES = "T:half|bfloat16|float|double"
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from pbslim.kernels.checks import Array, checked_shape, require, vector
 from pbslim.kernels.registry import Attributes, kernel
 
+_WIDER = 2
+
 
 def _check_rank(x: Array, rank: int) -> None:
     require(x.ndim >= rank, f"it needs at least {rank} dimensions")
@@ -19,6 +21,7 @@ def _check_rank(x: Array, rank: int) -> None:
 def _complex_transform(function: Callable[..., Any], rank: int) -> Callable[..., Any]:
     def run(_attrs: Attributes, x: Array) -> Any:
         _check_rank(x, rank)
+        checked_shape([_WIDER, *x.shape], "the transform in double precision")
         return function(x, axes=range(-rank, 0)).astype(x.dtype)
 
     return run
@@ -34,7 +37,7 @@ def _real_transform(function: Callable[..., Any], rank: int, *, inverse: bool) -
         needed = [*lengths[:-1], lengths[-1] // 2 + 1] if inverse else lengths
         enough = all(size >= least for size, least in zip(x.shape[-rank:], needed, strict=True))
         require(enough, f"the last dimensions must have at least {needed} elements")
-        checked_shape([*x.shape[:-rank], *lengths])
+        checked_shape([_WIDER, *x.shape[:-rank], *lengths], "the transform in double precision")
         target = x.real.dtype if inverse else np.result_type(x.dtype, np.complex64)
         return function(x, lengths, axes=range(-rank, 0)).astype(target)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -95,12 +94,9 @@ def _average_pool_3d(attrs: Attributes, x: Array) -> Array:
 
 
 @kernel("ExtractImagePatches", takes="real|bool|complex")
-def _extract_image_patches(attrs: Attributes, x: Array) -> Any:
+def _extract_image_patches(attrs: Attributes, x: Array) -> Array:
     """The elements of a window one after the other, channels innermost."""
     x = channels_last(x, "NHWC")
     require(attrs.text("padding") != "EXPLICIT", "it has no explicit padding")
     sizes, strides, rates = (spatial_of(attrs.integers(name), "NHWC", name) for name in ("ksizes", "strides", "rates"))
-    places = Windows.of(attrs, x.shape, sizes, strides=strides, dilations=rates)
-    shape = checked_shape([x.shape[0], *places.counts, math.prod(sizes) * x.shape[-1]])
-    box = tuple(slice(0, size) for size in shape[:3])
-    return places.view(places.region(x, box), box).reshape(shape) if math.prod(shape) else np.empty(shape, x.dtype)
+    return Windows.of(attrs, x.shape, sizes, strides=strides, dilations=rates).patches(x)

@@ -70,11 +70,15 @@ def _top_k_v2(attrs: Attributes, x: Array, k: Array) -> list[Array]:
     return _top(attrs, x, int(scalar(k, "k")), attrs.array_dtype("index_type", INT32))
 
 
+_PARTS = 4  # elements, places, inverse, counts
+
+
 def _distinct(attrs: Attributes, x: Array) -> tuple[Array, Array, Array]:
     """Distinct elements in order of first occurrence, where each element went, and how often each occurs."""
     require(x.ndim == 1, "it needs a vector")
     index = attrs.array_dtype("out_idx", INT32)
     require(not has_nan(x), "NaN equals nothing")
+    checked_shape([_PARTS, x.size], "what it sorts")
     check_work(SORT * x.size)
     values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True)
     order = np.argsort(first)

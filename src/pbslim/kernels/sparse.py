@@ -39,7 +39,7 @@ def _fill_empty_rows(_attrs: Attributes, indices: Array, values: Array, shape: A
     sorted_rows = indices[order, 0]
     places[order] = starts[sorted_rows] + np.arange(len(indices)) - before[sorted_rows]
     total = int(np.maximum(counts, 1).sum())
-    filled = np.zeros((total, indices.shape[1]), np.int64)
+    filled = np.zeros(checked_shape([total, indices.shape[1]]), np.int64)
     filled[starts[empty], 0] = np.flatnonzero(empty)
     filled[places] = indices
     result = np.empty(total, values.dtype)
@@ -102,6 +102,7 @@ def _concat(attrs: Attributes, *operands: Array) -> list[Array]:
         step[axis] = at
         moved.append(each + step)
         at += own[axis]
+    checked_shape([sum(map(len, moved)), len(whole)])
     joined, all_values = np.concatenate(moved), np.concatenate(values)
     order = np.lexsort(joined.T[::-1])
     return [joined[order], all_values[order], np.array(whole, np.int64)]

@@ -180,6 +180,14 @@ class Windows:
         shape = (region.shape[0], *counts, *self.sizes, region.shape[-1])
         return as_strided(region, shape, (region.strides[0], *ahead, *within, region.strides[-1]), writeable=False)
 
+    def patches(self, images: Array) -> Array:
+        """The elements of each window one after the other, channels innermost: [batch, counts, elements]."""
+        shape = checked_shape([images.shape[0], *self.counts, math.prod(self.sizes) * images.shape[-1]])
+        if not math.prod(shape):
+            return np.empty(shape, images.dtype)
+        box = tuple(slice(0, size) for size in shape[:-1])
+        return self.view(self.region(images, box), box).reshape(shape)
+
 
 def _axis(image: int, size: int, stride: int, dilation: int, *, padding: str, pads: tuple[int, int]) -> Axis:
     require(size >= 1, "a window is empty")

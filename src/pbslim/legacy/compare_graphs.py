@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from pbslim.analysis.debug_text import attr_text, node_text
 from pbslim.analysis.equality import same_attr
-from pbslim.ir import Graph
+from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.listing import ListedNode, listed_functions, listed_nodes
 
 
-def compare_graphs(actual: Graph, expected: Graph, *, atol: float = 0.0, library: bool = False) -> Iterator[str]:
+def compare_graphs(
+    actual: GraphLike, expected: GraphLike, *, atol: float = 0.0, library: bool = False
+) -> Iterator[str]:
     """A line for each difference, found as you go on; nothing when the graphs are equal.
 
     Nodes are compared by name, whatever their order; attributes that start with ``_`` and ``versions`` do not count.
@@ -24,6 +26,7 @@ def compare_graphs(actual: Graph, expected: Graph, *, atol: float = 0.0, library
     Raises:
         DecodeError: a function in the library is broken.
     """
+    actual, expected = opened(actual), opened(expected)
     yield from _compare(listed_nodes(actual), listed_nodes(expected), atol)
     if library:
         found = {each.name: each for each in listed_functions(actual)}

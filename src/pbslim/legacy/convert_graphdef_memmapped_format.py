@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from pbslim.errors import DecodeError, GraphError, UsageError
 from pbslim.ir import ArrayTensor, DeferredTensor, Encoded, Graph, Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
-from pbslim.wire import load
+from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.memmapped import MappedConstant, RegionNames, become_immutable, kept_attributes, save_package
 from pbslim.wire.write import require_apart, require_room
 
@@ -87,7 +88,7 @@ class Conversion:
 
 
 def convert_graphdef_memmapped_format(
-    in_graph: str | Path | Graph,
+    in_graph: GraphLike,
     out_graph: str | Path,
     *,
     min_conversion_tensor_size: int = DEFAULT_SIZE,
@@ -115,11 +116,9 @@ def convert_graphdef_memmapped_format(
     if min_conversion_tensor_size <= 0:
         raise UsageError(f"min_conversion_tensor_size must be > 0, not {min_conversion_tensor_size}")
     target = Path(out_graph).expanduser()
-    if isinstance(in_graph, Graph):
-        graph = in_graph
-    else:
+    if isinstance(in_graph, str | PathLike):
         require_apart(target, Path(in_graph))
-        graph = load(in_graph)
+    graph = opened(in_graph)
     _require_unmapped(graph)
     mark = len(graph.journal)
     try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pbslim.ir import Graph
+from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.nodes import spelled_inputs
 
 
-def graph_to_dot(graph: Graph) -> str:
+def graph_to_dot(graph: GraphLike) -> str:
     """A node with its op for each node, an arrow for each input, a dashed one for each control input."""
-    return "\n".join(["digraph graphname {", *_lines(graph), "}", ""])
+    return "\n".join(["digraph graphname {", *_lines(opened(graph)), "}", ""])
 
 
 def _lines(graph: Graph) -> Iterator[str]:

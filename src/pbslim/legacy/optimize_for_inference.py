@@ -9,7 +9,7 @@ import numpy as np
 from pbslim.dtypes import BOOL
 from pbslim.ir import ArrayTensor, Graph, Node
 from pbslim.ir.order import check_inputs
-from pbslim.legacy.strip_unused import strip_unused
+from pbslim.legacy.strip_unused import TypeNumber, strip_unused
 from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline
@@ -20,15 +20,17 @@ from pbslim.rewrite.pattern import match
 from pbslim.transforms.batch_norms.forms import BATCH_NORMS, BatchNorm, batch_norm
 from pbslim.transforms.batch_norms.old_batch_norms import DIRECT, Folder, Scale
 from pbslim.transforms.convolutions.fused_convs import ConvFuser
+from pbslim.wire.given import Names, changes_graph, names
 
 _MAX_GROWTH = 4096
 
 
+@changes_graph
 def optimize_for_inference(
-    graph: Graph,
-    input_node_names: Sequence[str],
-    output_node_names: Sequence[str],
-    placeholder_type_enum: int | Sequence[int] | None = None,
+    input_graph_def: Graph,
+    input_node_names: Names,
+    output_node_names: Names,
+    placeholder_type_enum: TypeNumber | Sequence[TypeNumber] | None = None,
     toco_compatible: bool = False,
     *,
     placeholder_to_const_names: Mapping[str, bool] | None = None,
@@ -38,7 +40,8 @@ def optimize_for_inference(
 
     Unused nodes go, then CheckNumerics and Identity; FusedBatchNorm and BatchNormWithGlobalNormalization behind a
     convolution are folded into its weights and a BiasAdd; ResizeBilinear and MirrorPad before a convolution become part
-    of it.
+    of it. A ``GraphDef`` message, bytes or a path in the place of a `Graph` stays as it is, and the changed graph is
+    given back.
 
     Args:
         input_node_names, output_node_names: names of nodes; outputs keep their names.
@@ -53,16 +56,17 @@ def optimize_for_inference(
         UsageError: a name is not in the graph or names a tensor, or a type is not known.
         PbslimError: the graph is broken.
     """
+    graph, input_names = input_graph_def, names(input_node_names, "inputs")
+    outputs = sorted(names(output_node_names, "outputs"))
     check_inputs(graph)  # those of nodes that are stripped as well, as in the original
-    results = [strip_unused(graph, input_node_names, output_node_names, placeholder_type_enum)]
-    outputs = sorted(output_node_names)
+    results = [strip_unused(graph, input_names, outputs, placeholder_type_enum)]
     if placeholder_to_const_names:
 
         def fix(graph: Graph, context: Context) -> None:
             _fix_placeholders(graph, context, placeholder_to_const_names)
 
         results += pipeline.run(graph, [_step("convert_placeholder_to_const", fix)], (), outputs)
-    inputs = [name for name in input_node_names if (node := graph.get(name)) and node.op == "Placeholder"]
+    inputs = [name for name in input_names if (node := graph.get(name)) and node.op == "Placeholder"]
     steps = [_step("remove_training_nodes", _remove_training_nodes)]
     if all_batch_norms:
         from pbslim.transforms import fold_all_batch_norms, fold_constants  # needed by few, and large

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from pbslim.analysis.inventory import all_nodes
 from pbslim.errors import UsageError
-from pbslim.ir import Graph
 from pbslim.ops.kernel_classes import KERNEL_RELEASES, kernel_class
+from pbslim.wire.given import GraphLike, all_opened
 
 DEFAULT_OPS = "NoOp:NoOp,_Recv:RecvOp,_Send:SendOp"
 
@@ -64,7 +64,7 @@ constexpr inline bool ShouldRegisterOp(const char op[]) {
 
 
 def selective_registration_header(
-    graphs: Iterable[Graph],
+    graphs: GraphLike | Iterable[GraphLike],
     *,
     default_ops: str = DEFAULT_OPS,
     release: str = KERNEL_RELEASES[0],
@@ -86,7 +86,7 @@ def selective_registration_header(
         raise UsageError(f"the kernels of TensorFlow {release} are not known here, only {', '.join(KERNEL_RELEASES)}")
     chosen: set[tuple[str, str]] = set() if default_ops in ("", "all") else set(map(_pair, default_ops.split(",")))
     unknown: dict[str, None] = {}
-    for graph in graphs:
+    for graph in all_opened(graphs):
         for _, node in all_nodes(graph):
             name = kernel_class(node.op, node.attrs, release)
             if name or node.op in _WITHOUT_KERNEL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -23,15 +23,17 @@ from pbslim.quant.rounding import bucket_rounder
 from pbslim.rewrite import Skip
 from pbslim.rewrite.replacing import put_before, set_const
 from pbslim.transforms.quantization.weights import usable_range
+from pbslim.wire.given import Names, changes_graph, names
 
 MODES = ("round", "weights", "weights_rounded", "eightbit")
 _ROUNDED_OPS = ("Conv2D", "BiasAdd", "MatMul")
 _MOST_BITS = 30  # 2 to this power is an int32
 
 
+@changes_graph
 def quantize_graph(
     graph: Graph,
-    output_node_names: Sequence[str],
+    output_node_names: Names,
     mode: str = "round",
     *,
     bitdepth: int = 8,
@@ -40,6 +42,9 @@ def quantize_graph(
     fallback_quantization_range: Range | None = None,
 ) -> StepResult:
     """Quantize `graph` for these outputs, in place; what they do not need goes.
+
+    A ``GraphDef`` message, bytes or a path in the place of a `Graph` stays as it is, and the changed graph is given
+    back.
 
     Args:
         output_node_names: names of nodes.
@@ -69,7 +74,7 @@ def quantize_graph(
             _check_range(what, bounds, mode)
     if fallback_quantization_range and fallback_quantization_range[0] > 0:
         raise UsageError(f"fallback_quantization_range must not begin above 0, as at {fallback_quantization_range[0]}")
-    outputs = require_nodes(graph, output_node_names, "output")
+    outputs = require_nodes(graph, names(output_node_names, "outputs"), "output")
 
     def eightbit(graph: Graph, context: Context) -> None:
         to_eight_bits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 from pbslim.analysis.endpoints import require_nodes
 from pbslim.analysis.inputs import Input, SeveralOutputsError, expected_dtype, fed_values
@@ -15,15 +16,33 @@ from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Context, Transform
 from pbslim.rewrite.cutting import cut
+from pbslim.wire.given import Names, changes_graph, names
 
 
+class TensorFlowType(Protocol):
+    """A ``tf.DType``."""
+
+    @property
+    def as_datatype_enum(self) -> int:
+        """The number of the type."""
+        ...
+
+
+TypeNumber: TypeAlias = int | TensorFlowType
+"""The number of a data type (1 is float), or TensorFlow's object for it."""
+
+
+@changes_graph
 def strip_unused(
-    graph: Graph,
-    input_node_names: Sequence[str],
-    output_node_names: Sequence[str],
-    placeholder_type_enum: int | Sequence[int] | None = None,
+    input_graph_def: Graph,
+    input_node_names: Names,
+    output_node_names: Names,
+    placeholder_type_enum: TypeNumber | Sequence[TypeNumber] | None = None,
 ) -> StepResult:
     """Make the inputs placeholders and drop every node that no output needs, in place.
+
+    A ``GraphDef`` message, bytes or a path in the place of a `Graph` stays as it is, and the changed graph is given
+    back.
 
     Args:
         input_node_names: names of nodes; each becomes a Placeholder, with the static shape that it carries if any.
@@ -36,9 +55,10 @@ def strip_unused(
         UsageError: a name is not in the graph or names a tensor, or a type is not known.
         PbslimError: what is left of the graph is broken.
     """
-    types = _types(placeholder_type_enum, len(input_node_names))
-    inputs = require_nodes(graph, input_node_names, "input")
-    outputs = require_nodes(graph, output_node_names, "output")
+    graph, asked_inputs = input_graph_def, names(input_node_names, "inputs")
+    types = _types(placeholder_type_enum, len(asked_inputs))
+    inputs = require_nodes(graph, asked_inputs, "input")
+    outputs = require_nodes(graph, names(output_node_names, "outputs"), "output")
 
     def strip(graph: Graph, context: Context) -> None:
         if len(types) > len(inputs):
@@ -49,7 +69,7 @@ def strip_unused(
             values = fed_values(graph, map(Input, asked), needed)
         except SeveralOutputsError as error:
             raise UsageError(f"{str(error).partition(';')[0]}; name one node per tensor") from None
-        for_all = isinstance(placeholder_type_enum, int) and len(asked) > 1
+        for_all = not isinstance(placeholder_type_enum, Sequence) and len(asked) > 1
         attrs: dict[Value, dict[str, AttrValue]] = {}
         for each, value in values.items():
             dtype = _type_of(value, asked[each.node], expected_dtype(value, needed), context, for_all=for_all)
@@ -61,8 +81,9 @@ def strip_unused(
     return pipeline.run(graph, [step], inputs, outputs)[0]
 
 
-def _types(asked: int | Sequence[int] | None, count: int) -> list[DType | None]:
-    numbers: list[int | None] = [asked] * count if asked is None or isinstance(asked, int) else list(asked)
+def _types(asked: TypeNumber | Sequence[TypeNumber] | None, count: int) -> list[DType | None]:
+    given = list(asked) if isinstance(asked, Sequence) else [asked] * count
+    numbers = [each if each is None or isinstance(each, int) else each.as_datatype_enum for each in given]
     if len(numbers) < count:
         raise UsageError(f"{len(numbers)} types for {count} inputs; give one type or one an input")
     for number in numbers:

@@ -11,6 +11,7 @@ from pbslim.errors import DecodeError, GraphError, PbslimError
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import check, execution_order
 from pbslim.ops.families import PLACEHOLDERS, VARIABLES
+from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.nodes import spelled_inputs
 
 _NO_OUTPUTS = frozenset({"Const", "Assign", "NoOp", *PLACEHOLDERS, *VARIABLES})
@@ -55,12 +56,13 @@ class Summary:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def summarize_graph(graph: Graph, *, structure: bool = False) -> Summary:
+def summarize_graph(graph: GraphLike, *, structure: bool = False) -> Summary:
     """The facts about `graph`; of its constants nothing is read but, for the `structure`, the first three elements.
 
     Raises:
         GraphError: a node reads what does not exist, or there is a cycle.
     """
+    graph = opened(graph)
     _require_all_inputs(graph)
     found = Summary(
         inputs=[_terminal(node) for node in graph if node.op in PLACEHOLDERS],

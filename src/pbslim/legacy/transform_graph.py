@@ -6,19 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
-from pbslim.wire import load, to_bytes
-from pbslim.wire.files import from_message, into_message
+from pbslim.wire.given import Names, names, opened, same_kind, texts
 
-Names = str | bytes | Iterable[str | bytes]
 Given = TypeVar("Given")
 
 
@@ -48,48 +43,10 @@ def TransformGraph(input_graph_def: Any, inputs: Names, outputs: Names, transfor
         TransformSyntaxError: `transforms` cannot be read.
         PbslimError: the graph cannot be read, a transform failed, or the result is too large for a message.
     """
-    names = _names(inputs, "inputs"), _names(outputs, "outputs")
-    steps = pipeline.plan(" ".join(_texts(transforms, "transforms"))).steps
-    graph = _graph(input_graph_def)
-    pipeline.run(graph, steps, *names)
-    if isinstance(input_graph_def, bytes):
-        return to_bytes(graph)
-    if isinstance(input_graph_def, str | PathLike | Graph):
-        return graph
-    return into_message(graph, type(input_graph_def)())
-
-
-def _graph(given: Any) -> Graph:
-    if isinstance(given, Graph):
-        return given.copy()
-    if isinstance(given, bytes):
-        return load(given)
-    if isinstance(given, str | PathLike):
-        return load(Path(given))
-    try:
-        return from_message(given)
-    except TypeError:
-        kind = type(given).__name__
-        raise UsageError(f"a graph must be a GraphDef, bytes, a path or a pbslim.Graph, not {kind}") from None
-
-
-def _texts(given: Names, what: str) -> list[str]:
-    if not isinstance(given, Iterable):
-        raise UsageError(f"{what} must be text or a list of texts, not {type(given).__name__}")
-    texts = []
-    for text in [given] if isinstance(given, str | bytes) else given:
-        if not isinstance(text, str | bytes):
-            raise UsageError(f"{what} must be text, not {type(text).__name__}")
-        try:
-            texts.append(text.decode() if isinstance(text, bytes) else text)
-        except UnicodeDecodeError:
-            raise UsageError(f"{what}: {text!r} is not UTF-8 text") from None
-    return texts
-
-
-def _names(given: Names, what: str) -> tuple[str, ...]:
-    texts = [text for text in _texts(given, what) if text.strip() or not isinstance(given, str | bytes)]
-    names = tuple(name.strip() for text in texts for name in text.split(","))
-    if "" in names:
-        raise UsageError(f"there is an empty name among the {what}")
-    return names
+    ends = names(inputs, "inputs"), names(outputs, "outputs")
+    steps = pipeline.plan(" ".join(texts(transforms, "transforms"))).steps
+    graph = opened(input_graph_def)
+    if graph is input_graph_def:
+        graph = graph.copy()
+    pipeline.run(graph, steps, *ends)
+    return same_kind(graph, input_graph_def)

@@ -23,6 +23,7 @@ from pbslim.shrinking.proof import Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.verification import Verification
 from pbslim.wire import load, save
+from pbslim.wire.given import reads_file
 from pbslim.wire.write import require_apart
 
 
@@ -57,8 +58,9 @@ class ShrinkResult:
     not_verified: str = ""
 
 
+@reads_file
 def shrink(
-    source: str | Path,
+    source: Path,
     out: str | Path,
     recipe: str = "round",
     *,
@@ -85,7 +87,7 @@ def shrink(
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
     steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
-    source, out = Path(source).expanduser(), Path(out).expanduser()
+    out = Path(out).expanduser()
     require_apart(out, source)
     started = time.perf_counter()
     graph = load(source)

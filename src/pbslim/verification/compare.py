@@ -27,6 +27,7 @@ from pbslim.verification.results import Accuracy, Comparison, Verification, judg
 from pbslim.verification.rounding import rounding_levels
 from pbslim.verification.running import (
     DEFAULT_TIMEOUT,
+    Batch,
     Runs,
     Setting,
     Side,
@@ -93,7 +94,7 @@ def compare_files(
     make = _Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
     given, labels = make.samples(feeds, evaluation)
     require_fed(sides, list(given.batches[0]))
-    plan = _plan(sides, outputs, engine)
+    plan = _plan(sides, outputs, engine, given.batches[0])
     setting = Setting(plan.engine, timeout)
 
     def enough(done: int, seconds: float) -> bool:
@@ -167,8 +168,8 @@ class _Plan:
         return mine, other
 
 
-def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str) -> _Plan:
-    chosen = engine_for(engine, sides, [outputs, outputs])
+def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str, batch: Batch) -> _Plan:
+    chosen = engine_for(engine, sides, [outputs, outputs], batch)
     first, second = ([how_to_judge(side.graph, name) for name in outputs] for side in sides)
     inner = has_inner_tensors(chosen)
     for i, (a, b) in enumerate(zip(first, second, strict=True)):

@@ -264,7 +264,7 @@ def _plan_strings(plan: _Plan, value: Value) -> None:
         def texts(random: np.random.Generator, dims: tuple[int, ...]) -> Array:
             made = np.empty(math.prod(dims), object)
             made[:] = [choices[i] for i in random.integers(0, len(choices), made.size)]
-            return made.reshape(dims) if dims else np.asarray(made[0], object)
+            return made.reshape(dims) if dims else made[0]
 
         plan.one = texts
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.engines.files import read_arrays
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.names import node_name
@@ -22,22 +23,6 @@ LABELS = ("labels", "label", "y", "classes")
 
 _MOST_AT_ONCE = 64
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-
-
-def read_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of an .npz file by name, or the one of an .npy file under the name ''; nothing in it is executed.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return {"": found}
-        with found as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, AttributeError, EOFError) as error:
-        raise UsageError(f"'{path}' is not an .npz or .npy file of plain arrays: {error}") from None
 
 
 def read_samples(path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels | None = None) -> Samples:

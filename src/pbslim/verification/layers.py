@@ -18,6 +18,7 @@ from pbslim import ops
 from pbslim.analysis.equality import same_attr
 from pbslim.analysis.frames import in_loops
 from pbslim.engines.apart import ProgramApart
+from pbslim.errors import PbslimError
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import ancestors, file_order, reachable
 from pbslim.names import node_name
@@ -28,6 +29,7 @@ from pbslim.verification.running import Batch, Setting, Side
 
 Array = npt.NDArray[Any]
 
+_ARRAY_VALUES = frozenset({"TensorArrayConcatV3", "TensorArrayGatherV3", "TensorArrayReadV3"})
 _NOT_THE_SAME = 3.0  # dB; as low and yet recovered later: another quantity under the same name
 _RECOVERED = 15.0
 
@@ -91,8 +93,13 @@ def _once(graph: Graph, outputs: Sequence[str], batch: Batch) -> set[Node]:
 
 
 def _gives_floats(node: Node) -> bool:
+    """Whether the first output holds floats, and not the order in which a TensorArray is used (a float as well)."""
     dtypes = ops.output_dtypes(node.op, node.attrs) or ()
-    return bool(dtypes) and dtypes[0].is_floating
+    if not dtypes or not dtypes[0].is_floating or (node.op.startswith("TensorArray") and node.op not in _ARRAY_VALUES):
+        return False
+    uses = node.output().uses
+    flows = [use.node.op.startswith("TensorArray") and use.slot == len(use.node.inputs) - 1 for use in uses]
+    return not any(flows)
 
 
 def _readers(node: Node) -> set[str]:
@@ -177,5 +184,8 @@ def _own_snr(program: ProgramApart, side: Side, piece: _Piece, values: dict[str,
     if piece.same:
         return math.inf
     feeds = {**side.fed(batch), **{name: values[name] for name in piece.sources}}
-    (found,) = program.run(feeds, [piece.name])
+    try:
+        (found,) = program.run(feeds, [piece.name])
+    except PbslimError:  # it does not run without what comes before
+        return math.inf
     return _snr(values[piece.name], np.asarray(found))

@@ -149,9 +149,8 @@ class Verification:
 
     def worst_layers(self, count: int = 3) -> list[Layer]:
         """The layers that lose most by themselves, the worst first."""
-        return sorted((each for each in self.layers if math.isfinite(each.own_snr)), key=lambda each: each.own_snr)[
-            :count
-        ]
+        losing = [each for each in self.layers if each.own_snr < math.inf or each.constants]
+        return sorted(losing, key=lambda each: each.own_snr)[:count]
 
 
 def judged(comparisons: list[Comparison]) -> list[Comparison]:

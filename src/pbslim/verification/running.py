@@ -93,20 +93,21 @@ class Setting:
         return ProgramApart(self.engine, path, label=label, timeout=self.timeout, hint=hint, name=name)
 
 
-def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[str]]) -> str:
+def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[str]], batch: Batch | None = None) -> str:
     """The engine that runs both graphs: the wanted one, or with ``auto`` the first that can.
 
-    A memory-mapped package is for TensorFlow, which maps its constants, wherever that is installed.
+    What is fed in `batch` need not be computed. A memory-mapped package is for TensorFlow, which maps its constants,
+    wherever that is installed.
 
     Raises:
         UsageError: there is none; the message says why.
     """
     if wanted == "auto" and any(package_of(side.graph) for side in sides) and find_spec("tensorflow"):
         wanted = "tensorflow"
-    pairs = [(side.graph, names) for side, names in zip(sides, fetches, strict=True)]
-    found = {choose(wanted, graph, names).name for graph, names in pairs}
+    tasks = [(side.graph, names, side.fed(batch or {})) for side, names in zip(sides, fetches, strict=True)]
+    found = {choose(wanted, *task).name for task in tasks}
     if len(found) > 1:  # one graph needs what the other does not; the last one runs most
-        found = {choose("tensorflow", graph, names).name for graph, names in pairs}
+        found = {choose("tensorflow", *task).name for task in tasks}
     return found.pop()
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 
 from pbslim.errors import UsageError
-from pbslim.wire import load, save
+from pbslim.wire import save
+from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.memmapped import package_of
 from pbslim.wire.write import require_apart, require_room
 
 
-def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], None] | None = None) -> int:
+def unmap(package: GraphLike, out: str | Path, *, progress: Callable[[int], None] | None = None) -> int:
     """Write the graph in `package` to `out` as an ordinary GraphDef and give its size in bytes.
 
     The graph is the one that `pbslim.convert_graphdef_memmapped_format` was given, attributes and encodings included.
@@ -22,10 +24,12 @@ def unmap(package: str | Path, out: str | Path, *, progress: Callable[[int], Non
         PbslimError: the package is damaged, or the graph cannot be written.
     """
     target = Path(out).expanduser()
-    require_apart(target, Path(package))
-    graph = load(package)
+    if isinstance(package, str | PathLike):
+        require_apart(target, Path(package))
+    graph = opened(package)
     found = package_of(graph)
     if found is None:
-        raise UsageError(f"'{package}' is no memory-mapped package but an ordinary graph")
+        name = str(package) if isinstance(package, str | PathLike) else type(package).__name__
+        raise UsageError(f"'{name}' is no memory-mapped package but an ordinary graph")
     require_room(target, sum(constant.nbytes for constant in found.constants))
     return save(graph, target, progress=progress)

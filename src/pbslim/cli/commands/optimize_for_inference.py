@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, SWITCHES, LegacyCommand, bool_option, json_option
+from pbslim.errors import UsageError
 from pbslim.legacy.optimize_for_inference import optimize_for_inference
 from pbslim.report import terminal
 from pbslim.wire import load, save
@@ -40,6 +41,8 @@ def command(
 ) -> int:
     """Take out what only training needs and merge ops, by the command line of TensorFlow's optimize_for_inference."""
     types = placeholder_type_enum
+    if not input_names:
+        raise UsageError("name at least one input")
     require_apart(target, source)
     with terminal.progress("reading") as show:
         graph = load(source)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pbslim.cli.options import FILE, HELP, NAMES, LegacyCommand, bool_option, json_option
+from pbslim.errors import UsageError
 from pbslim.legacy.strip_unused import strip_unused
 from pbslim.report import terminal
 from pbslim.wire import load, save
@@ -32,6 +33,8 @@ def command(
     as_json: bool,
 ) -> int:
     """Cut a graph at its inputs and keep what the outputs need, by the command line of TensorFlow's strip_unused."""
+    if not input_node_names:
+        raise UsageError("name at least one input")
     require_apart(output_graph, input_graph)
     with terminal.progress("reading"):
         graph = load(input_graph)

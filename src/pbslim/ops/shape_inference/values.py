@@ -6,6 +6,7 @@ elements of the packed shape are known.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -192,6 +193,8 @@ def _arithmetic(call: Call, operands: list[Value]) -> Value:
     a, b = operands
     if call.op.startswith("Floor") and (b == 0).any():
         raise UndecidableError("division by 0")
+    if math.prod(np.broadcast_shapes(a.shape, b.shape)) > _LARGEST_VALUE:
+        raise UndecidableError("size")
     function: Any = _ARITHMETIC[call.op]
     value: Value = function(a, b)
     return value

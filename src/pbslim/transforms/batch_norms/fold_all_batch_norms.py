@@ -32,6 +32,7 @@ from pbslim.transforms.quantization.weights import check_not_coarse
 
 _MAX_COPY_BYTES = 1 << 16
 _DEEPEST = 50
+_LONGEST = 64
 
 
 @transform(effect="reassociates", in_functions=True)
@@ -128,6 +129,8 @@ class _Folder:
             self._check_free(value)
         while found := step(node):
             steps.append(found)
+            if len(steps) > _LONGEST:
+                raise Skip(f"it ends a chain of more than {_LONGEST} steps")
             node = found.x.node
             self._check_free(found.x)
         if node.op in LINEAR_OPS:

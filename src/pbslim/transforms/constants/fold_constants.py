@@ -21,6 +21,9 @@ from pbslim.transforms.constants.ends import Ends, ends_of
 from pbslim.transforms.control_flow.drop_idle_controls import drop_controls
 from pbslim.transforms.control_flow.prune_branches import prune
 
+_SMALL = 1 << 12
+_MOST_LARGE = 1 << 25  # bytes of results that are not small, besides those of the constants that there are
+
 
 @transform(effect="exact", in_functions=True)
 def fold_constants(
@@ -85,13 +88,22 @@ class _Folder:
             self.context.skip(node.name, reason)
         for name in self.nodes.defaults:
             self.context.note(f"'{name}' is not among the inputs: its default value is fixed")
+        self._drop_large(results, max_bytes, _MOST_LARGE + _stored(node for node in constant if node.op == "Const"))
+        self._replace(results, constant)
+        evaluator.finish()
+
+    def _drop_large(self, results: dict[Value, Tensor], max_bytes: int, left: int) -> None:
+        """Leave out results of more than `max_bytes`, and those that are large and together more than `left`."""
         for value, tensor in list(results.items()):
             if 0 <= max_bytes < tensor.nbytes:
                 reason = f"the result has {tensor.nbytes} bytes, over the limit of {max_bytes}"
-                self.context.skip(value.node.name, reason)
-                del results[value]
-        self._replace(results, constant)
-        evaluator.finish()
+            elif tensor.stored_nbytes > left:
+                reason = "together the results are too large for a file of this size"
+            else:
+                left -= tensor.stored_nbytes if tensor.stored_nbytes > _SMALL else 0
+                continue
+            self.context.skip(value.node.name, reason)
+            del results[value]
 
     def _results(self, constant: Constants, evaluator: Evaluator, max_growth: int | None) -> dict[Value, Tensor]:
         """What can be had of the values that something outside reads; nodes that have none are refused.

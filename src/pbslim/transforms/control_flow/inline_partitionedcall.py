@@ -18,7 +18,12 @@ from pbslim.transforms.control_flow.inlining import inline_calls
 
 @transform(effect="exact", in_functions=True)
 def inline_partitionedcall(
-    graph: Graph, context: Context, *, stateful: bool = True, remove_unused_functions: bool = False
+    graph: Graph,
+    context: Context,
+    *,
+    stateful: bool = True,
+    remove_unused_functions: bool = False,
+    max_growth_in_nodes: int | None = None,
 ) -> None:
     """Inline every call of a function, and the calls in its body, until none is left.
 
@@ -27,10 +32,11 @@ def inline_partitionedcall(
 
     Args:
         stateful: inline StatefulPartitionedCall too.
+        max_growth_in_nodes: how many nodes may be added; 16,384, and 64 for each of the file, if not given.
         remove_unused_functions: drop the functions from the library that nothing refers to any more.
 
     Raises:
-        TransformError: a function calls itself.
+        TransformError: a function calls itself, or there would be too many nodes.
     """
     partitioned = CALLS if stateful else frozenset({"PartitionedCall"})
 
@@ -42,6 +48,6 @@ def inline_partitionedcall(
     for node in graph:
         if node.op in partitioned and callee(node) is None:
             context.skip(node.name, "it does not say which function it calls")
-    inline_calls(graph, context, callee)
+    inline_calls(graph, context, callee, max_growth_in_nodes)
     if remove_unused_functions and not graph.scope:  # a body does not see who else refers to a function
         graph.drop_functions(graph.library.functions.keys() - used_functions(graph))

@@ -8,6 +8,7 @@ no result depends on still happen before a result is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from pbslim import ops
 from pbslim.errors import GraphError, TransformError
@@ -19,19 +20,24 @@ from pbslim.ops.families import PLACES, SWITCHES
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Skip
 
-_MOST_NODES = 1 << 22
+_FREE, _FREE_IN_BODY = 1 << 14, 1 << 10
+_GROWTH = 64
+_LONG_NAME = 1 << 8
 
 Callee = Callable[[Node], FunctionRef | None]
 """The function that a node calls, None when it is no call or one that is to stay."""
 
 
-def inline_calls(graph: Graph, context: Context, callee: Callee) -> int:
+def inline_calls(graph: Graph, context: Context, callee: Callee, most_nodes: int | None = None) -> int:
     """Inline every call, and those in the bodies so inlined, to the end; gives how many there were.
+
+    Args:
+        most_nodes: how many nodes may be added; if None, 16,384 (1,024 in a body) and 64 for each that there is.
 
     Raises:
         TransformError: a function calls itself, or the result would be absurdly large.
     """
-    _check_calls(graph, callee)
+    _check_calls(graph, callee, most_nodes)
     inliner = _Inliner(graph, context)
     todo = [node for node in graph if callee(node)][::-1]
     while todo:
@@ -46,41 +52,72 @@ def inline_calls(graph: Graph, context: Context, callee: Callee) -> int:
     return len(inliner.places)
 
 
-def _check_calls(graph: Graph, callee: Callee) -> None:
+class _Size(NamedTuple):
+    """What a call puts into the graph: nodes, and the bytes of their names behind that of the call."""
+
+    nodes: int = 0
+    names: int = 0
+
+    def inside(self, call: str) -> _Size:
+        """The same, for names behind that of what holds the call."""
+        return _Size(self.nodes, self.names + self.nodes * (len(call) + 1))
+
+    def plus(self, other: _Size) -> _Size:
+        """Both together."""
+        return _Size(self.nodes + other.nodes, self.names + other.names)
+
+
+def _check_calls(graph: Graph, callee: Callee, most_nodes: int | None) -> None:
     """Raise unless inlining comes to an end, and soon: bodies that call one function twice double at each level."""
-    sizes: dict[str, int] = {}
-    path: dict[str, list[str]] = {}
-    total = 0
-    for root in _called(graph, graph, callee):
-        todo = [root]
-        while todo:
-            name = todo[-1]
-            if name in sizes:
-                todo.pop()
-                continue
-            body = _body(graph, name)
-            inner = list(_called(graph, body.graph, callee)) if body else []
-            if name not in path:
-                path[name] = inner
-                for other in inner:
-                    if other in path:
-                        ring = " → ".join(f"'{n}'" for n in [*list(path)[list(path).index(other) :], other])
-                        raise TransformError(f"functions call each other without end: {ring}")
-                todo += [other for other in inner if other not in sizes]
-                continue
-            del path[name]
+    sizes: dict[str, _Size] = {}
+    total, known = _Size(), len(graph)
+    for node, root in _called(graph, graph, callee):
+        known += _measure(graph, root, callee, sizes)
+        total = total.plus(sizes[root].inside(node.name))
+    if most_nodes is None:
+        most_nodes = (_FREE_IN_BODY if graph.scope else _FREE) + _GROWTH * known
+    if total.nodes > most_nodes:
+        raise TransformError(
+            f"the graph would have {total.nodes} more nodes, {most_nodes} are allowed; raise max_growth_in_nodes"
+        )
+    if total.names > _LONG_NAME * most_nodes:
+        raise TransformError(f"the names of {total.nodes} new nodes would have {total.names} bytes")
+
+
+def _measure(graph: Graph, root: str, callee: Callee, sizes: dict[str, _Size]) -> int:
+    """Find the size of a function, and those of the functions that it calls; gives the nodes in bodies that are new."""
+    known = 0
+    path: dict[str, list[tuple[Node, str]]] = {}
+    todo = [root]
+    while todo:
+        name = todo[-1]
+        if name in sizes:
             todo.pop()
-            sizes[name] = (len(body.graph) if body else 0) + sum(sizes[other] for other in inner)
-        total += sizes[root]
-    if total > _MOST_NODES:
-        raise TransformError(f"the graph would have {total} more nodes")
+            continue
+        body = _body(graph, name)
+        if name not in path:
+            path[name] = list(_called(graph, body.graph, callee)) if body else []
+            for _, other in path[name]:
+                if other in path:
+                    ring = " → ".join(f"'{n}'" for n in [*list(path)[list(path).index(other) :], other])
+                    raise TransformError(f"functions call each other without end: {ring}")
+            todo += [other for _, other in path[name] if other not in sizes]
+            continue
+        inner = path.pop(name)
+        todo.pop()
+        known += len(body.graph) if body else 0
+        sizes[name] = _Size(len(body.graph), sum(len(node.name) for node in body.graph)) if body else _Size()
+        for node, other in inner:
+            sizes[name] = sizes[name].plus(sizes[other].inside(node.name))
+    return known
 
 
-def _called(graph: Graph, where: Graph, callee: Callee) -> Iterator[str]:
+def _called(graph: Graph, where: Graph, callee: Callee) -> Iterator[tuple[Node, str]]:
+    """The calls, and the functions that they call."""
     for node in where:
         ref = callee(node)
         if ref is not None and ref.name in graph.library.functions:
-            yield ref.name
+            yield node, ref.name
 
 
 def _body(graph: Graph, name: str) -> Body | None:

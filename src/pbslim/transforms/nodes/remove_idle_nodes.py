@@ -12,7 +12,7 @@ from pbslim.analysis.constants import constant, integers
 from pbslim.analysis.frames import has_frames
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
-from pbslim.ir import Graph, Node, SplatTensor, Tensor
+from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import execution_order
 from pbslim.ops.families import ALIASES, SWITCHES
 from pbslim.passes.registry import Context, transform
@@ -119,9 +119,7 @@ def _keeps_shape(operand: tuple[int, ...], shape: Shape) -> bool:
 
 
 def _is_all(tensor: Tensor, number: int) -> bool:
-    if isinstance(tensor, SplatTensor):
-        return bool(tensor.value == number)
-    return all((piece == number).all() for piece in tensor.chunks())
+    return all((piece == number).all() for piece in tensor.value_pieces())
 
 
 def _numbers(node: Node, slot: int) -> list[int] | None:
