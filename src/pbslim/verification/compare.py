@@ -72,7 +72,7 @@ def compare_files(
     per_layer: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     budget: float | None = None,
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
 
@@ -98,7 +98,8 @@ def compare_files(
     setting = Setting(plan.engine, timeout)
 
     def enough(done: int, seconds: float) -> bool:
-        on_progress(done, len(given.batches))
+        if on_progress:
+            on_progress(done, len(given.batches))
         tried = sum(map(batch_size, given.batches[:done]))
         return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
 
