@@ -27,6 +27,7 @@ SUMS = {
     "BatchMatMulV2",
     "BatchMatMulV3",
     "Cumprod",
+    "CumulativeLogsumexp",
     "Einsum",
     "EuclideanNorm",
     "L2Loss",
@@ -46,7 +47,7 @@ SUMS |= {"Conv2DBackpropInput", "Conv3DBackpropInputV2", "DepthwiseConv2dNativeB
 SUMS |= {"FusedPadConv2D", "FusedResizeAndPadConv2D", "_FusedConv2D", "_FusedMatMul"}
 SUMS |= {"AdjustContrastv2", "AdjustHue", "AdjustSaturation", "CTCBeamSearchDecoder", "CTCGreedyDecoder"}
 SUMS |= {"SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits"}
-SUMS |= {"AudioSpectrogram", "Mfcc", "BlockLSTM", "BlockLSTMV2", "GRUBlockCell", "LSTMBlockCell"}
+SUMS |= {"ScaleAndTranslate", "AudioSpectrogram", "Mfcc", "BlockLSTM", "BlockLSTMV2", "GRUBlockCell", "LSTMBlockCell"}
 SUMS |= {"SparseReduceSum", "SparseTensorDenseMatMul"}
 OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {
