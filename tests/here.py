@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pbslim.engines import Array, Feeds, Program, engine
+from pbslim.engines import Array, Feeds, Program
+from pbslim.engines import engine as find_engine
 from pbslim.verification import running
 
 
@@ -20,12 +21,12 @@ class Here:
 
     memory, seconds = None, 0.0
 
-    def __init__(self, name: str, path: Path, *, label: str, **_: object) -> None:
-        self._engine, self._label = name, label
+    def __init__(self, engine: str, path: Path, **_: object) -> None:
+        self._engine = engine
         self.load(path)
 
     def load(self, path: Path) -> None:
-        self._program: Program = engine(self._engine).load(path)
+        self._program: Program = find_engine(self._engine).load(path)
 
     def wait(self) -> None:
         pass
@@ -57,9 +58,4 @@ def apart() -> None:
 @pytest.fixture(autouse=True)
 def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "apart" not in request.fixturenames:
-        monkeypatch.setattr(running, "ProgramApart", _started)
-
-
-def _started(name: str, path: Path, *, label: str, **options: object) -> Here:
-    del options["name"]  # what messages call the engine
-    return Here(name, path, label=label, **options)
+        monkeypatch.setattr(running, "ProgramApart", Here)
