@@ -20,9 +20,17 @@ Part = bytes | Piece
 Spelling = Callable[[Value], str]
 
 
+EXPLICIT_PORTS = object()
+"""The origin of a new node that is to be written with port 0 as ``x:0``, in its own inputs and by those who read it."""
+
+
 def spelled(value: Value) -> str:
     """How a GraphDef writes `value` in the inputs of its readers."""
-    return value.name
+    return _with_port(value) if value.node.origin is EXPLICIT_PORTS else value.name
+
+
+def _with_port(value: Value) -> str:
+    return f"{value.node.name}:{value.port}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ def input_text(node: Node, slot: int) -> str:
         text = origin.data_inputs[slot]
         if split_input(text) == (value.node.name, value.port):
             return text
-    return value.name
+    return _with_port(value) if origin is EXPLICIT_PORTS else spelled(value)
 
 
 def spelled_inputs(node: Node) -> list[str]:
@@ -181,7 +189,11 @@ def node_parts(node: Node, spell: Spelling = spelled) -> list[Part]:
     if isinstance(origin, NodeOrigin) and is_untouched(node, spell):
         return [span(origin.source, origin.start, origin.end)]
     head = [length_delimited(1, node.name.encode()), length_delimited(2, node.op.encode())]
-    head += [length_delimited(3, spell(value).encode()) for value in node.inputs]
+    if spell is spelled:
+        inputs = [input_text(node, slot) for slot in range(len(node.inputs))]
+    else:
+        inputs = [spell(value) for value in node.inputs]
+    head += [length_delimited(3, text.encode()) for text in inputs]
     head += [length_delimited(3, f"^{control.name}".encode()) for control in node.controls]
     if node.device:
         head.append(length_delimited(4, node.device.encode()))
