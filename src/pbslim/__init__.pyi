@@ -15,6 +15,7 @@ from pbslim.analysis.zipsize import ZipSize as ZipSize
 from pbslim.api import transform as transform
 from pbslim.api import verify as verify
 from pbslim.engines.run import run as run
+from pbslim.errors import CheckError as CheckError
 from pbslim.errors import DecodeError as DecodeError
 from pbslim.errors import GraphError as GraphError
 from pbslim.errors import PbslimError as PbslimError
@@ -42,13 +43,19 @@ from pbslim.legacy.transform_graph import TransformGraph as TransformGraph
 from pbslim.passes.pipeline import StepResult as StepResult
 from pbslim.passes.registry import Step as Step
 from pbslim.passes.registry import Transform as Transform
+from pbslim.shrinking.proof import Proof as Proof
 from pbslim.shrinking.recipes import RECIPES as RECIPES
 from pbslim.shrinking.shrink import ShrinkResult as ShrinkResult
 from pbslim.shrinking.shrink import Totals as Totals
 from pbslim.shrinking.shrink import shrink as shrink
+from pbslim.verification.benchmark import Measurement as Measurement
+from pbslim.verification.benchmark import benchmark as benchmark
+from pbslim.verification.metrics import Agreement as Agreement
 from pbslim.verification.results import Accuracy as Accuracy
 from pbslim.verification.results import Comparison as Comparison
+from pbslim.verification.results import Layer as Layer
 from pbslim.verification.results import Verification as Verification
+from pbslim.verification.verdict import Verdict as Verdict
 from pbslim.wire import load as load
 from pbslim.wire import save as save
 from pbslim.wire.unmap import unmap as unmap

@@ -36,6 +36,8 @@ def test_each_engine_runs_a_graph_and_a_file(name: str, tmp_path: Path) -> None:
             found = program.run({"x": x}, ["z", "y:0"])
             np.testing.assert_array_equal(found[0], [[0, 0], [3, 4]])
             np.testing.assert_array_equal(found[1], [[-5, -6], [3, 4]])
+            if not chosen.inner_tensors:
+                continue
             [cut] = program.run({"y": x}, ["z"])
             np.testing.assert_array_equal(cut, [[1, 0], [0, 1]])
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import BFLOAT16, DOUBLE, FLOAT, HALF, INT32, INT64, UINT8, DType, Shape
+from tests.kernels.audio_cases import audio
 from tests.kernels.fused_cases import fused, padded
 from tests.kernels.operands import (
     ALL_INTS,
@@ -42,13 +43,15 @@ from tests.kernels.operands import (
     strings,
 )
 from tests.kernels.quantized_cases import quantized_ops
+from tests.kernels.ragged_cases import ragged
 from tests.kernels.random_cases import random
 from tests.kernels.recurrent_cases import recurrent
+from tests.kernels.score_cases import adjusted, labels, losses
 from tests.kernels.sparse_cases import sparse
 from tests.kernels.suppression_cases import combined_suppression, suppression
 from tests.kernels.text_cases import code_points, patterns, tokens
 from tests.kernels.transposed_cases import transposed
-from tests.kernels.window_cases import morphology, sizes, volumes, windows
+from tests.kernels.window_cases import morphology, resampled, sizes, volumes, windows
 
 
 def binary() -> Iterator[Case]:
@@ -490,6 +493,10 @@ def gathering() -> Iterator[Case]:
     yield case("Bincount", i4([1, 5, 1, 0]), i4(4), numbers(F4, 0))
     yield case("Bincount", i4([1, 5, 1, 0]), i4(4), numbers(F8, 4))
     yield case("Bincount", i4([1, 5, 1, 0]), i4(4), numbers(I8, 0))
+    for values in (i8([1, 5, 1, 0]), i8([[1, 1, 2], [0, 7, 3]])):
+        yield case("DenseBincount", values, i8(4), numbers(F4, 0))
+        yield case("DenseBincount", values, i8(6), numbers(F8, *values.shape))
+        yield case("DenseBincount", values, i8(4), numbers(I4, 0), binary_output=True)
 
 
 def generators() -> Iterator[Case]:
@@ -575,6 +582,10 @@ def reductions() -> Iterator[Case]:
         yield case(op, np.array([1, 3, 3, 1], F4), i4(0))
     for dtype in FLOATS:
         yield case("L2Loss", numbers(dtype, 3, 4))
+    for dtype in FLOATS:
+        for exclusive, reverse in ((False, False), (True, False), (False, True), (True, True)):
+            options = {"exclusive": exclusive, "reverse": reverse}
+            yield case("CumulativeLogsumexp", numbers(dtype, 3, 4), i4(1), **options)
     for op in ("Cumsum", "Cumprod"):
         for dtype in (*FLOATS, I4, I8, U1, C8):
             yield case(op, numbers(dtype, 3, 4), i4(1))
@@ -644,6 +655,11 @@ def products() -> Iterator[Case]:
     yield case(
         "FusedBatchNormV3", numbers(F4, 2, 3, 2, 2), *statistics, is_training=False, data_format=b"NCHW", ports=3
     )
+    empty = numbers(F4, 0)
+    for op in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"):
+        yield case(op, numbers(F4, 2, 3, 4, 3), *statistics[:2], empty, empty, epsilon=0.01, ports=5)
+        yield case(op, numbers(F4, 1, 1, 1, 3), *statistics[:2], empty, empty, ports=5)
+        yield case(op, numbers(F4, 2, 3, 4, 3), *statistics, exponential_avg_factor=0.25, ports=5)
     old = [statistics[2], statistics[3], statistics[1], statistics[0]]
     for scaled in (False, True):
         yield case(
@@ -1013,6 +1029,8 @@ def characters() -> Iterator[Case]:
     octets = np.random.default_rng(5).bytes(300)
     yield case("StringToHashBucketFast", strings([octets[:n] for n in range(300)]), num_buckets=2**63 - 1)
     yield case("StringToHashBucketFast", x, num_buckets=10)
+    for key in ((0, 0), (12345, -6789)):
+        yield case("StringToHashBucketStrong", strings([octets[:n] for n in range(40)]), num_buckets=2**63 - 1, key=key)
 
 
 def decoding() -> Iterator[Case]:
@@ -1045,7 +1063,7 @@ FAMILIES = (
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
     *(transposed, fused, padded, tokens, patterns, code_points, sparse, quantized_ops),
-    *(recurrent, morphology),
+    *(recurrent, ragged, morphology, resampled, audio, losses, labels, adjusted),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

@@ -27,6 +27,7 @@ SUMS = {
     "BatchMatMulV2",
     "BatchMatMulV3",
     "Cumprod",
+    "CumulativeLogsumexp",
     "Einsum",
     "EuclideanNorm",
     "L2Loss",
@@ -44,7 +45,9 @@ SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2
 SUMS |= {f"Stateless{op}Normal{n}" for op in ("Random", "Truncated") for n in ("", "V2")}
 SUMS |= {"Conv2DBackpropInput", "Conv3DBackpropInputV2", "DepthwiseConv2dNativeBackpropInput"}
 SUMS |= {"FusedPadConv2D", "FusedResizeAndPadConv2D", "_FusedConv2D", "_FusedMatMul"}
-SUMS |= {"BlockLSTM", "BlockLSTMV2", "GRUBlockCell", "LSTMBlockCell"}
+SUMS |= {"AdjustContrastv2", "AdjustHue", "AdjustSaturation", "CTCBeamSearchDecoder", "CTCGreedyDecoder"}
+SUMS |= {"SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits"}
+SUMS |= {"ScaleAndTranslate", "AudioSpectrogram", "Mfcc", "BlockLSTM", "BlockLSTMV2", "GRUBlockCell", "LSTMBlockCell"}
 SUMS |= {"SparseReduceSum", "SparseTensorDenseMatMul"}
 OLD = {"BatchNormWithGlobalNormalization"}  # TensorFlow takes it from old graphs only
 TOLERANCE = {

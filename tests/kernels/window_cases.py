@@ -147,3 +147,17 @@ def morphology() -> Iterator[Case]:
     yield case(
         "ExtractVolumePatches", numbers(I4, 1, 3, 3, 3, 1), ksizes=(1, 2, 2, 2, 1), strides=(1,) * 5, padding=b"VALID"
     )
+
+
+def resampled() -> Iterator[Case]:
+    """Images through filters of all kinds."""
+    kinds = (b"lanczos1", b"lanczos3", b"lanczos5", b"gaussian", b"box", b"triangle", b"keyscubic", b"mitchellcubic")
+    images = numbers(F4, 2, 7, 9, 3)
+    for kind in kinds:
+        for antialias in (True, False):
+            for scale, translation in (([0.5, 0.4], [0, 0]), ([1.7, 2.5], [0.25, -1.5])):
+                operands = images, i4([5, 6]), np.array(scale, F4), np.array(translation, F4)
+                yield case("ScaleAndTranslate", *operands, kernel_type=kind, antialias=antialias)
+    for dtype in (U1, I4):
+        yield case("ScaleAndTranslate", numbers(dtype, 1, 4, 5, 1), i4([8, 3]), F4([2, 0.6]), F4([0, 0]))
+    yield case("ScaleAndTranslate", images, i4([4, 4]), F4([1, 1]), F4([-30, 30]))

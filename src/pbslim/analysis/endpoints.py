@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pbslim import ops
+from pbslim.analysis.ends import find_ends
+from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.errors import UsageError
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import ancestors, reachable
 from pbslim.names import nearest, node_name
-from pbslim.ops.families import CONTROL_FLOW, FEEDABLE, PLACEHOLDERS, VARIABLES, is_training
-
-_SINK_OPS = CONTROL_FLOW | {"Assert", "Const", "ControlTrigger", "NoOp", "Print", "PrintV2"}
-_CLOSING = ("StackClose", "TensorArrayClose", "InitializeTable")
-_TRAINING_SCOPES = ("gradients/", "save/", "report_uninitialized_variables/")
+from pbslim.ops.families import FEEDABLE, PLACEHOLDERS, VARIABLES
 
 
 @dataclass(frozen=True)
@@ -45,15 +43,14 @@ def find_names(
 ) -> tuple[list[str], list[str]]:
     """Tensor names of inputs and outputs: those that are given, else those that the graph shows.
 
-    An output is a node that nothing reads, that depends on a placeholder and is no training leftover;
-    an input is a placeholder that an output needs.
+    The outputs are what `find_ends` finds; an input is a placeholder that an output needs.
 
     Raises:
         UsageError: a name is not in the graph, or nothing can be found.
     """
     for name in [*(inputs or ()), *(outputs or ())]:
         require(graph, name)
-    output_names = list(outputs) if outputs else [node.name for node in _sinks(graph)]
+    output_names = list(outputs) if outputs else [node.name for node in find_ends(graph)]
     if not output_names:
         raise UsageError("no outputs can be found in the graph; name them with --outputs")
     if inputs:
@@ -103,10 +100,10 @@ def require_frozen(graph: Graph, outputs: Sequence[str], inputs: Sequence[str] =
     Raises:
         UsageError: one does, and a GraphDef holds no values of variables.
     """
-    fed = {graph[node_name(name)] for name in inputs}
-    roots = (graph[node_name(name)] for name in outputs)
-    needed = reachable(roots, lambda node: () if node in fed else node.producers) - fed
-    variables = [node.name for node in graph if node in needed and node.op in VARIABLES]
+    variables = _variables(graph, outputs, inputs)
+    sources = pipeline_inputs(graph, outputs, inputs) if variables else []
+    if sources and not _variables(graph, outputs, [*inputs, *(each.node for each in sources)]):
+        raise UsageError(f"the graph is not frozen, but only its input pipeline needs variables: {how_to_cut(sources)}")
     if variables:
         raise UsageError(
             f"the graph is not frozen: {len(variables)} variables such as '{variables[0]}' have no values here; "
@@ -114,19 +111,11 @@ def require_frozen(graph: Graph, outputs: Sequence[str], inputs: Sequence[str] =
         )
 
 
-def _sinks(graph: Graph) -> list[Node]:
-    fed = reachable((node for node in graph if node.op in PLACEHOLDERS), lambda node: node.readers)
-    found = [node for node in graph if not node.readers and node in fed and not _is_leftover(node)]
-    return found or [node for node in graph if not node.readers and not _is_leftover(node)]
-
-
-def _is_leftover(node: Node) -> bool:
-    return (
-        node.op in _SINK_OPS
-        or is_training(node.op)
-        or node.op.startswith(_CLOSING)
-        or any(scope in f"{node.name}/" for scope in _TRAINING_SCOPES)
-    )
+def _variables(graph: Graph, outputs: Sequence[str], inputs: Sequence[str]) -> list[str]:
+    fed = {graph[node_name(name)] for name in inputs}
+    roots = (graph[node_name(name)] for name in outputs)
+    needed = reachable(roots, lambda node: () if node in fed else node.producers) - fed
+    return [node.name for node in graph if node in needed and node.op in VARIABLES]
 
 
 def _endpoint(graph: Graph, tensor: str, shapes: StaticShapes) -> Endpoint:

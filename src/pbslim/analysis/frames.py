@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pbslim.ir import Graph, Node
+from collections.abc import Mapping
+
+from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import ancestors, file_order
-from pbslim.ops.families import ENTERS, EXITS, PLACES
+from pbslim.ops.families import ENTERS, EXITS, MERGES, PLACES, SWITCHES
+
+_SWITCH_INPUTS = 2
 
 
 def in_loops(graph: Graph) -> set[Node]:
@@ -18,6 +22,44 @@ def in_loops(graph: Graph) -> set[Node]:
         outside = max((depth.get(producer, 0) for producer in node.producers), default=0)
         depth[node] = outside + (node.op in ENTERS) - (node.op in EXITS)
     return {node for node, loops in depth.items() if loops}
+
+
+def conditional(graph: Graph) -> set[Node]:
+    """The nodes that do not run exactly once in each run: those in loops, and in branches that may not be taken.
+
+    Where branches meet again in a Merge, and behind the Exit of a loop, nothing is conditional that was not before.
+
+    Raises:
+        GraphError: the graph has a cycle that is not a loop.
+    """
+    depth: dict[Node, int] = {}
+    conditions: dict[Node, frozenset[tuple[int, Node, int]]] = {}  # depth of the loop, who decides, which branch
+    for node in file_order(graph) if has_frames(graph) else ():
+        inner = max((depth[producer] for producer in node.producers if producer in depth), default=0)
+        depth[node] = inner + (node.op in ENTERS) - (node.op in EXITS)
+        branches = [_conditions(value, conditions, depth) for value in node.inputs if value.node in conditions]
+        met = frozenset.intersection(*branches) if node.op in MERGES and branches else frozenset().union(*branches)
+        found = met.union(*(conditions[control] for control in node.controls if control in conditions))
+        conditions[node] = frozenset(each for each in found if node.op not in EXITS or each[0] < inner)
+    return {node for node, found in conditions.items() if found or depth[node]}
+
+
+def _conditions(
+    value: Value, conditions: Mapping[Node, frozenset[tuple[int, Node, int]]], depth: Mapping[Node, int]
+) -> frozenset[tuple[int, Node, int]]:
+    node = value.node
+    if node.op not in SWITCHES or len(node.inputs) < _SWITCH_INPUTS:
+        return conditions[node]
+    return conditions[node] | {(depth[node], decider(node.inputs[1]), value.port)}
+
+
+def decider(predicate: Value) -> Node:
+    """The node that decides; each Switch may read it through an Identity of its own."""
+    seen: set[Node] = set()
+    while predicate.node.op == "Identity" and predicate.node.inputs and predicate.node not in seen:
+        seen.add(predicate.node)
+        predicate = predicate.node.inputs[0]
+    return predicate.node
 
 
 def frame_controls(node: Node) -> tuple[Node, ...]:

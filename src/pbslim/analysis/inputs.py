@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pbslim import ops
@@ -11,7 +11,9 @@ from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import TransformError, UsageError
 from pbslim.ir import Graph, Node, Value
+from pbslim.ir.order import ancestors, reachable
 from pbslim.names import node_name
+from pbslim.ops.families import SOURCES
 from pbslim.ops.shape_inference import ShapeError, merge
 
 _SPEC = re.compile(r"\^?([^:\[\]]+)(?::([0-9]+))?(?::([A-Za-z]\w*))?(?:\[([^\[\]]*)\])?")
@@ -50,7 +52,7 @@ class Input:
 
     def __str__(self) -> str:
         parts = [self.node, "" if self.port is None else f":{self.port}", f":{self.dtype}" if self.dtype else ""]
-        return "".join(parts) + ("" if self.shape is None else str(self.shape))
+        return "".join(parts) + ("" if self.shape is None or self.shape.rank is None else str(self.shape))
 
     @classmethod
     def named(cls, tensor: str) -> Input:
@@ -155,3 +157,38 @@ def fits(a: Shape, b: Shape) -> bool:
     except ShapeError:
         return False
     return True
+
+
+def how_to_cut(sources: Sequence[Input]) -> str:
+    """What to tell a user whose graph an input pipeline feeds, by what `pipeline_inputs` finds."""
+    asked = " ".join(f"--input {each}" for each in sources)
+    return f"the graph is fed by '{sources[0].node}'; to feed it yourself, cut it there: {asked}"
+
+
+def pipeline_inputs(graph: Graph, outputs: Iterable[str], inputs: Iterable[str] = ()) -> list[Input]:
+    """The tensors to cut at, where `outputs` need what an input pipeline brings (queues, iterators, readers).
+
+    Where such a tensor goes through a placeholder with a default, that is the one.
+
+    Args:
+        outputs, inputs: tensor names; what is behind an input does not count.
+    """
+    fed = {graph[node_name(name)] for name in inputs}
+    roots = [graph[node_name(name)] for name in outputs]
+    needed = reachable(roots, lambda node: () if node in fed or node.op in SOURCES else node.producers)
+    if not any(node.op in SOURCES and node not in fed for node in needed):
+        return []
+    shapes = StaticShapes(graph)
+    found = [node for node in graph if node in needed and node not in fed and node.op in SOURCES]
+    through = [
+        node
+        for node in graph
+        if node in needed and node.op == "PlaceholderWithDefault" and not ancestors([node]).isdisjoint(found)
+    ]
+    behind = ancestors(through)
+    nodes = [*through, *(node for node in found if node not in behind)]
+    values = [value for node in nodes for value in node.outputs if any(use.node in needed for use in value.uses)]
+    return [
+        Input(value.node.name, value.port or None, expected_dtype(value, needed), known_shape(value, shapes))
+        for value in values
+    ]

@@ -8,13 +8,17 @@ from pathlib import Path
 
 from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.endpoints import Endpoint, find_endpoints
+from pbslim.analysis.ends import idle_constants
+from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors, check
+from pbslim.names import shortened
 from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
-from pbslim.wire import load
+from pbslim.wire import load_from, open_source
 from pbslim.wire.given import reads_file
-from pbslim.wire.memmapped import MappedConstant, Package, package_of
+from pbslim.wire.memmapped import package_of
+from pbslim.wire.packages import MappedConstant, Package
 
 _BIGGEST = 10
 _PAGE = 4096
@@ -73,9 +77,9 @@ def inspect_file(path: Path) -> Inspection:
     Raises:
         PbslimError: it is not a graph; the message says what it is and what to do.
     """
-    graph = load(path)
+    source = open_source(path)
+    graph = load_from(source, path)
     check(graph)
-    size = path.expanduser().stat().st_size
     try:
         inputs, outputs = find_endpoints(graph)
     except UsageError:
@@ -89,7 +93,7 @@ def inspect_file(path: Path) -> Inspection:
     for function in graph.library.functions.values():
         ops.update(function.ops)
     found = Inspection(
-        size=size,
+        size=len(source),
         nodes=len(graph),
         constants=sum(node.op == "Const" for node in graph),
         parameters=sum(t.size for _, t in constants if t.dtype.is_floating or t.dtype.is_quantized),
@@ -155,7 +159,12 @@ def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[st
     needed = ancestors(graph[endpoint.name] for endpoint in outputs)
     unused = len(graph) - len(needed)
     if unused and not found.variables:
-        advice.append(f"{unused} nodes are not needed for the outputs; pbslim shrink drops them")
+        nodes = "1 node is" if unused == 1 else f"{unused} nodes are"
+        advice.append(f"{nodes} not needed for the outputs; pbslim shrink drops them")
+        if idle := [node.name for node in idle_constants(graph) if node not in needed]:
+            advice.append(f"among them are constants that programs may fetch by name: {shortened(idle)}")
+    if sources := pipeline_inputs(graph, [endpoint.name for endpoint in outputs]):
+        advice.append(how_to_cut(sources))
     elsewhere = [node.name for node in graph if node.op == "ImmutableConst"]
     if elsewhere:
         advice.append(f"{len(elsewhere)} constants, such as '{elsewhere[0]}', have their values in other files")

@@ -14,8 +14,8 @@ from pbslim.ir import Graph
 
 __all__ = ["ENGINES", "Array", "Engine", "Feeds", "Program", "Unsupported", "choose", "engine"]
 
-ENGINES = ("builtin", "tensorflow")
-"""The engines by name, each of them a module here; ``auto`` tries them in this order."""
+ENGINES = ("builtin", "tensorflow", "opencv")
+"""The engines by name, each of them a module here; ``auto`` tries the first two in this order."""
 
 
 def engine(name: str) -> Engine:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pbslim.analysis.endpoints import find_names, require, require_frozen
-from pbslim.engines import choose
+from pbslim.engines import Engine, Program, choose
+from pbslim.engines.apart import ProgramApart
 from pbslim.engines.files import read_arrays
 from pbslim.engines.protocol import Array
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
-from pbslim.wire import load
+from pbslim.wire import load, save
+from pbslim.wire.paths import expanded
 
 
 def run(
@@ -46,8 +51,20 @@ def run(
         require(loaded, name)
     require_frozen(loaded, [name for name in names if name not in fed])
     chosen = choose(engine, loaded, names, list(fed))
-    with chosen.load(loaded if isinstance(graph, Graph) else Path(graph)) as program:
+    with ExitStack() as stack:
+        program = stack.enter_context(chosen.load(loaded) if chosen.name == "builtin" else _apart(chosen, graph, stack))
         return dict(zip(names, program.run(fed, names), strict=True))
+
+
+def _apart(chosen: Engine, graph: Graph | str | Path, stack: ExitStack) -> Program:
+    """A program in a process of its own, where it may crash."""
+    label = "the graph" if isinstance(graph, Graph) else str(graph)
+    if isinstance(graph, Graph):
+        path = Path(stack.enter_context(TemporaryDirectory())) / "graph.pb"
+        save(graph, path)
+    else:
+        path = expanded(graph)
+    return ProgramApart(chosen.name, path, label=label, timeout=math.inf, name=f"the {chosen.name} engine")
 
 
 def _only_input(graph: Graph, outputs: Sequence[str] | None) -> str:

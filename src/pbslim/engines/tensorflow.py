@@ -19,8 +19,9 @@ from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.ir.order import reachable
 from pbslim.wire import to_bytes
-from pbslim.wire.mapping import MappedFile
-from pbslim.wire.memmapped import is_package, lay_out
+from pbslim.wire.memmapped import lay_out
+from pbslim.wire.packages import is_package
+from pbslim.wire.sources import open_source
 
 Runner = Callable[[Feeds, Sequence[str]], list[Array]]
 
@@ -84,7 +85,7 @@ class TensorFlowProgram(Program):
             self._session.run([op for op in graph.get_operations() if op.type.startswith("InitializeTable")])
 
     def _bytes_of(self, path: Path) -> bytes:
-        if is_package(MappedFile(path).view):
+        if is_package(open_source(path)):
             # TensorFlow's Python has no file system for packages, but any file can be a region.
             folder = self._stack.enter_context(TemporaryDirectory())
             path = lay_out(path, Path(folder))

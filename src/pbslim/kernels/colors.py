@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, require
+from pbslim.kernels.checks import Array, require, scalar
 from pbslim.kernels.registry import Attributes, kernel
 
 
@@ -38,3 +39,31 @@ def _to_rgb(_attrs: Attributes, images: Array) -> Any:
     sixths = hue * 6
     pure = np.stack([np.abs(sixths - 3) - 1, 2 - np.abs(sixths - 2), 2 - np.abs(sixths - 4)], -1).clip(0, 1)
     return ((1 - saturation)[..., None] + saturation[..., None] * pure) * value[..., None]
+
+
+def _adjusted(function: Callable[[Array, Array, Any], tuple[Any, Any]]) -> Callable[..., Any]:
+    """A kernel function that changes hue and saturation."""
+
+    def run(attrs: Attributes, images: Array, amount: Array) -> Any:
+        require(images.ndim >= 3, "images must have at least 3 dimensions")
+        colors = np.asarray(_to_hsv(attrs, images))
+        colors[..., 0], colors[..., 1] = function(colors[..., 0], colors[..., 1], scalar(amount, "the amount"))
+        return _to_rgb(attrs, colors)
+
+    return run
+
+
+kernel("AdjustHue", takes="float float")(_adjusted(lambda hue, saturation, delta: ((hue + delta) % 1, saturation)))
+kernel("AdjustSaturation", takes="float float")(
+    _adjusted(lambda hue, saturation, scale: (hue, (saturation * scale).clip(0, 1)))
+)
+
+
+@kernel("AdjustContrastv2", takes="float float")
+def _adjust_contrast(_attrs: Attributes, images: Array, factor: Array) -> Any:
+    """Away from the mean of each channel in each image."""
+    require(images.ndim >= 3, "images must have at least 3 dimensions")
+    if not images.size:
+        return images
+    mean = images.mean(axis=(-3, -2), keepdims=True, dtype=np.float64).astype(images.dtype)
+    return (images - mean) * scalar(factor, "contrast_factor") + mean

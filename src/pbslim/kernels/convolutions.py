@@ -46,10 +46,13 @@ def _depthwise_conv_2d(attrs: Attributes, x: Array, filters: Array) -> Array:
     return depthwise_conv_2d(attrs, x, filters)
 
 
-def depthwise_conv_2d(attrs: Attributes, x: Array, filters: Array, finish: Finish | None = None) -> Array:
-    """What a DepthwiseConv2dNative node gives, with `finish` done to it."""
+def depthwise_conv_2d(
+    attrs: Attributes, x: Array, filters: Array, finish: Finish | None = None, *, dilated: bool = False
+) -> Array:
+    """What a DepthwiseConv2dNative node gives, with `finish` done to it; its dilations are followed or refused."""
     require(filters.ndim == 4, "filters must have 4 dimensions")
-    require(attrs.integers("dilations", (1,) * 4) == [1] * 4, "releases of TensorFlow differ in what its dilations do")
+    plain = attrs.integers("dilations", (1,) * 4) == [1] * 4
+    require(plain or dilated, "releases of TensorFlow differ in what its dilations do")
     data_format = data_format_of(attrs)
     down, across = spatial_of(attrs.integers("strides"), data_format, "strides")
     require(down == across, "strides down and across differ")

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, named_axis
+from pbslim.kernels.checks import Array, named_axis, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 
-def _scan(attrs: Attributes, x: Array, axis: Array, function: Any, neutral: int) -> Any:
+def _scan(attrs: Attributes, x: Array, axis: Array, function: Any, neutral: float) -> Any:
     place = named_axis(axis, x)
     rows = np.moveaxis(x, place, 0)
     if attrs.flag("reverse"):
@@ -32,3 +32,8 @@ def _cumsum(attrs: Attributes, x: Array, axis: Array) -> Any:
 @kernel("Cumprod", takes="number index")
 def _cumprod(attrs: Attributes, x: Array, axis: Array) -> Any:
     return _scan(attrs, x, axis, np.multiply, 1)
+
+
+@kernel("CumulativeLogsumexp", takes="half|bfloat16|float|double index")
+def _cumulative_log_sum_exp(attrs: Attributes, x: Array, axis: Array) -> Any:
+    return _scan(attrs, widened(x), axis, np.logaddexp, -np.inf).astype(x.dtype)

@@ -15,6 +15,7 @@ from pbslim.kernels.checks import (
     check_work,
     checked_shape,
     require,
+    require_defined,
     same_dtype,
     scalar,
     vector,
@@ -90,8 +91,8 @@ def _dynamic_stitch(_attrs: Attributes, *operands: Array) -> Array:
     places = np.concatenate([i.reshape(-1) for i in indices])
     size = int(places.max(initial=-1)) + 1
     check_indices(places, size)
-    require(np.unique(places).size == size, "some rows are never written")
-    result = np.empty(checked_shape([size, *row]), data[0].dtype)
+    require_defined(lambda: np.unique(places).size == size, "some rows are never written")
+    result = np.zeros(checked_shape([size, *row]), data[0].dtype)
     _assign(result, places, np.concatenate([d.reshape(i.size, *row) for i, d in zip(indices, data, strict=True)]))
     return result
 
@@ -120,4 +121,22 @@ def _bincount(_attrs: Attributes, arr: Array, size: Array, weights: Array) -> Ar
     result = np.zeros(checked_shape([int(scalar(size, "size"))]), weights.dtype)
     counted = arr < result.size
     np.add.at(result, arr[counted], weights[counted] if weights.size else weights.dtype.type(1))
+    return result
+
+
+@kernel("DenseBincount", takes="I:index I:index T:float|double|index")
+def _dense_bincount(attrs: Attributes, x: Array, size: Array, weights: Array) -> Array:
+    """As Bincount, of each row by itself; with ``binary_output`` 1 where a value occurs at all."""
+    require(x.ndim in (1, 2), "it needs a vector or rows")
+    require(not x.size or x.min() >= 0, "a value is negative")
+    require(weights.size == 0 or weights.shape == x.shape, "values and weights differ in shape")
+    bins = int(scalar(size, "size"))
+    require(bins >= 0, "size is negative")
+    result = np.zeros(checked_shape([*x.shape[:-1], bins]), weights.dtype)
+    counted = x < bins
+    place = (*np.nonzero(counted)[:-1], x[counted])
+    if attrs.flag("binary_output"):
+        result[place] = 1
+    else:
+        np.add.at(result, place, weights[counted] if weights.size else weights.dtype.type(1))
     return result

@@ -32,6 +32,14 @@ PLACES = SWITCHES | ENTERS
 CONTROL_FLOW = PLACES | MERGES | EXITS | NEXT_ITERATIONS | {"LoopCond"}
 """Decide what runs and how often, so they have no value of their own that could be computed beforehand."""
 
+SOURCES = frozenset(
+    {"BarrierTakeMany", "DatasetToSingleElement", "InfeedDequeue", "InfeedDequeueTuple", "IteratorGetNext"}
+    | {"IteratorGetNextAsOptional", "IteratorGetNextSync", "MapUnstage", "OrderedMapUnstage", "QueueDequeue"}
+    | {"QueueDequeueMany", "QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2", "QueueDequeueV2"}
+    | {"ReaderRead", "ReaderReadUpTo", "ReaderReadUpToV2", "ReaderReadV2", "Unstage"}
+)
+"""Give what an input pipeline brings: a frozen graph with one cannot run without the pipeline."""
+
 IFS = frozenset({"If", "StatelessIf"})
 CASES = frozenset({"Case", "StatelessCase"})
 WHILES = frozenset({"StatelessWhile", "While"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pbslim.errors import PbslimError, TransformSyntaxError, UsageError
@@ -96,6 +96,7 @@ def run(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
     *,
+    kept: Collection[str] = (),
     functions: bool = False,
     on_step: Callable[[StepResult], None] | None = None,
 ) -> list[StepResult]:
@@ -104,12 +105,13 @@ def run(
     After each step the graph is checked. A step that fails is taken back; with ``ignore_errors`` the run goes on.
 
     Args:
+        kept: names of nodes that stay as they are, though no output needs them.
         functions: run every step for which it makes sense on the bodies of the function library as well.
 
     Raises:
         PbslimError: a step failed, or left (or found) a broken graph; the message names the step.
     """
-    context = Context(tuple(inputs), tuple(outputs))
+    context = Context(tuple(inputs), tuple(outputs), frozenset(kept))
     results: list[StepResult] = []
     for step in steps:
         given, names = {node.name for node in graph}, context.inputs

@@ -28,7 +28,7 @@ class Context:
 
     Attributes:
         inputs, outputs: tensor names as the user gave them.
-        kept: names of nodes that must stay though no output needs them: in a function, what runs for its effect.
+        kept: names of nodes that stay as they are though no output needs them: in a function, what runs for its effect.
         folded: constants made by fold_constants so far; part of their names.
         skipped: places where a transform could have fired and did not, and why.
         notes: remarks for the user.

@@ -29,7 +29,7 @@ class Proof:
     min_snr: float | None = None
     max_drop: float | None = None
     engine: str = "builtin"
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None
+    on_progress: Callable[[int, int], None] | None = None
 
     @property
     def is_demanding(self) -> bool:

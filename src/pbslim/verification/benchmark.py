@@ -54,7 +54,7 @@ def benchmark(
     runs: int = DEFAULT_RUNS,
     threads: int = 1,
     timeout: float = DEFAULT_TIMEOUT,
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Measurement]:
     """Run each graph on each engine, on the same generated inputs, one after the other.
 
@@ -73,7 +73,8 @@ def benchmark(
     tasks = [(path, engine(name).name) for path in paths for name in chosen]
     found = []
     for done, (path, name) in enumerate(tasks):
-        on_progress(done, len(tasks))
+        if on_progress:
+            on_progress(done, len(tasks))
         graph = load(path)
         fed, fetched = find_names(graph, inputs, outputs)
         feeds = generate_samples(graph, fed, samples=samples).batches[0]

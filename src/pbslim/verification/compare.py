@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.analysis.endpoints import find_names, require
+from pbslim.analysis.endpoints import find_names, require, require_frozen
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.verification import metrics
@@ -72,7 +72,7 @@ def compare_files(
     per_layer: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     budget: float | None = None,
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
 
@@ -98,7 +98,8 @@ def compare_files(
     setting = Setting(plan.engine, timeout)
 
     def enough(done: int, seconds: float) -> bool:
-        on_progress(done, len(given.batches))
+        if on_progress:
+            on_progress(done, len(given.batches))
         tried = sum(map(batch_size, given.batches[:done]))
         return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
 
@@ -118,6 +119,7 @@ def _ends(
     for side in sides:
         for name in wanted:
             require(side.graph, name)
+        require_frozen(side.graph, wanted, [*side.fed(dict.fromkeys(inputs or (), np.zeros(0)))])
     return find_names(sides[0].graph, inputs, wanted)[0], wanted
 
 

@@ -39,7 +39,7 @@ def find_layers(
     sides: tuple[Side, Side],
     outputs: Sequence[str],
     batch: Batch,
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Layer]:
     """The layers of the second graph in order, with the noise at each and the noise that it makes by itself.
 
@@ -58,7 +58,8 @@ def find_layers(
         for done, piece in enumerate(pieces):
             own = _own_snr(second, sides[1], piece, values, batch)
             layers.append(Layer(piece.name, piece.op, noise[piece.name], own, piece.constants))
-            on_progress(done + 1, len(pieces))
+            if on_progress:
+                on_progress(done + 1, len(pieces))
     return layers
 
 

@@ -36,6 +36,10 @@ from pbslim.shrinking.shrink import ShrinkResult, shrink
     help="Inputs, inner tensors too, such as images:float[?,224,224,3] or IteratorGetNext:1; found if not given.",
 )
 @click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
+@click.option("--keep", type=NAMES, default="", help="Names of nodes to keep as they are though no output needs them.")
+@click.option(
+    "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
+)
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to tell their zipped size.")
 @click.option("--verify/--no-verify", "verify", default=True, help="Compare the result with the original (default).")
 @click.option("--eval", "evaluation", type=FILE, help="An .npz file of inputs and 'labels' to verify with.")
@@ -49,6 +53,8 @@ def command(
     recipe: str,
     inputs: tuple[tuple[str, ...], ...],
     outputs: tuple[str, ...] | None,
+    keep: tuple[str, ...],
+    keep_constants: bool,
     exact_zip: bool,
     verify: bool,
     evaluation: Path | None,
@@ -72,10 +78,14 @@ def command(
             recipe,
             inputs=[name for names in inputs for name in names] or None,
             outputs=outputs,
+            keep=keep,
+            keep_constants=keep_constants,
             exact_zip=exact_zip,
             proof=proof if verify else None,
             on_step=lambda step: show(step.step),
         )
+    for text in result.notes:
+        terminal.note(text)
     terminal.tell_steps(result.steps, explain=explain)
     terminal.tell_size(result.after.size)
     _warn(result)
@@ -94,6 +104,7 @@ def command(
         ("constants", str(before.constants), str(after.constants), ""),
         _size_row("bytes", before.size, after.size),
         _zip_row(before.zipped, after.zipped),
+        *_verdict_rows(result),
     ]
     console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
     console.print(f"{target} written in {result.seconds:.2f} s (recipe {recipe})", markup=False)
@@ -101,6 +112,17 @@ def command(
         for line in verification.summary(result.verification):
             console.print(one_line(line), markup=False)
     return 0
+
+
+def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
+    """How the result compares with the original, as far as anybody looked."""
+    found = result.verification
+    if found is None:
+        return [("verdict", "", "not verified", "")] if result.not_verified else []
+    rows = [("verdict", "", str(found.verdict), "")]
+    if found.accuracy:
+        rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
+    return rows
 
 
 def _warn(result: ShrinkResult) -> None:

@@ -23,7 +23,7 @@ _ANIMATED = ("GIF",)
 def _decode(node: Node, scope: Scope) -> Action:
     """Any of the formats, as TensorFlow's ops do."""
     if find_spec("PIL") is None:
-        raise CannotRun(node, "Pillow decodes images and is not installed; run: pip install pillow")
+        raise CannotRun(node, "it needs Pillow; run: pip install 'pbslim[images]'")
     attrs = scope.attributes(node)
     channels, ratio = attrs.integer("channels", 0), attrs.integer("ratio", 1)
     dtype = attrs.array_dtype("dtype", UINT8) if node.op in ("DecodePng", "DecodeImage") else np.dtype(np.uint8)

@@ -28,7 +28,7 @@ def float_weights(graph: Graph, context: Context, minimum_size: int) -> Iterator
         TransformError: a Const has no value, or one that cannot be read.
     """
     for node in graph:
-        if node.op != "Const":
+        if node.op != "Const" or node.name in context.kept:
             continue
         tensor = const_value(node)
         if tensor.dtype is not FLOAT or not tensor.size >= minimum_size > -1:
