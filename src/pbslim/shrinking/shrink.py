@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
+from pbslim.compression.plan import Plan
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
-from pbslim.shrinking.preparation import prepare
-from pbslim.shrinking.proof import Proof, require_met
+from pbslim.shrinking.automatic import Compressed, CompressionOptions, compress
+from pbslim.shrinking.preparation import Wanted, prepare
+from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.verification import Verification
 from pbslim.wire import load_from, open_source
@@ -42,13 +45,15 @@ class ShrinkResult:
     """What `shrink` did.
 
     Attributes:
+        recipe: its name; None where weights were stored in as few bits as keep a promise.
         seconds: without the verification.
         verification: how the result compares with the original, if that was asked for and possible.
         not_verified: why it was not possible.
-        notes: remarks on what is asked of the graph.
+        plan: how each weight is stored, where there is no recipe.
+        notes: remarks for the user.
     """
 
-    recipe: str
+    recipe: str | None
     inputs: list[Endpoint]
     outputs: list[Endpoint]
     before: Totals
@@ -57,41 +62,116 @@ class ShrinkResult:
     steps: list[StepResult] = field(default_factory=list)
     verification: Verification | None = None
     not_verified: str = ""
+    plan: Plan | None = None
     notes: list[str] = field(default_factory=list)
+
+
+SIMPLE = "optimize"
+"""The recipe that runs before weights are stored in fewer bits."""
 
 
 @reads_file
 def shrink(
     source: Path,
     out: str | Path,
-    recipe: str = "round",
+    recipe: str | None = None,
     *,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     keep: Sequence[str] = (),
     keep_constants: bool = False,
     exact_zip: bool = False,
+    options: CompressionOptions | None = None,
     proof: Proof | None = None,
     on_step: Callable[[StepResult], None] | None = None,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ShrinkResult:
-    """Run a recipe on the frozen graph in `source` and write the result to `out`.
+    """Make the frozen graph in `source` small and write the result to `out`.
 
     Args:
-        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``.
+        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``. When not given, weights are stored in as few
+            bits as keep a promise.
         inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
             graph is cut. Found from the graph when not given.
         outputs: tensor names; found from the graph when not given.
-        keep: names of nodes that stay as they are, though no output needs them.
+        keep: names of nodes that stay as they are, though no output needs them; where a name has a ``*``, all weights
+            that it fits.
         keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
         exact_zip: deflate the files whole, however large, to tell their zipped size.
+        options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
 
     Raises:
-        CheckError: the result does not meet what `proof` demands; nothing is written.
+        CheckError: the result does not meet what `proof` demands, or no weights keep the promise; nothing is written.
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
+<<<<<<< HEAD
+    out = Path(out).expanduser()
+    require_apart(out, source)
+    started = time.perf_counter()
+    named = [name for name in keep if "*" not in name]
+    wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
+    simple = _simplified(source, out, recipe or SIMPLE, wanted, on_step)
+    if recipe is None:
+        options = options or CompressionOptions()
+        done = compress(simple.graph, simple.files, replace(options, keep=(*options.keep, *keep)), proof)
+    else:
+        done = Compressed(simple.graph)
+        if proof and proof.is_demanding:
+            done.verification = _proved_before(proof, simple, recipe)
+    size = save(done.graph, out, progress=on_bytes)
+    seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0)
+    if proof and not done.verification and not done.not_verified:
+        try:
+            done.verification = proof.verify(simple.files)
+        except PbslimError as error:
+            done.not_verified = str(error)
+    before = Totals(*simple.counts, source.stat().st_size, zipped_size(source, exact=exact_zip))
+    after = Totals(*_count(done.graph), size, zipped_size(out, exact=exact_zip))
+    # What is left is asked, as it is quicker to tell and says the same.
+    fed, found = (describe(done.graph, names) for names in (simple.files.new_inputs, simple.files.outputs))
+    proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
+    return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
+
+
+@dataclass(frozen=True)
+class _Simple:
+    """A graph that the transforms of a recipe have run on; `counts` is how many nodes and constants it had before."""
+
+    graph: Graph
+    files: Files
+    counts: tuple[int, int]
+    steps: list[StepResult]
+    notes: list[str]
+
+
+def _simplified(
+    source: Path,
+    out: Path,
+    recipe: str,
+    wanted: Callable[[Graph], Wanted],
+    on_step: Callable[[StepResult], None] | None,
+) -> _Simple:
+    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
+    graph = load(source)
+    asked = wanted(graph)
+    counts = _count(graph)
+    ends = asked.inputs, asked.outputs
+    steps = [asked.step(step) for step in steps]
+    results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
+    return _Simple(graph, Files(source, out, ends[0], results[-1].inputs, ends[1]), counts, results, asked.notes)
+
+
+def _proved_before(proof: Proof, simple: _Simple, recipe: str) -> Verification:
+    """The verification of a result that is written only if it is good enough."""
+    with TemporaryDirectory() as folder:
+        trial = simple.files._replace(out=Path(folder) / "result.pb")
+        save(simple.graph, trial.out)
+        found = proof.verify(trial)
+    require_met(found, recipe)
+    return found
+=======
     steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
     require_apart(out, source)
     started = time.perf_counter()
@@ -142,6 +222,7 @@ def _verify(
             result.not_verified = str(error)
     if proof.is_demanding and result.verification:
         require_met(result.verification, result.recipe)
+>>>>>>> main
 
 
 def _count(graph: Graph) -> tuple[int, int]:
