@@ -28,6 +28,7 @@ def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> 
         ("constants", str(before.constants), str(after.constants), ""),
         _size_row("bytes", before.size, after.size),
         _zip_row(before.zipped, after.zipped),
+        *_verdict_rows(result),
     ]
     console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
     how = f"recipe {result.recipe}" if result.recipe else f"quality {quality}"
@@ -71,6 +72,17 @@ def _weights(plan: Plan) -> Any:
         for each in sorted(plan.choices, key=lambda each: -each.noise)
     ]
     return terminal.table(columns, rows, right=(2, 4, 5))
+
+
+def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
+    """How the result compares with the original, as far as anybody looked."""
+    found = result.verification
+    if found is None:
+        return [("verdict", "", "not verified", "")] if result.not_verified else []
+    rows = [("verdict", "", str(found.verdict), "")]
+    if found.accuracy:
+        rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
+    return rows
 
 
 def _size_row(label: str, before: int, after: int) -> tuple[str, str, str, str]:

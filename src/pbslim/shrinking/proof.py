@@ -80,7 +80,7 @@ class Proof:
         )
 
 
-def require_met(found: Verification, recipe: str) -> None:
+def require_met(found: Verification, recipe: str | None) -> None:
     """Refuse a result that does not meet what is asked for.
 
     Raises:

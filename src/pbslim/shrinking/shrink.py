@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -106,33 +107,32 @@ def shrink(
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
-<<<<<<< HEAD
-    out = Path(out).expanduser()
     require_apart(out, source)
     started = time.perf_counter()
+    given = open_source(source)
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
-    simple = _simplified(source, out, recipe or SIMPLE, wanted, on_step)
-    if recipe is None:
-        options = options or CompressionOptions()
-        done = compress(simple.graph, simple.files, replace(options, keep=(*options.keep, *keep)), proof)
-    else:
+    simple = _simplified(load_from(given, source), recipe or SIMPLE, wanted, on_step)
+    with _named(given) as path:
+        files = simple.files._replace(source=path)
         done = Compressed(simple.graph)
-        if proof and proof.is_demanding:
-            done.verification = _proved_before(proof, simple, recipe)
-    size = save(done.graph, out, progress=on_bytes)
-    seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0)
-    if proof and not done.verification and not done.not_verified:
-        try:
-            done.verification = proof.verify(simple.files)
-        except PbslimError as error:
-            done.not_verified = str(error)
-    before = Totals(*simple.counts, source.stat().st_size, zipped_size(source, exact=exact_zip))
-    after = Totals(*_count(done.graph), size, zipped_size(out, exact=exact_zip))
-    # What is left is asked, as it is quicker to tell and says the same.
-    fed, found = (describe(done.graph, names) for names in (simple.files.new_inputs, simple.files.outputs))
-    proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
-    return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
+        if recipe is None:
+            options = options or CompressionOptions()
+            done = compress(simple.graph, files, replace(options, keep=(*options.keep, *keep)), proof)
+        seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0)
+        with replacing(out, given) as file:  # what can go wrong does so before the file is there
+            started = time.perf_counter()
+            size = write(done.graph, file, progress=on_bytes)
+            file.flush()
+            seconds += time.perf_counter() - started
+            if proof and not done.verification and not done.not_verified:
+                _verify(proof, done, files._replace(out=Path(file.name)), recipe)
+            before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
+            after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
+            # What is left is asked, as it is quicker to tell and says the same.
+            fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
+            proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
+            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
 
 
 @dataclass(frozen=True)
@@ -147,82 +147,42 @@ class _Simple:
 
 
 def _simplified(
-    source: Path,
-    out: Path,
+    graph: Graph,
     recipe: str,
     wanted: Callable[[Graph], Wanted],
     on_step: Callable[[StepResult], None] | None,
 ) -> _Simple:
     steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
-    graph = load(source)
     asked = wanted(graph)
     counts = _count(graph)
     ends = asked.inputs, asked.outputs
     steps = [asked.step(step) for step in steps]
     results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
-    return _Simple(graph, Files(source, out, ends[0], results[-1].inputs, ends[1]), counts, results, asked.notes)
+    return _Simple(graph, Files(Path(), Path(), ends[0], results[-1].inputs, ends[1]), counts, results, asked.notes)
 
 
-def _proved_before(proof: Proof, simple: _Simple, recipe: str) -> Verification:
-    """The verification of a result that is written only if it is good enough."""
+@contextmanager
+def _named(given: Source) -> Iterator[Path]:
+    """A file that holds what was given, which may have come from a pipe."""
+    if isinstance(given, InputFile) and given.has_name:
+        yield given.path
+        return
     with TemporaryDirectory() as folder:
-        trial = simple.files._replace(out=Path(folder) / "result.pb")
-        save(simple.graph, trial.out)
-        found = proof.verify(trial)
-    require_met(found, recipe)
-    return found
-=======
-    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
-    require_apart(out, source)
-    started = time.perf_counter()
-    given = open_source(source)
-    graph = load_from(given, source)
-    wanted = prepare(graph, inputs, outputs, keep=keep, keep_constants=keep_constants)
-    nodes, constants = _count(graph)
-    ends = wanted.inputs, wanted.outputs
-    steps = [wanted.step(step) for step in steps]
-    results = pipeline.run(graph, steps, *ends, kept=wanted.kept, functions=True, on_step=on_step)
-    seconds = time.perf_counter() - started
-    with replacing(out, given) as file:  # what can go wrong does so before the file is there
-        started = time.perf_counter()
-        size = write(graph, file, progress=on_bytes)
-        file.flush()
-        seconds += time.perf_counter() - started
-        before = Totals(nodes, constants, len(given), zipped_size(given, exact=exact_zip))
-        after = Totals(*_count(graph), size, zipped_size(Path(file.name), exact=exact_zip))
-        # What is left is asked, as it is quicker to tell and says the same.
-        shown = describe(graph, results[-1].inputs), describe(graph, ends[1])
-        result = ShrinkResult(recipe, *shown, before, after, seconds, results, notes=wanted.notes)
-        if proof:
-            _verify(proof, result, given, Path(file.name), ends[0], results[-1].inputs, ends[1])
-    return result
+        path = Path(folder) / "given.pb"
+        path.write_bytes(given[:])
+        yield path
 
 
-def _verify(
-    proof: Proof,
-    result: ShrinkResult,
-    given: Source,
-    made: Path,
-    inputs: Sequence[str],
-    new_inputs: Sequence[str],
-    outputs: Sequence[str],
-) -> None:
-    """Compare what was made with what was given, which may have come from a pipe."""
-    with TemporaryDirectory() as folder:
-        source = Path(folder) / "given.pb"
-        if isinstance(given, InputFile) and given.has_name:
-            source = given.path
-        else:
-            source.write_bytes(given[:])
-        try:
-            result.verification = proof.verify(source, made, inputs, new_inputs, outputs)
-        except PbslimError as error:
-            if proof.is_demanding:
-                raise
-            result.not_verified = str(error)
-    if proof.is_demanding and result.verification:
-        require_met(result.verification, result.recipe)
->>>>>>> main
+def _verify(proof: Proof, done: Compressed, files: Files, recipe: str | None) -> None:
+    """Compare what was made with what was given."""
+    try:
+        done.verification = proof.verify(files)
+    except PbslimError as error:
+        if proof.is_demanding:
+            raise
+        done.not_verified = str(error)
+    if proof.is_demanding and done.verification:
+        require_met(done.verification, recipe)
 
 
 def _count(graph: Graph) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from pbslim.shrinking.automatic import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
 from pbslim.shrinking.shrink import shrink
-from pbslim.wire.write import replacing
+from pbslim.wire.outputs import replacing
 
 _SAMPLES = 48
 """Inputs that an automatic compression is proven on."""
@@ -118,7 +118,6 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             file.write(result.plan.to_json().encode())
     terminal.tell_steps(result.steps, explain=options["explain"])
     terminal.tell_size(result.after.size)
-<<<<<<< HEAD
     shrinking.warn(result)
     if options["as_json"]:
         terminal.print_json(shrinking.content(result, target))
@@ -129,55 +128,6 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
 
 _AUTOMATIC = ("calibrate", "target_size", "plan", "save_plan")
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
-=======
-    _warn(result)
-    if as_json:
-        found = verification.content(result.verification) if result.verification else None
-        content = asdict(replace(result, verification=None)) | {"verification": found}
-        terminal.print_json(content | {"steps": terminal.step_rows(result.steps), "out": str(target)})
-        return 0
-    console = terminal.stdout()
-    for label, endpoints in (("input", result.inputs), ("output", result.outputs)):
-        for endpoint in endpoints:
-            console.print(f"{label:7} {one_line(str(endpoint))}", markup=False)
-    before, after = result.before, result.after
-    rows = [
-        ("nodes", str(before.nodes), str(after.nodes), ""),
-        ("constants", str(before.constants), str(after.constants), ""),
-        _size_row("bytes", before.size, after.size),
-        _zip_row(before.zipped, after.zipped),
-        *_verdict_rows(result),
-    ]
-    console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
-    console.print(f"{target} written in {result.seconds:.2f} s (recipe {recipe})", markup=False)
-    if result.verification:
-        for line in verification.summary(result.verification):
-            console.print(one_line(line), markup=False)
-    return 0
-
-
-def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
-    """How the result compares with the original, as far as anybody looked."""
-    found = result.verification
-    if found is None:
-        return [("verdict", "", "not verified", "")] if result.not_verified else []
-    rows = [("verdict", "", str(found.verdict), "")]
-    if found.accuracy:
-        rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
-    return rows
-
-
-def _warn(result: ShrinkResult) -> None:
-    """Notes on stderr about a result that is worse than it should be, or that nobody knows."""
-    found = result.verification
-    if result.not_verified:
-        terminal.note(f"not verified: {result.not_verified}")
-    if found:
-        for text in found.notes:
-            terminal.note(text)
-        if is_alarming(found, result.recipe):
-            terminal.say(f"WARNING: the result is {verification.verdict_text(found)}{advice(result.recipe)}")
->>>>>>> main
 
 
 def _check(recipe: str | None, options: dict[str, Any]) -> None:
