@@ -156,6 +156,7 @@ def test_what_cannot_be_done_is_told(options: dict[str, Any], message: str) -> N
         pbslim.verify(DIGITS, DIGITS, **options)
 
 
+@pytest.mark.usefixtures("apart")
 def test_the_command(one_weight: Path) -> None:
     done = commands.run("verify", DIGITS, one_weight, "--eval", EVAL, "--max-drop=1%", "--min-snr=25")
     assert done.code == 0, done.err

@@ -27,6 +27,7 @@ from pbslim.wire.sources import open_source
 Runner = Callable[[Feeds, Sequence[str]], list[Array]]
 
 _TITLE = "Graph execution error:"
+_INITIALIZERS = ("InitializeTable", "LookupTableImport")
 _HEAD = 4096  # bytes in which a text shows that it is one
 _NO_FOLDING = -1  # OptimizerOptions.L0
 _MISSING = "TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'"
@@ -84,7 +85,7 @@ class TensorFlowProgram(Program):
             with tf.Graph().as_default() as graph:
                 tf.compat.v1.import_graph_def(graph_def, name="")
             self._session = self._stack.enter_context(tf.compat.v1.Session(graph=graph, config=config))
-            self._session.run([op for op in graph.get_operations() if op.type.startswith("InitializeTable")])
+            self._session.run([op for op in graph.get_operations() if op.type.startswith(_INITIALIZERS)])
 
     def _bytes_of(self, path: Path) -> bytes:
         if is_package(open_source(path)):
