@@ -8,17 +8,18 @@ from pathlib import Path
 import click
 
 from pbslim.analysis.zipsize import ZipSize
-from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, PERCENT, json_option
+from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, OUTPUT, PERCENT, json_option
 from pbslim.errors import UsageError, one_line
 from pbslim.report import terminal, verification
 from pbslim.shrinking.proof import Proof, advice, is_alarming
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
 from pbslim.shrinking.shrink import ShrinkResult, shrink
+from pbslim.wire.paths import descriptor
 
 
 @click.command("shrink", context_settings=HELP)
 @click.argument("source", metavar="IN.pb", type=FILE)
-@click.option("-o", "--out", type=FILE, help="File to write; IN-small.pb if not given.")
+@click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
 @click.option(
     "--recipe",
     type=click.Choice(list(RECIPES)),
@@ -64,7 +65,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Make a frozen graph smaller by a well-known recipe."""
-    target = out or source.with_name(f"{source.stem}-small.pb")
+    target = out or _beside(source)
     if max_drop is not None and evaluation is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
     asked = evaluation is not None or min_snr is not None
@@ -123,6 +124,13 @@ def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
     if found.accuracy:
         rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
     return rows
+
+
+def _beside(source: Path) -> Path:
+    """Where the result belongs that nobody has named."""
+    if descriptor(source, 0) is not None:
+        raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
+    return source.with_name(f"{source.stem}-small.pb") if source.name else source / "small.pb"
 
 
 def _warn(result: ShrinkResult) -> None:
