@@ -21,9 +21,17 @@ _NAME_TAG, _OP_TAG, _INPUT_TAG, _DEVICE_TAG, _ATTR_TAG = (number << 3 | LEN for 
 Spelling = Callable[[Value], str]
 
 
+EXPLICIT_PORTS = object()
+"""The origin of a new node that is to be written with port 0 as ``x:0``, in its own inputs and by those who read it."""
+
+
 def spelled(value: Value) -> str:
     """How a GraphDef writes `value` in the inputs of its readers."""
-    return value.name
+    return _with_port(value) if value.node.origin is EXPLICIT_PORTS else value.name
+
+
+def _with_port(value: Value) -> str:
+    return f"{value.node.name}:{value.port}"
 
 
 class NodeOrigin:
@@ -183,11 +191,13 @@ def input_text(node: Node, slot: int) -> str:
 
 def spelled_inputs(node: Node) -> list[str]:
     """All inputs of `node` as its file spells them, as far as they are the same; control inputs last, with ``^``."""
+    if node.origin is EXPLICIT_PORTS:
+        return [*map(_with_port, node.inputs), *(f"^{control.name}" for control in node.controls)]
     written = node.origin.draft().inputs if isinstance(node.origin, NodeOrigin) else ()
     data = [text for text in written if not is_control(text)]
     for slot, value in enumerate(node.inputs):
         if slot >= len(data) or split_input(data[slot]) != (value.node.name, value.port):
-            data[slot : slot + 1] = [value.name]
+            data[slot : slot + 1] = [spelled(value)]
     controls = [text for text in written if is_control(text)]
     if {controlling(text) for text in controls} != {control.name for control in node.controls}:
         controls = [f"^{control.name}" for control in node.controls]
@@ -234,8 +244,11 @@ def node_parts(node: Node, spell: Spelling = spelled) -> list[Part]:
     if isinstance(origin, NodeOrigin) and is_untouched(node, spell):
         return [span(origin.source, origin.start, origin.end)]
     head = [length_delimited(1, node.name.encode()), length_delimited(2, node.op.encode())]
-    head += [length_delimited(3, spell(value).encode()) for value in node.inputs]
-    head += [length_delimited(3, f"^{control.name}".encode()) for control in node.controls]
+    if spell is spelled:
+        inputs = spelled_inputs(node)
+    else:
+        inputs = [*map(spell, node.inputs), *(f"^{control.name}" for control in node.controls)]
+    head += [length_delimited(3, text.encode()) for text in inputs]
     if node.device:
         head.append(length_delimited(4, node.device.encode()))
     parts: list[Part] = [b"".join(head)]
