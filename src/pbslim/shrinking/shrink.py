@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.errors import PbslimError
@@ -20,6 +20,7 @@ from pbslim.passes.registry import Step
 from pbslim.shrinking.preparation import prepare
 from pbslim.shrinking.proof import Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
+from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
 from pbslim.wire import load, save
 from pbslim.wire.given import reads_file
@@ -67,6 +68,7 @@ def shrink(
     *,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    values: Mapping[str, bool | float | str] | None = None,
     keep: Sequence[str] = (),
     keep_constants: bool = False,
     exact_zip: bool = False,
@@ -81,6 +83,7 @@ def shrink(
         inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
             graph is cut. Found from the graph when not given.
         outputs: tensor names; found from the graph when not given.
+        values: placeholders that become constants, by name: ``{"keep_prob": 1.0, "phase_train": False}``.
         keep: names of nodes that stay as they are, though no output needs them.
         keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
         exact_zip: deflate the files whole, however large, to tell their zipped size.
@@ -95,29 +98,52 @@ def shrink(
     out = Path(out).expanduser()
     require_apart(out, source)
     started = time.perf_counter()
-    graph = load(source)
-    wanted = prepare(graph, inputs, outputs, keep=keep, keep_constants=keep_constants)
-    nodes, constants = _count(graph)
-    ends = wanted.inputs, wanted.outputs
-    steps = [wanted.step(step) for step in steps]
-    results = pipeline.run(graph, steps, *ends, kept=wanted.kept, functions=True, on_step=on_step)
-    files = _Files(source, out, ends[0], results[-1].inputs, ends[1])
-    seconds = time.perf_counter() - started
-    verification = _proved_before(proof, files, graph, recipe) if proof and proof.is_demanding else None
-    started = time.perf_counter()
-    size = save(graph, out, progress=on_bytes)
-    seconds += time.perf_counter() - started
-    before = Totals(nodes, constants, source.stat().st_size, zipped_size(source, exact=exact_zip))
-    after = Totals(*_count(graph), size, zipped_size(out, exact=exact_zip))
-    # What is left is asked, as it is quicker to tell and says the same.
-    shown = describe(graph, files.new_inputs), describe(graph, files.outputs)
-    result = ShrinkResult(recipe, *shown, before, after, seconds, results, verification, notes=wanted.notes)
-    if proof and not verification:
-        try:
-            result.verification = proof.verify(*files)
-        except PbslimError as error:
-            result.not_verified = str(error)
+    with _loaded(source, values, proof, on_step) as (graph, original, results):
+        wanted = prepare(graph, inputs, outputs, keep=keep, keep_constants=keep_constants)
+        ends = wanted.inputs, wanted.outputs
+        before = _count(graph)
+        steps = [wanted.step(step) for step in steps]
+        results += pipeline.run(graph, steps, *ends, kept=wanted.kept, functions=True, on_step=on_step)
+        files = _Files(original, out, ends[0], results[-1].inputs, ends[1])
+        seconds = time.perf_counter() - started
+        verification = _proved_before(proof, files, graph, recipe) if proof and proof.is_demanding else None
+        started = time.perf_counter()
+        size = save(graph, out, progress=on_bytes)
+        seconds += time.perf_counter() - started
+        totals = (
+            Totals(*before, source.stat().st_size, zipped_size(source, exact=exact_zip)),
+            Totals(*_count(graph), size, zipped_size(out, exact=exact_zip)),
+        )
+        # What is left is asked, as it is quicker to tell and says the same.
+        shown = describe(graph, files.new_inputs), describe(graph, files.outputs)
+        result = ShrinkResult(recipe, *shown, *totals, seconds, results, verification, notes=wanted.notes)
+        if proof and not verification:
+            try:
+                result.verification = proof.verify(*files)
+            except PbslimError as error:
+                result.not_verified = str(error)
     return result
+
+
+@contextmanager
+def _loaded(
+    source: Path,
+    values: Mapping[str, bool | float | str] | None,
+    proof: Proof | None,
+    on_step: Callable[[StepResult], None] | None,
+) -> Iterator[tuple[Graph, Path, list[StepResult]]]:
+    """The graph with placeholders set to `values`, a file of it to verify with, and what was done."""
+    graph = load(source)
+    if not values:
+        yield graph, source, []
+        return
+    step = set_placeholders(name=tuple(values), value=tuple(map(str, values.values())))
+    results = pipeline.run(graph, [step], on_step=on_step)
+    with TemporaryDirectory() as folder:
+        original = Path(folder) / "original.pb"
+        if proof:
+            save(graph, original)
+        yield graph, original, results
 
 
 class _Files(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pbslim.analysis.zipsize import ZipSize
-from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, PERCENT, json_option
+from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, PERCENT, SETTINGS, json_option
 from pbslim.errors import UsageError, one_line
 from pbslim.report import terminal, verification
 from pbslim.shrinking.proof import Proof, advice, is_alarming
@@ -36,6 +36,7 @@ from pbslim.shrinking.shrink import ShrinkResult, shrink
     help="Inputs, inner tensors too, such as images:float[?,224,224,3] or IteratorGetNext:1; found if not given.",
 )
 @click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
+@click.option("--set", "values", type=SETTINGS, help="Placeholders to make constants: keep_prob=1.0,phase_train=false.")
 @click.option("--keep", type=NAMES, default="", help="Names of nodes to keep as they are though no output needs them.")
 @click.option(
     "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
@@ -53,6 +54,7 @@ def command(
     recipe: str,
     inputs: tuple[tuple[str, ...], ...],
     outputs: tuple[str, ...] | None,
+    values: dict[str, str] | None,
     keep: tuple[str, ...],
     keep_constants: bool,
     exact_zip: bool,
@@ -78,6 +80,7 @@ def command(
             recipe,
             inputs=[name for names in inputs for name in names] or None,
             outputs=outputs,
+            values=values,
             keep=keep,
             keep_constants=keep_constants,
             exact_zip=exact_zip,
