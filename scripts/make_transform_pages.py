@@ -1,4 +1,4 @@
-"""Make docs/transforms/: a page for each transform, from its docstrings, its signature and docs/differences.md.
+"""Make docs/transforms/: a page for each transform, from its docstrings, its signature and its known differences.
 
 Usage:
     python scripts/make_transform_pages.py [FOLDER]
@@ -89,14 +89,14 @@ def _list(body: str) -> str:
 
 def _differences() -> dict[str, list[str]]:
     """Transform → a list item for each row of the table of single transforms."""
-    table = (DOCS / "differences.md").read_text().partition("## Single transforms")[2].partition("\n## ")[0]
+    table = (DOCS / "differences" / "transform_graph.md").read_text().partition("## Single transforms")[2]
     found: dict[str, list[str]] = {}
     names: list[str] = []
     for row in table.splitlines():
         cells = [cell.strip() for cell in row.strip("|").split(" | ")]
-        if len(cells) != 5 or cells[0] == "transform":
+        if len(cells) != 4 or cells[0] == "transform":
             continue
-        who, what, reference, ours, _ = cells
+        who, what, reference, ours = cells
         names = re.findall(r"`(\w+)`", who) or names
         for name in names:
             found.setdefault(name, []).append(f"- {what}: the reference: {reference}; here: {ours}")

@@ -23,7 +23,8 @@ import pbslim
 from pbslim.dtypes import DType
 from pbslim.ir import Graph
 from pbslim.wire import schema, to_bytes
-from pbslim.wire.attributes import fill_map
+from pbslim.wire.attributes import encode_attr
+from pbslim.wire.parts import joined
 from tests import graphs
 
 _HEAD = re.compile(r"(\w+)(?:<(\w+)>)?\((.*)\)")
@@ -66,7 +67,8 @@ def _fill(function: Any, head: str, body: str) -> None:
         else:
             name, op, attrs, inputs = graphs.read_line(raw.strip())
             node = function.node_def.add(name=name, op=op, input=inputs, device=attrs.pop("device", b""))
-            fill_map(node.attr, attrs)
+            for key, value in attrs.items():
+                node.attr[key].ParseFromString(joined(encode_attr(value)))
 
 
 def _set_type(function: Any, argument: Any, dtype: str) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import pbslim
 from pbslim.ir import Graph
 from pbslim.wire import schema
-from pbslim.wire.mapping import HeldBytes
-from pbslim.wire.memmapped import PREFIX, read_directory
+from pbslim.wire.packages import PREFIX, read_directory
 from pbslim.wire.varint import VARINT, length_delimited, tag, varint
 
 
@@ -66,7 +65,7 @@ class Pieces:
 
 def take_apart(package: bytes) -> Pieces:
     """The pieces of a sound package."""
-    found = read_directory(HeldBytes(package))
+    found = read_directory(package)
     entries = [Entry(region.name.encode(), region.offset, region.length) for region in found.regions]
     return Pieces(package[: found.directory_offset], entries)
 

@@ -19,6 +19,7 @@ from pbslim.verification.compare import Metric
 from pbslim.verification.feeds import DEFAULT_SAMPLES
 from pbslim.verification.running import DEFAULT_TIMEOUT
 from pbslim.wire.given import GraphLike, Names, as_file, changes_graph, names
+from pbslim.wire.paths import expanded
 
 
 def __getattr__(name: str) -> Any:
@@ -103,8 +104,8 @@ def verify(
         return compare_files(
             stack.enter_context(as_file(first)),
             stack.enter_context(as_file(second)),
-            Path(feeds).expanduser() if isinstance(feeds, (str, Path)) else feeds,
-            evaluation=Path(evaluation).expanduser() if evaluation else None,
+            expanded(feeds) if isinstance(feeds, (str, Path)) else feeds,
+            evaluation=expanded(evaluation) if evaluation else None,
             inputs=inputs,
             outputs=outputs,
             samples=samples,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pbslim.analysis.zipsize import ZipSize, zipped_size
+from pbslim.errors import DecodeError
 from tests.shared import ROOT, SHARED, models, needs_shared
 
 
@@ -88,5 +89,5 @@ def test_trained_models_within_three_percent(folder: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DecodeError, match=r"cannot read '.*no\.pb': No such file"):
         zipped_size(tmp_path / "no.pb")

@@ -90,7 +90,7 @@ def test_files_that_tensorflow_does_not_load_are_repaired_or_named(tmp_path: Pat
 
 
 def test_shrink_json(tmp_path: Path) -> None:
-    done = run("shrink", DIGITS, "-o", tmp_path / "small.pb", "--json")
+    done = run("shrink", DIGITS, "-o", tmp_path / "small.pb", "--recipe=round", "--json")
     content = json.loads(done.stdout)
     assert content["after"]["size"] == (tmp_path / "small.pb").stat().st_size
     assert [step["step"].partition("(")[0] for step in content["steps"]][-1] == "round_weights"

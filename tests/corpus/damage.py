@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from pbslim.wire.memmapped import GRAPH_REGION, PREFIX
+from pbslim.wire.packages import GRAPH_REGION, PREFIX
 from pbslim.wire.varint import length_delimited, tag, varint
 from tests.packages import Entry, Pieces, take_apart
 

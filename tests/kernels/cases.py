@@ -655,6 +655,11 @@ def products() -> Iterator[Case]:
     yield case(
         "FusedBatchNormV3", numbers(F4, 2, 3, 2, 2), *statistics, is_training=False, data_format=b"NCHW", ports=3
     )
+    empty = numbers(F4, 0)
+    for op in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"):
+        yield case(op, numbers(F4, 2, 3, 4, 3), *statistics[:2], empty, empty, epsilon=0.01, ports=5)
+        yield case(op, numbers(F4, 1, 1, 1, 3), *statistics[:2], empty, empty, ports=5)
+        yield case(op, numbers(F4, 2, 3, 4, 3), *statistics, exponential_avg_factor=0.25, ports=5)
     old = [statistics[2], statistics[3], statistics[1], statistics[0]]
     for scaled in (False, True):
         yield case(

@@ -147,7 +147,7 @@ REFUSALS = [
     (case("Einsum", X, X, equation=b"ab,bc->ac"), "dimension 'b' has two sizes"),
     (case("BiasAdd", X, X[0], data_format=b"NCHW"), "data_format NCHW needs at least 3 dimensions"),
     (case("BiasAdd", X, numbers(F4, 4)), "4 biases for 3 channels"),
-    (case("FusedBatchNorm", numbers(F4, 1, 1, 1, 3), *[X[0]] * 4), "in training it makes statistics of its own"),
+    (case("FusedBatchNorm", numbers(F4, 1, 1, 1, 3), *[X[0]] * 4), "in training there must be no statistics before"),
     (case("FusedBatchNorm", numbers(F4, 1, 1, 1, 2), *[X[0]] * 4, is_training=False), "must be vectors of 2 elements"),
     (case("DepthToSpace", numbers(F4, 1, 1, 1, 3), block_size=2), "3 channels are not blocks of 2 x 2"),
     (case("DepthToSpace", numbers(F4, 1, 1, 1, 4), block_size=2, data_format=b"NCHW_VECT_C"), "is not supported"),

@@ -30,8 +30,8 @@ from pbslim.legacy.convert_graphdef_memmapped_format import (
 )
 from pbslim.verification import compare_files
 from pbslim.wire import schema, to_bytes
-from pbslim.wire.mapping import HeldBytes
-from pbslim.wire.memmapped import package_of, read_directory
+from pbslim.wire.memmapped import package_of
+from pbslim.wire.packages import read_directory
 from pbslim.wire.unmap import unmap
 from tests import functions
 from tests.graphs import parse
@@ -264,7 +264,7 @@ def test_names_of_regions(tmp_path: Path) -> None:
         value = ArrayTensor(np.array([k, 1], np.float32))
         graph.add(name, "Const", attrs={"dtype": value.dtype, "value": value})
     convert(graph, tmp_path / "g.pbmm")
-    regions = read_directory(HeldBytes((tmp_path / "g.pbmm").read_bytes())).regions
+    regions = read_directory((tmp_path / "g.pbmm").read_bytes()).regions
     found = [region.name.removeprefix("memmapped_package://") for region in regions]
     assert found == ["a_b", "a_b_", "._", "___x", "a_b__", "."]
 

@@ -365,3 +365,20 @@ def test_wrong_flags_are_one_line(flag: str, message: str, tmp_path: Path) -> No
     assert (done.returncode, out.exists()) == (2, False)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("op", ["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"])
+@pytest.mark.parametrize("source", ["c", "x"])
+def test_a_batch_norm_that_trains_says_so(op: str, source: str) -> None:
+    text = f"""
+        x = Placeholder()
+        w = Const([[[[1]]]])
+        s = Const([1])
+        c = Conv2D(x, w, strides=[1, 1, 1, 1], padding='SAME')
+        y = {op}({source}, s, s, s, s, is_training=True)
+        z = Neg(c)
+        -> y, z
+    """
+    _, results = optimize(text)
+    reasons = [(skipped.node, skipped.reason) for result in results for skipped in result.skipped]
+    assert reasons == [("y", "is_training is set: it computes the statistics from the batch")]

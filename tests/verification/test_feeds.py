@@ -78,6 +78,14 @@ def test_flags_are_false_and_bytes_are_images() -> None:
     assert all(content.startswith(b"\x89PNG") for content in contents)
 
 
+def test_inputs_of_other_lengths_keep_them() -> None:
+    shapes = {"x": [1, 6], "v": [6], "n": [0, 3], "b": [-1]}
+    lines = [f"{name} = Placeholder(shape={shape})" for name, shape in shapes.items()]
+    graph, _ = parse("\n".join([*lines, "y = AddN(x, v, n, b)", "-> y"]))
+    batch = generate_samples(graph, ["x", "v", "n", "b"], samples=1).batches[0]
+    assert {name: value.shape for name, value in batch.items()} == {"x": (1, 6), "v": (6,), "n": (0, 3), "b": (1,)}
+
+
 def test_samples_are_seeded_and_come_in_batches_that_fit() -> None:
     graph, _ = parse("x = Placeholder(shape=[3, 5])\ny = Neg(x)\n-> y")
     one, same, other = (generate_samples(graph, ["x"], samples=7, seed=seed).batches for seed in (0, 0, 1))

@@ -8,19 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pbslim.dtypes import DTYPES, Shape
 from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue
 from pbslim.wire import schema
-from pbslim.wire.attributes import EncodedAttr, value_of
-from pbslim.wire.mapping import HeldBytes
+from pbslim.wire.attributes import EncodedAttr, encode_attr
+from pbslim.wire.parts import joined
 from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
+schema.new("AttrValue")  # loads the library, which takes longer than an example may
 TYPE = st.sampled_from([1, 3, 7, 9, 14, 101])
 
 
 def decoded(encoded: bytes) -> AttrValue:
-    return EncodedAttr(HeldBytes(encoded), 0, len(encoded)).decode()
+    return EncodedAttr(encoded, 0, len(encoded)).decode()
+
+
+def value_of(message: Any) -> AttrValue:
+    """What the protobuf library understands."""
+    kind = message.WhichOneof("value")
+    if kind == "list":
+        return tuple(converted(field.name, item) for field, items in message.list.ListFields() for item in items)
+    return converted(kind, getattr(message, kind))
+
+
+def converted(kind: str, content: Any) -> AttrValue:
+    if kind == "shape":
+        return Shape(None if content.unknown_rank else tuple(dim.size for dim in content.dim))
+    return DTYPES[content] if kind == "type" else content
 
 
 def message(encoded: bytes) -> Any:
@@ -45,6 +61,7 @@ def message(encoded: bytes) -> Any:
 def test_as_the_library_reads_it(content: dict[str, Any]) -> None:
     encoded = type(schema.new("AttrValue"))(**content).SerializeToString()
     assert decoded(encoded) == value_of(message(encoded))
+    assert joined(encode_attr(decoded(encoded))) == encoded
 
 
 @given(st.none() | st.lists(INT64, max_size=5))

@@ -167,6 +167,24 @@ def test_a_body_that_cannot_be_understood_stays_opaque(body: str, reason: str) -
     assert to_bytes(graph) == data
 
 
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["y", "z", "y"], "function 'F' has two nodes named 'y'"),
+        (["y", ""], "function 'F' has a node without a name"),
+    ],
+)
+def test_a_body_with_broken_names_is_refused_on_loading(names: list[str], says: str) -> None:
+    message = schema.new("GraphDef")
+    message.node.add(name="x", op="Placeholder")
+    function = message.library.function.add()
+    for name in names:
+        function.node_def.add(name=name, op="NoOp")
+    function.signature.name = "F"  # the field comes first or last, as the file likes
+    with pytest.raises(GraphError, match=says):
+        pbslim.load(message.SerializeToString())
+
+
 def test_an_output_without_index_stands_for_all_its_ports() -> None:
     text = "d = Const(0)\ns = Split(d:output, a:0, num_split=2)\nn = AddN(s:output, N=2)\n-> y = n:sum"
     body = body_of(load(MAIN, {"F(a: float, b: float)": text}))

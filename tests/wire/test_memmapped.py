@@ -14,8 +14,8 @@ from pbslim.analysis.inspection import inspect_file
 from pbslim.dtypes import DTYPES
 from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
 from pbslim.wire import schema
-from pbslim.wire.mapping import HeldBytes
-from pbslim.wire.memmapped import GRAPH_REGION, PREFIX, lay_out, package_of, read_directory
+from pbslim.wire.memmapped import lay_out, package_of
+from pbslim.wire.packages import GRAPH_REGION, PREFIX, read_directory
 from pbslim.wire.unmap import unmap
 from pbslim.wire.varint import VARINT, length_delimited, tag, varint
 from tests import functions, graphs, packages
@@ -113,9 +113,9 @@ def test_bytes_too_many_or_too_few(sound: bytes, change: Callable[[bytes], bytes
 def test_a_tiny_file_is_none() -> None:
     for size in range(9):
         with pytest.raises(DecodeError, match="not even room"):
-            read_directory(HeldBytes(bytes(size)))
+            read_directory(bytes(size))
     with pytest.raises(DecodeError, match="it has no graph"):  # TensorFlow calls this a package of nothing
-        read_directory(HeldBytes(b"x" + (1).to_bytes(8, "little")))
+        read_directory(b"x" + (1).to_bytes(8, "little"))
 
 
 def node(message: Any, name: str = "b") -> Any:
@@ -277,7 +277,7 @@ def test_what_inspect_tells(sound: bytes, tmp_path: Path) -> None:
     assert [(name, each.offset, each.length, each.alignment) for name, each in found.items()] == [
         ("w", 0, 16, 4096),
         ("b", 64, 12, 64),
-        (".", 76, read_directory(HeldBytes(sound)).directory_offset - 76, 4),
+        (".", 76, read_directory(sound).directory_offset - 76, 4),
     ]
     assert [(each.dtype, each.shape, each.nodes) for each in found.values()] == [
         ("float", "[2, 2]", ["w"]),

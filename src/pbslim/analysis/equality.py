@@ -31,8 +31,8 @@ def same_attr(first: Attributes, second: Attributes, key: str, *, atol: float = 
 
 def _same_bytes(a: EncodedAttr, b: EncodedAttr) -> bool:
     return a.size == b.size and all(
-        a.source.read(a.start + at, min(a.start + at + _PIECE, a.end))
-        == b.source.read(b.start + at, min(b.start + at + _PIECE, b.end))
+        a.source[a.start + at : min(a.start + at + _PIECE, a.end)]
+        == b.source[b.start + at : min(b.start + at + _PIECE, b.end)]
         for at in range(0, a.size, _PIECE)
     )
 

@@ -15,9 +15,10 @@ from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors, check
 from pbslim.names import shortened
 from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
-from pbslim.wire import load
+from pbslim.wire import load_from, open_source
 from pbslim.wire.given import reads_file
-from pbslim.wire.memmapped import MappedConstant, Package, package_of
+from pbslim.wire.memmapped import package_of
+from pbslim.wire.packages import MappedConstant, Package
 
 _BIGGEST = 10
 _PAGE = 4096
@@ -76,9 +77,9 @@ def inspect_file(path: Path) -> Inspection:
     Raises:
         PbslimError: it is not a graph; the message says what it is and what to do.
     """
-    graph = load(path)
+    source = open_source(path)
+    graph = load_from(source, path)
     check(graph)
-    size = path.expanduser().stat().st_size
     try:
         inputs, outputs = find_endpoints(graph)
     except UsageError:
@@ -92,7 +93,7 @@ def inspect_file(path: Path) -> Inspection:
     for function in graph.library.functions.values():
         ops.update(function.ops)
     found = Inspection(
-        size=size,
+        size=len(source),
         nodes=len(graph),
         constants=sum(node.op == "Const" for node in graph),
         parameters=sum(t.size for _, t in constants if t.dtype.is_floating or t.dtype.is_quantized),

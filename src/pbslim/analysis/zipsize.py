@@ -14,15 +14,15 @@ average 0.7 %.
 
 from __future__ import annotations
 
-import os
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from pbslim.wire.sources import Source, open_source
+
+Data = bytes | memoryview
 
 _LEVEL = 6  # what zip and the Android build tools use
 _QUICK = 1
@@ -43,35 +43,33 @@ class ZipSize:
     exact: bool
 
 
-def zipped_size(path: Path, *, exact: bool = False) -> ZipSize:
-    """The size of the raw deflate stream (level 6) of the file at `path`, without a zip's headers.
+def zipped_size(file: Path | Source, *, exact: bool = False) -> ZipSize:
+    """The size of the raw deflate stream (level 6) of a file or its bytes, without a zip's headers.
 
     Files up to 1.5 MiB are compressed as a whole. Bigger ones are estimated from 1.5 MiB of samples.
 
     Args:
-        path: a regular file.
         exact: compress all of it, whatever its size.
 
     Raises:
-        OSError: the file cannot be read.
+        DecodeError: the file cannot be read.
     """
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if exact or size <= _EXACT_BELOW:
-            return ZipSize(_deflated(iter(lambda: file.read(_CHUNK), b"")), exact=True)
-        return ZipSize(round(_estimate(file, size)), exact=False)
+    source = open_source(file) if isinstance(file, Path) else file
+    size = len(source)
+    if exact or size <= _EXACT_BELOW:
+        chunks = (source[at : min(at + _CHUNK, size)] for at in range(0, size, _CHUNK))
+        return ZipSize(_deflated(chunks), exact=True)
+    return ZipSize(round(_estimate(source)), exact=False)
 
 
-def _estimate(file: BinaryIO, size: int) -> float:
-    samples: list[tuple[bytes, bytes]] = []
+def _estimate(source: Source) -> float:
+    size = len(source)
+    samples: list[tuple[Data, Data]] = []
     weights: list[float] = []
     for i in range(_STRATA):
         start, end = size * i // _STRATA, size * (i + 1) // _STRATA
         at = start + int((end - start - _WINDOW) * (i * _GOLDEN % 1))
-        history = min(at, _HISTORY)
-        file.seek(at - history)
-        sample = file.read(history + _WINDOW)
-        samples.append((sample[history:], sample[:history]))
+        samples.append((source[at : at + _WINDOW], source[max(0, at - _HISTORY) : at]))
         weights.append((end - start) / _WINDOW)
     with ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter while it works
         quick = list(pool.map(lambda sample: _window(sample, _QUICK), samples))
@@ -82,11 +80,11 @@ def _estimate(file: BinaryIO, size: int) -> float:
     return better * sum(size * weight for size, weight in zip(quick, weights, strict=True))
 
 
-def _window(sample: tuple[bytes, bytes], level: int) -> int:
+def _window(sample: tuple[Data, Data], level: int) -> int:
     content, history = sample
     return _deflated(iter([content]), level, history)
 
 
-def _deflated(chunks: Iterator[bytes], level: int = _LEVEL, history: bytes = b"") -> int:
+def _deflated(chunks: Iterator[Data], level: int = _LEVEL, history: Data = b"") -> int:
     deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=history)
     return sum(len(deflate.compress(chunk)) for chunk in chunks) + len(deflate.flush())

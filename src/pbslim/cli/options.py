@@ -52,6 +52,25 @@ class InputList(NameList):
         return tuple(name.replace("\0", ",") for name in names)
 
 
+class TextOrFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """Text, or ``@`` and the name of a file that holds it."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the file that `value` names, if it names one."""
+        if not value.startswith("@"):
+            return str(value)
+        name = value[1:]
+        try:
+            return Path(name).expanduser().read_text("utf-8-sig")
+        except (OSError, RuntimeError) as error:  # the latter for the home of nobody
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
+            self.fail(f"cannot read '{name}': {reason}", param, ctx)
+        except ValueError:
+            self.fail(f"'{name}' is not UTF-8 text", param, ctx)
+
+
 class NumberList(NameList):
     """Whole numbers separated by commas."""
 
@@ -146,6 +165,7 @@ INPUTS = InputList()
 PERCENT = Percent()
 PIXELS = Pixels()
 NAMES = NameList()
+TEXT = TextOrFile()
 NUMBERS = NumberList()
 SETTINGS = SettingList()
 

@@ -24,6 +24,7 @@ from pbslim.errors import PbslimError
 
 _STATUS = Path("/proc/self/status")
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+_LOADING = 60.0  # seconds that an engine may take to start, however impatient somebody is with the graph
 _GLANCE = 0.2  # seconds; on Windows a wait without end could not be interrupted
 
 
@@ -112,7 +113,7 @@ class ProgramApart(Program):
         """
         if self._loading:
             self._loading = False
-            self.seconds = self._receive("load")
+            self.seconds = self._receive("load", max(self.timeout, _LOADING))
 
     def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
         """The values of `fetches`; see `Program.run`.
@@ -130,7 +131,7 @@ class ProgramApart(Program):
 
     def result(self) -> list[Array]:
         """What the run that was started gave."""
-        found: list[Array] = self._receive("run")
+        found: list[Array] = self._receive("run", self.timeout)
         return found
 
     def __enter__(self) -> ProgramApart:
@@ -152,8 +153,8 @@ class ProgramApart(Program):
         except OSError:  # it has died, which the answer tells
             self._answers.put(None)
 
-    def _receive(self, what: str) -> Any:
-        end = time.monotonic() + self.timeout
+    def _receive(self, what: str, timeout: float) -> Any:
+        end = time.monotonic() + timeout
         while True:
             try:
                 answer = self._answers.get(timeout=_GLANCE)
@@ -161,7 +162,7 @@ class ProgramApart(Program):
             except queue.Empty:
                 if time.monotonic() > end:
                     self.close()
-                    reason = f"'{self._label}' did not {what} within {self.timeout:g} s"
+                    reason = f"'{self._label}' did not {what} within {timeout:g} s"
                     advice = "it may wait for a queue or file that nobody fills; --timeout allows more time"
                     raise PbslimError(f"{reason}: {advice}") from None
         if answer is None:

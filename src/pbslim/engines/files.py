@@ -12,7 +12,7 @@ import numpy as np
 
 from pbslim.engines.protocol import Array
 from pbslim.errors import UsageError, one_line
-from pbslim.wire.write import replacing
+from pbslim.wire.outputs import replacing
 
 _ONE_ARRAY = ".npy"
 

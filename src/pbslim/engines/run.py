@@ -16,6 +16,7 @@ from pbslim.engines.protocol import Array
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.wire import load, save
+from pbslim.wire.paths import expanded
 
 
 def run(
@@ -62,7 +63,7 @@ def _apart(chosen: Engine, graph: Graph | str | Path, stack: ExitStack) -> Progr
         path = Path(stack.enter_context(TemporaryDirectory())) / "graph.pb"
         save(graph, path)
     else:
-        path = Path(graph).expanduser()
+        path = expanded(graph)
     return ProgramApart(chosen.name, path, label=label, timeout=math.inf, name=f"the {chosen.name} engine")
 
 

@@ -2,7 +2,7 @@
 
 from pbslim.ir.attributes import Attributes, AttrValue, Encoded, FunctionRef, TypeVariable
 from pbslim.ir.functions import Body, Function, Library
-from pbslim.ir.graph import Graph, Node, Use, Value
+from pbslim.ir.graph import Draft, Graph, Node, Use, Value
 from pbslim.ir.tensors import (
     ArrayTensor,
     DeferredTensor,
@@ -21,6 +21,7 @@ __all__ = [
     "Attributes",
     "Body",
     "DeferredTensor",
+    "Draft",
     "ElementwiseTensor",
     "Encoded",
     "Function",

@@ -15,6 +15,7 @@ from pbslim.dtypes import DType, Shape
 from pbslim.errors import GraphError
 from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, Encoded, colocated_with
 from pbslim.ir.functions import Library
+from pbslim.ir.inputs import check_name, controlling, is_control, split_input
 from pbslim.ir.tensors import Tensor
 from pbslim.ops.attributes import read
 
@@ -73,12 +74,14 @@ class Node:
         "_op",
         "_outputs",
         "_readers",
+        "_touched",
         "origin",
     )
 
     def __init__(self, graph: Graph, name: str, op: str, device: str, attrs: Attributes, origin: object) -> None:
         self._graph, self._name, self._op, self._device, self._attrs = graph, name, op, device, attrs
         self.origin = origin
+        self._touched = False
         self._inputs: tuple[Value, ...] = ()
         self._controls: tuple[Node, ...] = ()
         self._outputs: dict[int, Value] = {}
@@ -88,6 +91,11 @@ class Node:
     def name(self) -> str:
         """Unique within the graph."""
         return self._name
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything about it was changed that its origin says: name, op, device, inputs or attributes."""
+        return self._touched
 
     @property
     def op(self) -> str:
@@ -251,6 +259,17 @@ class Change:
     undo: Callable[[], None]
 
 
+class Draft(NamedTuple):
+    """A node as a file lists it; `inputs` are written as there, control inputs with their ``^``."""
+
+    name: str
+    op: str
+    device: str
+    inputs: tuple[str, ...]
+    attrs: Attributes
+    origin: object
+
+
 class Graph:
     """A GraphDef in memory: nodes in file order, the function library, and what else the file held.
 
@@ -338,14 +357,46 @@ class Graph:
         """
         if name in self._nodes:
             raise GraphError(f"the graph has two nodes named '{name}'")
-        if ":" in name or name.startswith("^"):
-            raise GraphError(f"no input can name a node that is called '{name}'")
+        check_name(name)
         held = attrs if isinstance(attrs, Attributes) else Attributes(dict(attrs or {}))
         node = Node(self, name, op, device, held, origin)
         self._do_insert(node)
         node.set_inputs(inputs)
         node.set_controls(controls)
         return node
+
+    def fill(self, drafts: Sequence[Draft]) -> None:
+        """Append all nodes of a file at once, without a journal; what their inputs name may be missing.
+
+        Raises:
+            GraphError: a name is taken or cannot be one, or an input is not written as one.
+        """
+        nodes = self._nodes
+        for name, op, device, _, attrs, origin in drafts:
+            if name in nodes:
+                raise GraphError(f"the graph has two nodes named '{name}'")
+            check_name(name)
+            nodes[name] = Node(self, name, op, device, attrs, origin)
+        for draft in drafts:
+            node = nodes[draft.name]
+            controls: dict[Node, None] = {}
+            values = []
+            for text in draft.inputs:
+                producer, port = nodes.get(text), 0
+                if producer is None:
+                    if is_control(text):
+                        controls[self._named(controlling(text))] = None
+                        continue
+                    name, port = split_input(text)
+                    producer = self._named(name)
+                values.append(producer.output(port))
+            if values:
+                _link_inputs(node, tuple(values))
+            if controls:
+                _link_controls(node, tuple(controls))
+
+    def _named(self, name: str) -> Node:
+        return self._nodes.get(name) or self.stand_in(name)
 
     def stand_in(self, name: str) -> Node:
         """What an input refers to when no node has that name; the graph is broken while one is read."""
@@ -391,17 +442,13 @@ class Graph:
         """A copy without the function library."""
         twin = Graph()
         twin.producer, twin.origin = self.producer, self.origin
-        for node in self:
-            twin.add(node.name, node.op, (), node.attrs, device=node.device, origin=node.origin)
-
-        def mate(node: Node) -> Node:
-            return twin.get(node.name) or twin.stand_in(node.name)
-
-        for node in self:
-            copied = twin[node.name]
-            copied.set_inputs(mate(value.node).output(value.port) for value in node.inputs)
-            copied.set_controls(map(mate, node.controls))
-        twin.journal.clear()
+        for name, node in self._nodes.items():
+            copied = twin._nodes[name] = Node(twin, name, node.op, node.device, node.attrs, node.origin)
+            copied._touched = node._touched
+        for name, node in self._nodes.items():
+            copied = twin._nodes[name]
+            _link_inputs(copied, tuple(twin._named(value.node.name).output(value.port) for value in node.inputs))
+            _link_controls(copied, tuple(twin._named(control.name) for control in node.controls))
         twin._edited = self.edited
         return twin
 
@@ -492,19 +539,29 @@ class Graph:
         if new == old:
             return
         _link_inputs(node, new)
-        self.record(node.name, "inputs", lambda: _link_inputs(node, old))
+        self._touch(node, "inputs", lambda: _link_inputs(node, old))
 
     def _do_controls(self, node: Node, new: tuple[Node, ...]) -> None:
         old = node.controls
         if new == old:
             return
         _link_controls(node, new)
-        self.record(node.name, "controls", lambda: _link_controls(node, old))
+        self._touch(node, "controls", lambda: _link_controls(node, old))
 
     def _do_field(self, node: Node, key: str, new: Any) -> None:
         old = getattr(node, key)
         setattr(node, key, new)
-        self.record(node.name, key.strip("_"), lambda: setattr(node, key, old))
+        self._touch(node, key.strip("_"), lambda: setattr(node, key, old))
+
+    def _touch(self, node: Node, what: str, undo: Callable[[], None]) -> None:
+        was = node._touched
+        node._touched = True
+
+        def restore() -> None:
+            undo()
+            node._touched = was
+
+        self.record(node.name, what, restore)
 
     def _do_insert(self, node: Node) -> None:
         self._nodes[node.name] = node
@@ -522,15 +579,20 @@ class Graph:
     def _do_names(self, new: dict[str, Node], nodes: list[Node]) -> None:
         old, old_names = self._nodes, [node.name for node in nodes]
         names = {node: name for name, node in new.items()}
+        touched = {other for node in nodes for other in (node, *node.readers) if not other._touched}
 
         def undo() -> None:
             self._nodes = old
             for node, name in zip(nodes, old_names, strict=True):
                 node._name = name
+            for node in touched:
+                node._touched = False
 
         self._nodes = new
         for node in nodes:
             node._name = names[node]
+        for node in touched:
+            node._touched = True
         self.journal.append(Change(tuple(self.scope + names[node] for node in nodes), "renamed", undo))
 
 

@@ -29,9 +29,7 @@ class Buffer(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, start: int, stop: int) -> memoryview:
-        """The bytes from `start` to `stop`; valid as long as it is held, mapped pages may be given back after."""
-        ...
+    def __getitem__(self, key: slice, /) -> bytes | memoryview: ...
 
 
 class Tensor(ABC):
@@ -127,23 +125,23 @@ class ArrayTensor(Tensor):
 
 
 class MappedTensor(Tensor):
-    """A tensor whose raw little-endian bytes lie in a buffer, usually a mapped file."""
+    """A tensor whose raw little-endian bytes lie in a buffer, usually an open file, and are read by each look."""
 
     def __init__(self, buffer: Buffer, start: int, dtype: DType, shape: tuple[int, ...]) -> None:
         self.dtype, self.shape = dtype, shape
         self._buffer, self._start = buffer, start
 
     def numpy(self) -> Array:
-        """All elements, still in the buffer."""
-        view = self._buffer.read(self._start, self._start + self.nbytes)
-        return np.frombuffer(view, self.dtype.numpy).reshape(self.shape)
+        """All elements; still in the buffer if that is memory."""
+        data = self._buffer[self._start : self._start + self.nbytes]
+        return np.frombuffer(data, self.dtype.numpy).reshape(self.shape)
 
     def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
         """The elements in pieces, each read just before it is given."""
         step = chunk_length(self.dtype, multiple_of) * self.dtype.itemsize
         end = self._start + self.nbytes
         for start in range(self._start, end, step):
-            yield np.frombuffer(self._buffer.read(start, min(start + step, end)), self.dtype.numpy)
+            yield np.frombuffer(self._buffer[start : min(start + step, end)], self.dtype.numpy)
 
 
 class SplatTensor(Tensor):
@@ -208,7 +206,7 @@ class RepeatedTensor(Tensor):
         """
         if self.size >= _MAX_REPEATED:
             raise DecodeError(f"a tensor repeats a value {self.size - self._values.size} times")
-        return _gathered(self)
+        return gathered(self)
 
     def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
         """The elements in pieces."""
@@ -251,7 +249,7 @@ class ElementwiseTensor(Tensor):
 
     def numpy(self) -> Array:
         """All elements, computed anew."""
-        return _gathered(self)
+        return gathered(self)
 
 
 class DeferredTensor(Tensor):
@@ -331,10 +329,30 @@ class OpaqueTensor(Tensor):
         raise DecodeError(self.reason)
 
 
-def _gathered(tensor: Tensor) -> Array:
+def gathered(tensor: Tensor) -> Array:
+    """The elements of all pieces of `tensor` in one array."""
     result = np.empty(tensor.size, tensor.dtype.numpy)
     at = 0
     for piece in tensor.chunks():
         result[at : at + piece.size] = piece
         at += piece.size
     return _frozen(result.reshape(tensor.shape))
+
+
+def rechunked(pieces: Iterable[Array], size: int, dtype: DType, multiple_of: int) -> Iterator[Array]:
+    """The first `size` elements of `pieces`, cut anew as `Tensor.chunks` promises."""
+    step = chunk_length(dtype, multiple_of)
+    waiting: list[Array] = []
+    count = 0
+    for piece in pieces:
+        rest = piece[: size - count]
+        count += rest.size
+        while rest.size:
+            room = step - sum(map(len, waiting))
+            waiting.append(rest[:room])
+            rest = rest[room:]
+            if sum(map(len, waiting)) == step:
+                yield np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+                waiting = []
+    if waiting:
+        yield np.concatenate(waiting)

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from pbslim.dtypes import BFLOAT16, HALF
-from pbslim.kernels.checks import Array, checked_shape, require, widened
+from pbslim.kernels.checks import Array, checked_shape, require, require_defined, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 _TRUNCATED_BITS = {  # low bits of the source that go before the values are rounded
@@ -61,8 +61,20 @@ def _to_integers(x: Array, target: np.dtype[Any]) -> Array:
     low = -(2.0 ** (bits - 1)) if target.kind == "i" else 0.0
     high = 2.0 ** (bits - 1 if target.kind == "i" else bits)
     whole = np.trunc(wide)
-    require(((whole >= low) & (whole < high)).all(), f"there are values out of the range of {target}")
-    return wide.astype(target)
+    inside = (whole >= low) & (whole < high)
+    if inside.all():
+        return wide.astype(target)
+    require_defined(lambda: False, f"there are values out of the range of {target}")
+    return _as_processors_do(whole, inside, target)
+
+
+def _as_processors_do(whole: Array, inside: Array, target: np.dtype[Any]) -> Array:
+    """As x86 converts what is out of range: to 32 bits (64 for types of 64 bits), then the lower bits are taken."""
+    register = np.int64 if target.itemsize == 8 else np.int32
+    least = np.iinfo(register).min
+    fits = (whole >= least) & (whole < -float(least))
+    converted = np.where(fits, whole, least).astype(register).astype(target)
+    return np.where(inside, np.where(inside, whole, 0).astype(target), converted)
 
 
 @kernel("Bitcast", takes="real|complex|quantized")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import ml_dtypes
@@ -36,6 +36,12 @@ def require(condition: object, reason: str) -> None:
     """Raise `KernelError` with `reason` unless `condition` holds."""
     if not condition:
         raise KernelError(reason)
+
+
+def require_defined(condition: Callable[[], object], reason: str) -> None:
+    """Raise KernelError where TensorFlow leaves the result open, unless any will do, as where a graph is run."""
+    if current().exact:
+        require(condition(), reason)
 
 
 def checked_shape(dims: Iterable[int], what: str = "the result") -> tuple[int, ...]:

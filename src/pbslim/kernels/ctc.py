@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, has_nan, require, vector
+from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, has_nan, require, require_defined, vector
 from pbslim.kernels.registry import Attributes, kernel
 
 _NONE = -math.inf  # the logarithm of no probability
@@ -22,7 +22,7 @@ def _lengths(scores: Array, lengths: Array) -> list[int]:
     counts = vector(lengths, "sequence_length")
     require(len(counts) == batch, f"{len(counts)} lengths for {batch} sequences")
     require(all(0 <= count <= times for count in counts), f"a length is not between 0 and {times}")
-    require(not has_nan(scores), "the order of NaN is not defined")
+    require_defined(lambda: not has_nan(scores), "the order of NaN is not defined")
     return counts
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import FLOAT
-from pbslim.kernels.checks import Array, checked_shape, require
+from pbslim.kernels.checks import Array, checked_shape, require, require_defined
 from pbslim.kernels.limits import current
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.strings import each_string
@@ -39,9 +39,9 @@ def _singles(numbers: Array) -> Any:
     """As if each had been rounded once from its decimals; raises `KernelError` where that cannot be told."""
     singles = numbers.astype(np.float32)
     low_bits = numbers.view(np.uint64) & np.uint64((1 << 29) - 1)
-    require((low_bits != 1 << 28).all(), "a number lies halfway between two of float")
+    require_defined(lambda: (low_bits != 1 << 28).all(), "a number lies halfway between two of float")
     tiny = np.finfo(np.float32).tiny
-    require(((np.abs(singles) > tiny) | (numbers == 0)).all(), "a number is too small")
+    require_defined(lambda: ((np.abs(singles) > tiny) | (numbers == 0)).all(), "a number is too small")
     require(np.isfinite(singles).all(), "a number is too large")
     return singles
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.kernels.activations import SELU_SCALE, SELU_SCALE_ALPHA
-from pbslim.kernels.checks import Array, finite, require, widened
+from pbslim.kernels.checks import Array, finite, require, require_defined, widened
 from pbslim.kernels.layouts import data_format_of
 from pbslim.kernels.registry import Attributes, kernel
 
@@ -24,7 +24,7 @@ def _gradient(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 def _where(active: Any, gradients: Array) -> Any:
-    require(finite(gradients), "there are infinities or NaN among the gradients")
+    require_defined(lambda: finite(gradients), "there are infinities or NaN among the gradients")
     return np.where(active, gradients, gradients.dtype.type(0))
 
 

@@ -19,11 +19,13 @@ class Limits:
         elements: of one array.
         text: bytes of all strings in one array.
         work: elements that may still be computed, each as cheap as a sum; it shrinks with what is computed.
+        exact: whether results that TensorFlow leaves open, or that differ between processors, are refused.
     """
 
     elements: int = MAX_ELEMENTS
     text: int = MAX_ELEMENTS
     work: float = math.inf
+    exact: bool = True
 
 
 _LIMITS = ContextVar("limits", default=Limits())  # noqa: B039 - nothing can be taken from its infinite work

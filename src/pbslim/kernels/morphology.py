@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import INT64
-from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, has_nan, lowest, require
+from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, has_nan, lowest, require, require_defined
 from pbslim.kernels.layouts import channels_last
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.windows import Windows, spatial_of
@@ -29,7 +29,7 @@ def _elements(places: Windows, size: int) -> Iterator[tuple[tuple[int, ...], tup
 def _max_pool_with_argmax(attrs: Attributes, x: Array) -> list[Array]:
     """The first of equals; places are counted through height, width and channels, and batch if the node says so."""
     x = channels_last(x, "NHWC")
-    require(not has_nan(x), "the order of NaN is not defined")
+    require_defined(lambda: not has_nan(x), "the order of NaN is not defined")
     sizes, strides = (spatial_of(attrs.integers(name), "NHWC", name) for name in ("ksize", "strides"))
     places = Windows.of(attrs, x.shape, sizes, strides=strides)
     shape = checked_shape([x.shape[0], *places.counts, x.shape[-1]])
@@ -51,7 +51,7 @@ def _dilation(attrs: Attributes, x: Array, filters: Array) -> Array:
     """The largest sum of an element of the window and that of a filter, for each channel; the dilation is of gray."""
     x = channels_last(x, "NHWC")
     require(filters.ndim == 3 and filters.shape[-1] == x.shape[-1], "filters must have a height, a width and channels")
-    require(not has_nan(x) and not has_nan(filters), "the order of NaN is not defined")
+    require_defined(lambda: not has_nan(x) and not has_nan(filters), "the order of NaN is not defined")
     strides, rates = (spatial_of(attrs.integers(name), "NHWC", name) for name in ("strides", "rates"))
     places = Windows.of(attrs, x.shape, filters.shape[:2], strides=strides, dilations=rates)
     result = np.full(checked_shape([x.shape[0], *places.counts, x.shape[-1]]), lowest(x.dtype), x.dtype)

@@ -6,21 +6,52 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, check_work, require, widened
+from pbslim.kernels.checks import Array, check_work, require, require_defined, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 _DEFAULT_EPSILON = 1e-4
 _RANKS = {"NHWC": 4, "NCHW": 4, "NDHWC": 5, "NCDHW": 5}
 
 
-def _inference(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> list[Array]:
-    """The result, then the statistics as they came, once as outputs and once more as they serve the gradient."""
-    require(not attrs.flag("is_training", True), "in training it makes statistics of its own")
+def _fused(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array, variance: Array) -> list[Array]:
+    """The result, then the statistics, once as outputs and once more as they serve the gradient.
+
+    In inference the statistics are as they came; in training they are those of the batch.
+    """
     data_format = attrs.text("data_format", "NHWC")
     require(data_format in _RANKS, f"data_format '{data_format}' is not known")
     require(x.ndim == _RANKS[data_format], f"{x.ndim} dimensions do not fit data_format {data_format}")
     axis = data_format.index("C")
-    for vector in (scale, offset, mean, variance):
+    for vector in (scale, offset):
+        require(vector.shape == (x.shape[axis],), f"scale and offset must be vectors of {x.shape[axis]} elements")
+    if not attrs.flag("is_training", True):
+        y = _normalized(attrs, x, axis, scale, offset, mean, variance)
+        if not x.size:
+            mean = variance = np.full_like(mean, np.nan)
+        return [y, mean, variance, mean, variance]
+    old_mean, old_variance, rest = mean, variance, tuple(i for i in range(x.ndim) if i != axis)
+    count = x.size // max(x.shape[axis], 1)
+    share = attrs.number("exponential_avg_factor", 1.0)
+    require(count, "a batch without elements has no statistics")
+    if share == 1:  # older releases refuse what they would not use
+        none = old_mean.shape == old_variance.shape == (0,)
+        require_defined(lambda: none, "in training there must be no statistics before")
+    else:
+        require(old_mean.shape == old_variance.shape == scale.shape, "there are no statistics before")
+    wide = widened(x)
+    mean, variance = (f(axis=rest, dtype=np.float64).astype(np.float32) for f in (wide.mean, wide.var))
+    y = _normalized(attrs, x, axis, scale, offset, mean, variance)
+    unbiased = variance * np.float32(count / max(count - 1, 1))
+    if share == 1:
+        return [y, mean, unbiased, mean, variance]
+    moved = [old * (1 - share) + new * share for old, new in ((old_mean, mean), (old_variance, unbiased))]
+    return [y, *moved, mean, variance]
+
+
+def _normalized(
+    attrs: Attributes, x: Array, axis: int, scale: Array, offset: Array, mean: Array, variance: Array
+) -> Array:
+    for vector in (mean, variance):
         require(vector.shape == (x.shape[axis],), f"statistics must be vectors of {x.shape[axis]} elements")
     channels = [-1 if i == axis else 1 for i in range(x.ndim)]
     factor = scale / np.sqrt(variance + attrs.number("epsilon", _DEFAULT_EPSILON))
@@ -28,18 +59,16 @@ def _inference(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: A
     y = np.asarray(np.subtract(wide, mean.reshape(channels), out=attrs.out(x.shape, x) if wide is x else wide))
     y *= factor.reshape(channels)
     y += offset.reshape(channels)
-    if not x.size:
-        mean = variance = np.full_like(mean, np.nan)
-    return [y.astype(x.dtype, copy=False), mean, variance, mean, variance]
+    return y.astype(x.dtype, copy=False)
 
 
-kernel("FusedBatchNorm", takes="T:float T:float T:float T:float T:float")(_inference)
-kernel("FusedBatchNormV2", takes="half|bfloat16|float float float float float")(_inference)
+kernel("FusedBatchNorm", takes="T:float T:float T:float T:float T:float")(_fused)
+kernel("FusedBatchNormV2", takes="half|bfloat16|float float float float float")(_fused)
 
 
 @kernel("FusedBatchNormV3", takes="half|bfloat16|float float float float float")
-def _inference_v3(attrs: Attributes, *operands: Array) -> list[Array]:
-    return [*_inference(attrs, *operands), np.zeros((), np.float32)]
+def _fused_v3(attrs: Attributes, *operands: Array) -> list[Array]:
+    return [*_fused(attrs, *operands), np.zeros((), np.float32)]
 
 
 @kernel("BatchNormWithGlobalNormalization", takes="T:float T:float T:float T:float T:float")

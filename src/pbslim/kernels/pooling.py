@@ -8,7 +8,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pbslim.kernels.checks import STEP, Array, check_work, checked_shape, has_nan, lowest, require, vector, widened
+from pbslim.kernels.checks import (
+    STEP,
+    Array,
+    check_work,
+    checked_shape,
+    has_nan,
+    lowest,
+    require,
+    require_defined,
+    vector,
+    widened,
+)
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.windows import Windows, combined, spatial_of
@@ -38,7 +49,7 @@ def _largest(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequenc
     x = channels_last(x, data_format)
     places = _windows(attrs, x, sizes, strides, data_format)
     result = combined(widened(x), places, lowest(x.dtype), np.maximum)
-    require(not has_nan(result), "the order of NaN is not defined")
+    require_defined(lambda: not has_nan(result), "the order of NaN is not defined")
     return from_channels_last(result.astype(x.dtype, copy=False), data_format)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import FLOAT
-from pbslim.kernels.checks import Array, axis_of, has_nan, require, scalar
+from pbslim.kernels.checks import Array, axis_of, has_nan, require, require_defined, scalar
 from pbslim.kernels.joining import joined
 from pbslim.kernels.pooling import largest_in_windows
 from pbslim.kernels.registry import Attributes, kernel
@@ -97,7 +97,7 @@ def _quantize_v2(attrs: Attributes, x: Array, min_range: Array, max_range: Array
     mode, rounding = attrs.text("mode", "MIN_COMBINED"), attrs.text("round_mode", "HALF_AWAY_FROM_ZERO")
     require(rounding in ("HALF_AWAY_FROM_ZERO", "HALF_TO_EVEN"), f"round_mode '{rounding}' is not known")
     require(rounding != "HALF_TO_EVEN" or mode == "SCALED", "HALF_TO_EVEN goes with mode SCALED only")
-    require(not has_nan(x), "NaN has no code")
+    require_defined(lambda: not has_nan(x), "NaN has no code")
     given_low, given_high = _range_of(attrs, x, min_range, max_range)
     require(np.isfinite(given_low).all() and np.isfinite(given_high).all(), "the range is not finite")
     require((given_low <= given_high).all(), "the range is upside down")

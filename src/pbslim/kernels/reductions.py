@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import INT64
-from pbslim.kernels.checks import Array, axis_of, has_nan, named_axis, require, widened
+from pbslim.kernels.checks import Array, axis_of, has_nan, named_axis, require, require_defined, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 Reduction = Callable[[Array, tuple[int, ...], bool], Any]
@@ -93,7 +93,7 @@ kernel("Any", takes="bool index")(reduction(lambda x, axes, keep: x.any(axis=axe
 def _arg(attrs: Attributes, x: Array, dimension: Array, function: Callable[..., Any]) -> Any:
     axis = named_axis(dimension, x)
     require(x.shape[axis] > 0, f"dimension {axis} is empty")
-    require(not has_nan(x), "the order of NaN is not defined")
+    require_defined(lambda: not has_nan(x), "the order of NaN is not defined")
     return np.asarray(function(x, axis)).astype(attrs.array_dtype("output_type", INT64))
 
 

@@ -15,6 +15,7 @@ from pbslim.kernels.checks import (
     check_work,
     checked_shape,
     require,
+    require_defined,
     same_dtype,
     scalar,
     vector,
@@ -90,8 +91,8 @@ def _dynamic_stitch(_attrs: Attributes, *operands: Array) -> Array:
     places = np.concatenate([i.reshape(-1) for i in indices])
     size = int(places.max(initial=-1)) + 1
     check_indices(places, size)
-    require(np.unique(places).size == size, "some rows are never written")
-    result = np.empty(checked_shape([size, *row]), data[0].dtype)
+    require_defined(lambda: np.unique(places).size == size, "some rows are never written")
+    result = np.zeros(checked_shape([size, *row]), data[0].dtype)
     _assign(result, places, np.concatenate([d.reshape(i.size, *row) for i, d in zip(indices, data, strict=True)]))
     return result
 

@@ -8,14 +8,24 @@ from typing import Any
 import numpy as np
 
 from pbslim.dtypes import INT32
-from pbslim.kernels.checks import SORT, STEP, Array, check_work, checked_shape, has_nan, require, scalar
+from pbslim.kernels.checks import (
+    SORT,
+    STEP,
+    Array,
+    check_work,
+    checked_shape,
+    has_nan,
+    require,
+    require_defined,
+    scalar,
+)
 from pbslim.kernels.registry import Attributes, kernel
 
 
 def _bound(side: Any) -> Callable[..., Any]:
     def run(attrs: Attributes, rows: Array, values: Array) -> Any:
         require(rows.ndim == values.ndim == 2 and len(rows) == len(values), "operands must be two lists of rows")
-        require(not has_nan(rows) and not has_nan(values), "the order of NaN is not defined")
+        require_defined(lambda: not has_nan(rows) and not has_nan(values), "the order of NaN is not defined")
         require(bool((rows[:, 1:] >= rows[:, :-1]).all()), "rows are not sorted")
         result = np.empty(values.shape, attrs.array_dtype("out_type", INT32))
         check_work(STEP * len(rows) + SORT * values.size)
@@ -64,7 +74,7 @@ def _nth_element(attrs: Attributes, x: Array, n: Array) -> Any:
     require(x.ndim >= 1, "it needs at least 1 dimension")
     place, size = int(scalar(n, "n")), x.shape[-1]
     require(0 <= place < size, f"n is {place}, the last dimension has {size} elements")
-    require(not has_nan(x), "the order of NaN is not defined")
+    require_defined(lambda: not has_nan(x), "the order of NaN is not defined")
     check_work(SORT * x.size)
     return np.sort(x, axis=-1)[..., size - 1 - place if attrs.flag("reverse") else place]
 
@@ -78,7 +88,7 @@ def _histogram(attrs: Attributes, values: Array, value_range: Array, nbins: Arra
     require(count > 0, f"{count} is no number of bins")
     checked_shape([count])
     require(np.isfinite(low) and np.isfinite(high) and low < high, "value_range is not a range")
-    require(not has_nan(values), "NaN is in no bin")
+    require_defined(lambda: not has_nan(values), "NaN is in no bin")
     above = np.maximum(values, low) - low
     require(bool((above >= 0).all()) and high - low > 0, "the values are too far apart")
     step = np.float64(high - low) / count

@@ -15,6 +15,7 @@ from pbslim.kernels.checks import (
     highest,
     lowest,
     require,
+    require_defined,
     scalar,
     widened,
 )
@@ -31,7 +32,7 @@ _REDUCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {  # each with what i
 def _reduced(name: str, rows: Array, segments: Array, count: int) -> Array:
     """The rows of each of `count` segments in one, in the order in which they come."""
     function, start = _REDUCTIONS[name]
-    require(name in ("Sum", "Prod") or not has_nan(rows), "the order of NaN is not defined")
+    require_defined(lambda: name in ("Sum", "Prod") or not has_nan(rows), "the order of NaN is not defined")
     result = np.full(checked_shape([count, *rows.shape[1:]]), start(rows.dtype), rows.dtype)
     function.at(result, segments, rows)
     return result

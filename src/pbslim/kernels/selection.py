@@ -18,6 +18,7 @@ from pbslim.kernels.checks import (
     checked_shape,
     has_nan,
     require,
+    require_defined,
     scalar,
 )
 from pbslim.kernels.registry import Attributes, kernel
@@ -51,8 +52,8 @@ def _where(_attrs: Attributes, condition: Array) -> Any:
 def _top(attrs: Attributes, x: Array, k: int, index_dtype: Any) -> list[Array]:
     require(x.ndim >= 1, "it needs at least 1 dimension")
     require(0 <= k <= x.shape[-1], f"k is {k}, the last dimension has {x.shape[-1]} elements")
-    require(attrs.flag("sorted", True) or k <= 1, "the order of an unsorted result is not defined")
-    require(not has_nan(x), "the order of NaN is not defined")
+    require_defined(lambda: attrs.flag("sorted", True) or k <= 1, "the order of an unsorted result is not defined")
+    require_defined(lambda: not has_nan(x), "the order of NaN is not defined")
     check_work(SORT * x.size)
     # stable and descending, the lower index first among equals: sort the mirrored row and mirror it back
     order = x.shape[-1] - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
@@ -77,7 +78,7 @@ def _distinct(attrs: Attributes, x: Array) -> tuple[Array, Array, Array]:
     """Distinct elements in order of first occurrence, where each element went, and how often each occurs."""
     require(x.ndim == 1, "it needs a vector")
     index = attrs.array_dtype("out_idx", INT32)
-    require(not has_nan(x), "NaN equals nothing")
+    require_defined(lambda: not has_nan(x), "NaN equals nothing")
     checked_shape([_PARTS, x.size], "what it sorts")
     check_work(SORT * x.size)
     values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True)
@@ -106,7 +107,7 @@ def _distinct_slices(attrs: Attributes, x: Array, axis: Array) -> tuple[Array, A
     place = axis_of(axis[0], x.ndim)
     rows = np.moveaxis(x, place, 0)
     require(x.size or not len(rows), "slices without elements")
-    require(not has_nan(x), "NaN equals nothing")
+    require_defined(lambda: not has_nan(x), "NaN equals nothing")
     check_objects(rows.size)
     numbers: dict[tuple[Any, ...], int] = {}
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:])).tolist()

@@ -16,6 +16,7 @@ from pbslim.kernels.checks import (
     checked_shape,
     finite,
     require,
+    require_defined,
 )
 from pbslim.kernels.limits import current
 from pbslim.kernels.reductions import reduction_axes
@@ -108,19 +109,22 @@ def _substring(attrs: Attributes, x: Array, position: Array, length: Array) -> A
     return string_array(map(part, *columns), shape)
 
 
-def _by_case(function: Callable[[bytes], bytes]) -> Callable[..., Any]:
+def _by_case(name: str) -> Callable[..., Any]:
+    of_bytes, of_text = getattr(bytes, name), getattr(str, name)
+
     def run(attrs: Attributes, x: Array) -> Any:
         """Of ASCII letters; what becomes of others depends on TensorFlow's edition of Unicode."""
         encoding = attrs.text("encoding", "")
         require(encoding in ("", "utf-8"), f"encoding '{encoding}' is not known")
-        require(not encoding or all(map(bytes.isascii, x.reshape(-1).tolist())), "there are other letters than ASCII")
-        return each_string(function, x)
+        texts = x.reshape(-1).tolist()
+        require_defined(lambda: not encoding or all(map(bytes.isascii, texts)), "there are other letters than ASCII")
+        return each_string(lambda text: of_text(text.decode()).encode() if encoding else of_bytes(text), x)
 
     return run
 
 
-kernel("StringLower", takes="string")(_by_case(bytes.lower))
-kernel("StringUpper", takes="string")(_by_case(bytes.upper))
+kernel("StringLower", takes="string")(_by_case("lower"))
+kernel("StringUpper", takes="string")(_by_case("upper"))
 
 
 @kernel("StringStrip", takes="string")
@@ -134,7 +138,7 @@ def _as_string(attrs: Attributes, x: Array) -> Array:
     if x.dtype.kind == "b":
         return string_array((b"true" if v else b"false" for v in x.reshape(-1)), x.shape)
     form = _integer_form(attrs) if x.dtype.kind in "iu" else _float_form(attrs)
-    require(finite(x), "there are infinities or NaN")
+    require_defined(lambda: finite(x), "there are infinities or NaN")
     return string_array(((form % v).encode() for v in x.reshape(-1).tolist()), x.shape)
 
 

@@ -16,8 +16,10 @@ from pbslim.ir import ArrayTensor, DeferredTensor, Encoded, Graph, Node, Tensor,
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
 from pbslim.wire.given import GraphLike, opened
-from pbslim.wire.memmapped import MappedConstant, RegionNames, become_immutable, kept_attributes, save_package
-from pbslim.wire.write import require_apart, require_room
+from pbslim.wire.memmapped import become_immutable, kept_attributes, save_package
+from pbslim.wire.outputs import require_apart, require_room
+from pbslim.wire.packages import MappedConstant, RegionNames
+from pbslim.wire.paths import expanded
 
 DEFAULT_SIZE = 10000
 _PROBE_ELEMENTS = 1024
@@ -115,7 +117,7 @@ def convert_graphdef_memmapped_format(
     """
     if min_conversion_tensor_size <= 0:
         raise UsageError(f"min_conversion_tensor_size must be > 0, not {min_conversion_tensor_size}")
-    target = Path(out_graph).expanduser()
+    target = expanded(out_graph)
     if isinstance(in_graph, str | PathLike):
         require_apart(target, Path(in_graph))
     graph = opened(in_graph)
@@ -130,7 +132,7 @@ def convert_graphdef_memmapped_format(
     finally:
         graph.rollback(mark)
     result.graph_bytes = package.graph.length
-    result.size = target.stat().st_size
+    result.size = package.size
     return result
 
 

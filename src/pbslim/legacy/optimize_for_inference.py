@@ -18,7 +18,7 @@ from pbslim.passes.registry import Context, Step, Transform
 from pbslim.rewrite import Skip
 from pbslim.rewrite.pattern import match
 from pbslim.rewrite.replacing import set_const
-from pbslim.transforms.batch_norms.forms import BATCH_NORMS, BatchNorm, batch_norm
+from pbslim.transforms.batch_norms.forms import BATCH_NORMS, BatchNorm, batch_norm, check_inference
 from pbslim.transforms.batch_norms.old_batch_norms import DIRECT, Folder, Scale
 from pbslim.transforms.convolutions.fused_convs import ConvFuser
 from pbslim.transforms.nodes.set_placeholders import constant_for
@@ -123,6 +123,7 @@ def _fold_batch_norms(graph: Graph, context: Context) -> None:
         if norm.op not in BATCH_NORMS:
             continue
         try:
+            check_inference(norm)
             found = match(DIRECT, norm, set())
             if found is None:
                 raise Skip(_why_not(norm))

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbslim.errors import one_line
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # rich takes a while to load, and a pipe needs none of it
     from rich.table import Table
 
 _WIDE = 200
+_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 def stdout() -> Console:
@@ -38,7 +40,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
 
     found = Table(box=box.SIMPLE, pad_edge=False, show_header=any(columns))
     for i, column in enumerate(columns):
-        found.add_column(column, justify="right" if i in right else "left")
+        # Names are cut in two where there is no room, so that they can still be read.
+        found.add_column(column, justify="right" if i in right else "left", overflow="fold")
     for row in rows:
         found.add_row(*(Text(one_line(cell)) for cell in row))
     return found
@@ -115,6 +118,12 @@ def tell_steps(results: Iterable[StepResult], *, explain: bool) -> None:
         if explain:
             for skipped in result.skipped:
                 say(f"{result.step}: '{skipped.node}': {skipped.reason}")
+
+
+def tell_written(path: Path, size: int, *facts: str) -> None:
+    """Say in one line what was written; on stderr where the file itself went to standard output."""
+    text = one_line(", ".join([f"{path} written", *facts, size_text(size)]))
+    print(text, file=sys.stderr if str(path) in _STDOUT else sys.stdout)
 
 
 def tell_size(size: int) -> None:

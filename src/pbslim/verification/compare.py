@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.analysis.endpoints import find_names, require
+from pbslim.analysis.endpoints import find_names, require, require_frozen
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.verification import metrics
@@ -119,6 +119,7 @@ def _ends(
     for side in sides:
         for name in wanted:
             require(side.graph, name)
+        require_frozen(side.graph, wanted, [*side.fed(dict.fromkeys(inputs or (), np.zeros(0)))])
     return find_names(sides[0].graph, inputs, wanted)[0], wanted
 
 

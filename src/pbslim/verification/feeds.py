@@ -88,7 +88,7 @@ def generate_samples(
     done = 0
     while done < samples or not batches:
         count = min(size, samples - done) if not fixed else size
-        batches.append({plan.name: plan.values(range(done, done + count), seed, pictures) for plan in plans})
+        batches.append({plan.name: plan.values(done, count, seed, pictures) for plan in plans})
         done += count
         if not any(plan.dims or plan.random for plan in plans):
             break  # all batches would be the same
@@ -139,8 +139,9 @@ class _Plan:
     encoded: bool = False
     notes: list[str] = field(default_factory=list)
 
-    def values(self, numbers: range, seed: int, pictures: Callable[[], Pictures]) -> Array:
-        """The samples of these numbers, stacked."""
+    def values(self, first: int, count: int, seed: int, pictures: Callable[[], Pictures]) -> Array:
+        """So many samples from number `first` on, or as many as the shape says, stacked."""
+        numbers = range(first, first + (self.dims[0] if self.dims and self.dims[0] >= 0 else count))
         if self.image or self.encoded:
             made = [self._picture(number, seed, pictures()) for number in numbers]
         else:
@@ -148,7 +149,7 @@ class _Plan:
             sources = [np.random.default_rng([seed, number, *self.name.encode()]) for number in numbers]
             made = [self.one(source, inner) if self.one else np.zeros(inner) for source in sources]
         kind = np.dtype(object) if self.dtype is STRING else self.dtype.numpy
-        stacked = np.empty((len(made), *np.shape(made[0])), kind)
+        stacked = np.empty((len(made), *(np.shape(made[0]) if made else self.dims[1:])), kind)
         for place, each in enumerate(made):
             stacked[place] = each
         return stacked if self.dims else stacked[:1].reshape(stacked.shape[1:])
@@ -336,7 +337,7 @@ def _tried_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float]
             for plan.pixels in beginnings.RANGES:
                 found = []
                 for first in (0, size):
-                    fed = plan.values(range(first, first + size), 0, photographs.tests)
+                    fed = plan.values(first, size, 0, photographs.tests)
                     found += program.run({value.name: fed}, [target.name])
                 score = _strangeness(np.concatenate(found), channels_last=not plan.channels_first)
                 if score < least:

@@ -15,26 +15,35 @@ nothing set    None
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+import struct
+from collections.abc import Iterator
 from typing import Any
 
 from pbslim.dtypes import DTYPES, DType, Shape
 from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue, Encoded, FunctionRef, Tensor, TypeVariable
-from pbslim.wire import schema
-from pbslim.wire.mapping import HeldBytes, Source
-from pbslim.wire.tensors import (
-    Piece,
-    count_listed,
-    decode_dims,
-    decode_tensor,
-    encode_shape,
-    encode_tensor,
-    is_plain,
+from pbslim.wire.parts import Part, joined, total
+from pbslim.wire.sources import Source
+from pbslim.wire.tensors import count_listed, decode_dims, decode_tensor, encode_shape, encode_tensor, is_plain
+from pbslim.wire.varint import (
+    FIXED32,
+    LEN,
+    VARINT,
+    fields,
+    length_delimited,
+    read_text,
+    read_varint,
+    signed,
+    tag,
+    varint,
+    varints,
 )
-from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, signed, tag, varint, varints
 
-_LIST, _BYTES, _INT, _BOOL, _TYPE, _SHAPE, _TENSOR = 1, 2, 3, 5, 6, 7, 8
+_LIST, _BYTES, _INT, _FLOAT, _BOOL, _TYPE, _SHAPE, _TENSOR, _PLACEHOLDER, _FUNC = range(1, 11)
+_LIST_FUNC = 9  # the other kinds have the same number in a list
+_DEEPEST = 64
+_LONGEST_LIST = 1 << 20
 
 
 class EncodedAttr(Encoded):
@@ -56,173 +65,188 @@ class EncodedAttr(Encoded):
         Raises:
             DecodeError: the bytes are not an AttrValue.
         """
-        view = self.source.view
-        self.source.touch(self.start, self.start + 1)  # the elements of a tensor stay where they are
-        found: AttrValue = None
-        for number, kind, at, stop in fields(view, self.start, self.end, "an attribute"):
-            if number == _TENSOR and kind == LEN:
-                found = decode_tensor(self.source, view, at, stop)
-            elif number == _BYTES and kind == LEN:
-                found = bytes(view[at:stop])
-            elif number == _BOOL and kind == VARINT:
-                found = bool(read_varint(view, at, stop)[0])
-            elif number == _INT and kind == VARINT:
-                found = signed(read_varint(view, at, stop)[0])
-            elif number == _TYPE and kind == VARINT:
-                found = _dtype(read_varint(view, at, stop)[0])
-            elif number == _SHAPE and kind == LEN:
-                found = Shape(decode_dims(view, at, stop))
-            elif number != _LIST or kind != LEN or (found := _plain_list(view, at, stop)) is None:
-                return _from_message(bytes(view[self.start : self.end]))
-        return found
+        return _decode(self.source, self.start, self.end, 0)
 
     def is_plain(self, tensor: Tensor) -> bool:
         """Whether the message holds nothing but type, shape and elements of `tensor`, which is the value."""
-        found = list(fields(self.source.view, self.start, self.end, "an attribute"))
-        return len(found) == 1 and found[0][:2] == (_TENSOR, LEN) and is_plain(self.source.view, *found[0][2:], tensor)
+        found = list(fields(self.source, self.start, self.end, "an attribute"))
+        return len(found) == 1 and found[0][:2] == (_TENSOR, LEN) and is_plain(self.source, *found[0][2:], tensor)
 
     def count_listed(self, tensor: Tensor) -> int | None:
         """How many elements of `tensor`, which is the plain value, stand in a typed list; None if they are raw."""
-        *_, start, end = next(fields(self.source.view, self.start, self.end, "an attribute"))
-        return count_listed(self.source.view, start, end, tensor)
+        *_, start, end = next(fields(self.source, self.start, self.end, "an attribute"))
+        return count_listed(self.source, start, end, tensor)
 
 
-def _plain_list(view: memoryview, start: int, end: int) -> tuple[AttrValue, ...] | None:
-    """A list of texts, whole numbers or types: most lists, and quick to read without the protobuf library."""
-    parts = list(fields(view, start, end, "a list"))
-    kinds = {(number, kind) for number, kind, *_ in parts}
-    if not parts:
-        return ()
-    if kinds == {(_BYTES, LEN)}:
-        return tuple(bytes(view[at:stop]) for *_, at, stop in parts)
-    if kinds <= {(_INT, LEN), (_INT, VARINT)}:
-        return tuple(signed(number) for *_, at, stop in parts for number in varints(view, at, stop))
-    if kinds <= {(_TYPE, LEN), (_TYPE, VARINT)}:
-        return tuple(_dtype(number) for *_, at, stop in parts for number in varints(view, at, stop))
-    return None
+def _decode(source: Source, start: int, end: int, depth: int) -> AttrValue:
+    if depth > _DEEPEST:
+        raise DecodeError(f"an attribute at byte {start} is nested too deeply")
+    found: AttrValue = None
+    for number, kind, at, stop in fields(source, start, end, "an attribute"):
+        if number == _LIST and kind == LEN:
+            found = _decode_list(source, at, stop, depth)
+        elif number in _KINDS and kind == _KINDS[number]:
+            found = _decode_one(number, source, at, stop, depth)
+    return found
 
 
-def _dtype(number: int) -> DType:
-    try:
-        return DTYPES[number]
-    except KeyError:
-        raise DecodeError(f"an attribute names data type number {number}, which is not known") from None
-
-
-def _from_message(encoded: bytes) -> AttrValue:
-    message = schema.new("AttrValue")
-    try:
-        message.ParseFromString(encoded)
-    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
-        raise DecodeError(f"an attribute cannot be decoded: {error}") from None
-    return value_of(message)
-
-
-def value_of(message: Any) -> AttrValue:
-    """The Python value of an AttrValue message."""
-    kind = message.WhichOneof("value")
-    if kind is None:
-        return None
-    content = getattr(message, kind)
-    if kind == "list":
-        for name in ("s", "i", "f", "b", "type", "shape", "tensor", "func"):
-            if items := getattr(content, name):
-                return tuple(_CONVERT.get(name, _same)(item) for item in items)
-        return ()
-    return _CONVERT.get(kind, _same)(content)  # type: ignore[no-any-return]
-
-
-def _same(content: Any) -> Any:
-    return content
-
-
-def _shape(message: Any) -> Shape:
-    return Shape(None if message.unknown_rank else tuple(dim.size for dim in message.dim))
-
-
-def _tensor(message: Any) -> Tensor:
-    encoded = HeldBytes(message.SerializeToString())
-    return decode_tensor(encoded, encoded.view, 0, len(encoded))
-
-
-def _function(message: Any) -> FunctionRef:
-    return FunctionRef(message.name, {key: value_of(value) for key, value in message.attr.items()})
-
-
-_CONVERT: dict[str, Callable[[Any], Any]] = {
-    "type": _dtype,
-    "shape": _shape,
-    "tensor": _tensor,
-    "func": _function,
-    "placeholder": TypeVariable,
+_KINDS = {
+    _BYTES: LEN,
+    _INT: VARINT,
+    _FLOAT: FIXED32,
+    _BOOL: VARINT,
+    _TYPE: VARINT,
+    _SHAPE: LEN,
+    _TENSOR: LEN,
+    _PLACEHOLDER: LEN,
+    _FUNC: LEN,
 }
 
 
-def encode_attr(value: AttrValue) -> list[bytes | Piece]:
+def _decode_one(number: int, source: Source, at: int, stop: int, depth: int) -> AttrValue:
+    if _KINDS[number] == VARINT:
+        return _from_varint(number, read_varint(source, at, stop)[0])
+    if number == _BYTES:
+        return bytes(source[at:stop])
+    if number == _FLOAT:
+        return float(struct.unpack("<f", source[at:stop])[0])
+    if number == _SHAPE:
+        return Shape(decode_dims(source, at, stop))
+    if number == _TENSOR:
+        return decode_tensor(source, at, stop)
+    if number == _PLACEHOLDER:
+        return TypeVariable(read_text(source, at, stop, "the name of an attribute"))
+    return _decode_function(source, at, stop, depth)
+
+
+def _from_varint(number: int, value: int) -> AttrValue:
+    if number == _TYPE:
+        if value not in DTYPES:
+            raise DecodeError(f"an attribute names data type number {signed(value)}, which is not known")
+        return DTYPES[value]
+    return bool(value) if number == _BOOL else signed(value)
+
+
+def _decode_list(source: Source, start: int, end: int, depth: int) -> tuple[AttrValue, ...]:
+    found: dict[int, list[AttrValue]] = {}
+    for number, kind, at, stop in fields(source, start, end, "a list"):
+        one = _FUNC if number == _LIST_FUNC else number
+        if one not in _KINDS or (number, kind) == (_FUNC, LEN):
+            continue
+        items = found.setdefault(one, [])
+        if kind == _KINDS[one]:
+            items.append(_decode_one(one, source, at, stop, depth))
+        elif kind == LEN:
+            items += _packed(one, source, at, stop)
+        if len(items) > _LONGEST_LIST:
+            raise DecodeError(f"an attribute at byte {start} is a list of more than {_LONGEST_LIST} elements")
+    return next((tuple(items) for _, items in sorted(found.items()) if items), ())
+
+
+def _packed(number: int, source: Source, at: int, stop: int) -> Iterator[AttrValue]:
+    if stop - at > _LONGEST_LIST * 10:
+        raise DecodeError(f"an attribute at byte {at} is a list of more than {_LONGEST_LIST} elements")
+    if number == _FLOAT:
+        if (stop - at) % 4:
+            raise DecodeError(f"a list of numbers at byte {at} ends within one of them")
+        return (float(value) for (value,) in struct.iter_unpack("<f", source[at:stop]))
+    return (_from_varint(number, value) for value in varints(source, at, stop))
+
+
+def _decode_function(source: Source, start: int, end: int, depth: int) -> FunctionRef:
+    name, attrs = "", {}
+    for number, kind, at, stop in fields(source, start, end, "a reference to a function"):
+        if number == 1 and kind == LEN:
+            name = read_text(source, at, stop, "the name of a function")
+        elif number == 2 and kind == LEN:
+            key, value_start, value_stop = read_entry(source, at, stop)
+            attrs[key] = _decode(source, value_start, value_stop, depth + 1)
+    return FunctionRef(name, attrs)
+
+
+def read_entry(source: Source, start: int, end: int) -> tuple[str, int, int]:
+    """The key of an entry in a map of attributes, and where the value starts and ends."""
+    key, value = "", (end, end)
+    for number, kind, at, stop in fields(source, start, end, "an attribute"):
+        if number == 1 and kind == LEN:
+            key = read_text(source, at, stop, "an attribute's name")
+        elif number == 2 and kind == LEN:
+            value = (at, stop)
+    return key, *value
+
+
+def encode_attr(value: AttrValue) -> list[Part]:
     """The AttrValue message for a Python value."""
-    if isinstance(value, Tensor):
-        inner = encode_tensor(value)
-        return [tag(_TENSOR, LEN) + varint(total(inner)), *inner]
-    if isinstance(value, DType):
-        return [tag(_TYPE, VARINT) + varint(value.number)]
-    if isinstance(value, bytes) and value:
-        return [length_delimited(_BYTES, value)]
-    message = schema.new("AttrValue")
-    _fill(message, value)
-    return [message.SerializeToString(deterministic=True)]
-
-
-def total(pieces: list[bytes | Piece]) -> int:
-    """Bytes that `pieces` take together."""
-    return sum(piece.size if isinstance(piece, Piece) else len(piece) for piece in pieces)
-
-
-def _fill(message: Any, value: AttrValue) -> None:
     if value is None:
-        return
+        return []
     if isinstance(value, tuple):
-        message.list.SetInParent()
-        for item in value:
-            single = schema.new("AttrValue")
-            _fill(single, item)
-            kind = single.WhichOneof("value")
-            content = getattr(single, kind)
-            getattr(message.list, kind).append(content)
-    elif isinstance(value, bool):
-        message.b = value
-    elif isinstance(value, int):
-        message.i = value
-    elif isinstance(value, float):
-        message.f = value
-    elif isinstance(value, bytes):
-        message.s = value
-    elif isinstance(value, TypeVariable):
-        message.placeholder = value
-    elif isinstance(value, DType):
-        message.type = value.number
-    elif isinstance(value, Shape):
-        message.shape.SetInParent()
-        if value.dims is None:
-            message.shape.unknown_rank = True
-        else:
-            message.shape.MergeFromString(encode_shape(value.dims))
-    elif isinstance(value, Tensor):
-        message.tensor.MergeFromString(joined(encode_tensor(value)))
-    elif isinstance(value, FunctionRef):
-        message.func.name = value.name
-        fill_map(message.func.attr, value.attrs)
-    else:
-        raise TypeError(f"an attribute cannot hold {type(value).__name__}")
+        content = _encode_list(value)
+        return [tag(_LIST, LEN) + varint(total(content)), *content]
+    number = _number(value)
+    return _encode_one(number, number, value)
 
 
-def fill_map(field: Any, attrs: Mapping[str, AttrValue]) -> None:
-    """Put `attrs` into a protobuf map of AttrValue messages."""
-    for key, value in attrs.items():
-        _fill(field[key], value)
+def _number(value: AttrValue) -> int:
+    """The field of an AttrValue that holds such a value."""
+    for kind, number in (
+        (bool, _BOOL),
+        (int, _INT),
+        (float, _FLOAT),
+        (bytes, _BYTES),
+        (TypeVariable, _PLACEHOLDER),
+        (DType, _TYPE),
+        (Shape, _SHAPE),
+        (Tensor, _TENSOR),
+        (FunctionRef, _FUNC),
+    ):
+        if isinstance(value, kind):
+            return number
+    raise TypeError(f"an attribute cannot hold {type(value).__name__}")
 
 
-def joined(pieces: list[bytes | Piece]) -> bytes:
-    """The bytes of `pieces`, all at once."""
-    return b"".join(
-        b"".join(bytes(part) for part in piece.pieces()) if isinstance(piece, Piece) else piece for piece in pieces
-    )
+def _encode_one(number: int, kind: int, value: Any) -> list[Part]:
+    """A field called `number` that holds a value of the kind that an AttrValue has as field `kind`."""
+    if _KINDS[kind] == VARINT:
+        return [tag(number, VARINT) + _to_varint(value)]
+    if kind == _FLOAT:
+        return [tag(number, FIXED32) + _single(value)]
+    if kind == _TENSOR:
+        content = encode_tensor(value)
+        return [tag(number, LEN) + varint(total(content)), *content]
+    if kind == _BYTES:
+        return [length_delimited(number, value)]
+    if kind == _PLACEHOLDER:
+        return [length_delimited(number, value.encode())]
+    if kind == _SHAPE:
+        unknown = tag(3, VARINT) + varint(1)
+        return [length_delimited(number, unknown if value.dims is None else encode_shape(value.dims))]
+    entries = [length_delimited(1, value.name.encode())] if value.name else []
+    for key, inner in sorted(value.attrs.items()):
+        encoded = length_delimited(1, key.encode()) + length_delimited(2, joined(encode_attr(inner)))
+        entries.append(length_delimited(2, encoded))
+    return [length_delimited(number, b"".join(entries))]
+
+
+def _to_varint(value: int | DType) -> bytes:
+    return varint(value.number if isinstance(value, DType) else value)
+
+
+def _single(value: float) -> bytes:
+    try:
+        return struct.pack("<f", value)
+    except OverflowError:  # beyond the range of 32 bits
+        return struct.pack("<f", math.copysign(math.inf, value))
+
+
+def _encode_list(values: tuple[Any, ...]) -> list[Part]:
+    if not values:
+        return []
+    kind = _number(values[0])
+    if any(_number(value) != kind for value in values):
+        raise TypeError("the values of a list attribute must be of one kind")
+    if _KINDS[kind] == VARINT:
+        return [length_delimited(kind, b"".join(map(_to_varint, values)))]
+    if kind == _FLOAT:
+        return [length_delimited(kind, b"".join(map(_single, values)))]
+    number = _LIST_FUNC if kind == _FUNC else kind
+    return [part for value in values for part in _encode_one(number, kind, value)]

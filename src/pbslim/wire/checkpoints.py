@@ -17,7 +17,7 @@ import numpy as np
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
 from pbslim.ir.tensors import Array
-from pbslim.wire.mapping import MappedFile
+from pbslim.wire.sources import Source, open_source
 from pbslim.wire.tensors import decode_dims
 from pbslim.wire.varint import LEN, VARINT, fields, read_varint
 
@@ -51,15 +51,16 @@ class Checkpoint:
 
     def __init__(self, prefix: Path) -> None:
         self._prefix = prefix
-        self._file = MappedFile(Path(f"{prefix}.index"))
-        self._places = dict(_table(self._file.view, self._file.path))
-        self._data: dict[int, MappedFile] = {}
+        self._path = Path(f"{prefix}.index")
+        self._index = bytes(open_source(self._path)[:])
+        self._places = dict(_table(self._index, self._path))
+        self._data: dict[int, Source] = {}
         header = self._places.pop(b"", None)
         if header is None:
-            raise DecodeError(f"'{self._file.path}' has no header")
+            raise DecodeError(f"'{self._path}' has no header")
         numbers = self._numbers(*header)
         if numbers.get(2):
-            raise DecodeError(f"'{self._file.path}' was written on a machine with the other byte order")
+            raise DecodeError(f"'{self._path}' was written on a machine with the other byte order")
         self._shards = numbers.get(1, 1)
 
     @cached_property
@@ -81,26 +82,25 @@ class Checkpoint:
 
     def _numbers(self, start: int, stop: int) -> dict[int, int]:
         """Field number → value, of the fields that are whole numbers."""
-        view = self._file.view
         return {
-            number: read_varint(view, at, end)[0]
+            number: read_varint(self._index, at, end)[0]
             for number, kind, at, end in self._fields(start, stop)
             if kind == VARINT
         }
 
     def _fields(self, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-        return fields(self._file.view, start, stop, f"'{self._file.path}'")
+        return fields(self._index, start, stop, f"'{self._path}'")
 
     def _entry(self, raw: bytes, key: str) -> _Entry:
         if raw not in self._places:
             raise DecodeError(f"the checkpoint '{self._prefix}' has no '{key}'")
-        view, place = self._file.view, self._places[raw]
+        place = self._places[raw]
         numbers = self._numbers(*place)
         dims: tuple[int, ...] = ()
         slices: list[Extents] = []
         for number, kind, start, stop in self._fields(*place):
             if number == 2 and kind == LEN:
-                dims = decode_dims(view, start, stop) or ()
+                dims = decode_dims(self._index, start, stop) or ()
             elif number == 7 and kind == LEN:
                 extents = [self._numbers(at, end) for n, k, at, end in self._fields(start, stop) if (n, k) == (1, LEN)]
                 slices.append(tuple((each.get(1, 0), each.get(2, -1)) for each in extents))
@@ -111,15 +111,16 @@ class Checkpoint:
         return _Entry(dtype, dims, numbers.get(3, 0), numbers.get(4, 0), numbers.get(5, 0), slices)
 
     def _stored(self, entry: _Entry, key: str) -> Array:
+        path = Path(f"{self._prefix}.data-{entry.shard:05d}-of-{self._shards:05d}")
         if entry.shard not in self._data:
-            self._data[entry.shard] = MappedFile(Path(f"{self._prefix}.data-{entry.shard:05d}-of-{self._shards:05d}"))
+            self._data[entry.shard] = open_source(path)
         file, stop = self._data[entry.shard], entry.offset + entry.size
         if entry.size != math.prod(entry.shape) * entry.dtype.itemsize or stop > len(file):
             raise DecodeError(
-                f"'{key}' claims bytes {entry.offset} to {stop} of '{file.path}' ({len(file)} bytes) "
+                f"'{key}' claims bytes {entry.offset} to {stop} of '{path}' ({len(file)} bytes) "
                 f"for {entry.dtype} {list(entry.shape)}"
             )
-        return np.frombuffer(file.read(entry.offset, stop), entry.dtype.numpy).reshape(entry.shape)
+        return np.frombuffer(file[entry.offset : stop], entry.dtype.numpy).reshape(entry.shape)
 
     def _assembled(self, entry: _Entry, key: str) -> Array:
         pieces = []
@@ -169,39 +170,39 @@ def _inside(extents: Extents, shape: Sequence[int], what: str) -> tuple[slice, .
     return tuple(found)
 
 
-def _table(view: memoryview, path: Path) -> Iterator[tuple[bytes, tuple[int, int]]]:
+def _table(index: bytes, path: Path) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """Each key of a table, and where its value starts and ends."""
-    if len(view) < _FOOTER or view[-len(_MAGIC) :] != _MAGIC:
+    if len(index) < _FOOTER or index[-len(_MAGIC) :] != _MAGIC:
         raise DecodeError(f"'{path}' is not the index of a checkpoint")
-    at, end = len(view) - _FOOTER, len(view) - len(_MAGIC)
-    _, at = _handle(view, at, end)  # the meta index, which is empty
-    index, _ = _handle(view, at, end)
-    for _, place in _block(view, *index, path):
-        yield from _block(view, *_handle(view, *place)[0], path)
+    at, end = len(index) - _FOOTER, len(index) - len(_MAGIC)
+    _, at = _handle(index, at, end)  # the meta index, which is empty
+    root, _ = _handle(index, at, end)
+    for _, place in _block(index, *root, path):
+        yield from _block(index, *_handle(index, *place)[0], path)
 
 
-def _handle(view: memoryview, at: int, end: int) -> tuple[tuple[int, int], int]:
+def _handle(index: bytes, at: int, end: int) -> tuple[tuple[int, int], int]:
     """Offset and size of a block, and where the next thing starts."""
-    offset, at = read_varint(view, at, end)
-    size, at = read_varint(view, at, end)
+    offset, at = read_varint(index, at, end)
+    size, at = read_varint(index, at, end)
     return (offset, size), at
 
 
-def _block(view: memoryview, offset: int, size: int, path: Path) -> Iterator[tuple[bytes, tuple[int, int]]]:
+def _block(index: bytes, offset: int, size: int, path: Path) -> Iterator[tuple[bytes, tuple[int, int]]]:
     stop = offset + size
-    if size < 4 or stop + _BLOCK_TRAILER > len(view):
-        raise DecodeError(f"'{path}' has {len(view)} bytes, too few for a block of {size} at byte {offset}")
-    if view[stop]:
+    if size < 4 or stop + _BLOCK_TRAILER > len(index):
+        raise DecodeError(f"'{path}' has {len(index)} bytes, too few for a block of {size} at byte {offset}")
+    if index[stop]:
         raise DecodeError(f"'{path}' is compressed")
-    end = stop - 4 * (1 + int.from_bytes(view[stop - 4 : stop], "little"))  # restart points, and their number
+    end = stop - 4 * (1 + int.from_bytes(index[stop - 4 : stop], "little"))  # restart points, and their number
     at, key = offset, b""
     while at < end:
-        shared, at = read_varint(view, at, end)
-        rest, at = read_varint(view, at, end)
-        length, at = read_varint(view, at, end)
+        shared, at = read_varint(index, at, end)
+        rest, at = read_varint(index, at, end)
+        length, at = read_varint(index, at, end)
         if shared > len(key) or at + rest + length > end:
             raise DecodeError(f"'{path}': an entry before byte {at} does not fit into its block")
-        key = key[:shared] + bytes(view[at : at + rest])
+        key = key[:shared] + bytes(index[at : at + rest])
         at += rest + length
         yield key, (at - length, at)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pbslim.errors import DecodeError, GraphError, PbslimError
 from pbslim.ir import Graph
-from pbslim.wire import memmapped, schema
-from pbslim.wire.mapping import File, HeldBytes, MappedFile
-from pbslim.wire.read import read_graph
-from pbslim.wire.write import graph_parts, replacing, write_parts
+from pbslim.wire import memmapped, packages, schema
+from pbslim.wire.outputs import replacing
+from pbslim.wire.read import read_graph, sources_of
+from pbslim.wire.sources import InputFile, Source, open_source
+from pbslim.wire.write import graph_parts, to_bytes, write_parts
 
 _HEAD, _TAIL = 1 << 16, 8
 PROTOBUF_LIMIT = (1 << 31) - 1
@@ -21,24 +22,24 @@ PROTOBUF_LIMIT = (1 << 31) - 1
 def load(source: str | Path | bytes) -> Graph:
     """The graph in a GraphDef file (binary or text), in a memory-mapped package, or in the bytes of one of these.
 
-    Constants are not read yet; those that a package maps are ordinary ones in the graph.
+    Constants are not read yet; those that a package maps are ordinary ones in the graph. ``-`` is standard input.
 
-    A file stays mapped as long as the graph lives; it must not be changed meanwhile.
+    A file stays open as long as the graph lives; it must not be changed meanwhile.
 
     Raises:
         DecodeError: it is not a GraphDef; the message says what it is instead and what to do.
         GraphError: it is one, but nodes have no name or share one.
     """
     if isinstance(source, bytes):
-        return _load(HeldBytes(source), Path("<bytes>"))
-    path = Path(source).expanduser()
-    return _load(MappedFile(path), path)
+        return load_from(memoryview(source), Path("<bytes>"))
+    return load_from(open_source(source), Path(source))
 
 
-def _load(source: File, path: Path) -> Graph:
-    if memmapped.is_package(source.view):
+def load_from(source: Source, path: Path) -> Graph:
+    """The graph in `source`, which is called `path` in messages; see `load`."""
+    if packages.is_package(source):
         return _load_package(source, path)
-    head = bytes(source.view[:_HEAD])
+    head = bytes(source[:_HEAD])
     try:
         graph = read_graph(source)
         if len(graph):
@@ -48,17 +49,17 @@ def _load(source: File, path: Path) -> Graph:
         problem = str(error)
     except GraphError as error:
         raise GraphError(f"'{path}': {error}") from None
-    if _looks_like_text(head):
-        return _load_text(source, path)
-    if memmapped.was_package(source.view):
-        return _load_package(source, path)
-    from pbslim.wire.sniff import sniff  # of no use to a graph
+    from pbslim.wire.sniff import is_graph_text, sniff  # of no use to a graph
 
-    kind = sniff(head, path, bytes(source.view[-_TAIL:]))
+    if is_graph_text(head):
+        return _load_text(source, path)
+    if packages.was_package(source):
+        return _load_package(source, path)
+    kind = sniff(head, path, bytes(source[-_TAIL:]))
     raise DecodeError(f"'{path}' is not a frozen graph ({problem}); it looks like {kind.name}: {kind.advice}")
 
 
-def _load_package(source: File, path: Path) -> Graph:
+def _load_package(source: Source, path: Path) -> Graph:
     try:
         return memmapped.read_package(source)
     except DecodeError as error:
@@ -67,20 +68,16 @@ def _load_package(source: File, path: Path) -> Graph:
         raise GraphError(f"'{path}', a memory-mapped package: {error}") from None
 
 
-def _looks_like_text(head: bytes) -> bool:
-    start = head.lstrip()
-    return start.startswith((b"node", b"library", b"version", b"#")) and b"\0" not in head
+def _load_text(source: Source, path: Path) -> Graph:
+    from pbslim.wire.text import message_bytes
 
-
-def _load_text(source: File, path: Path) -> Graph:
-    from google.protobuf import text_format
-
-    message = schema.new("GraphDef")
     try:
-        text_format.Parse(bytes(source.view).decode("utf-8"), message)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        content = message_bytes(bytes(source[:]), "GraphDef")
+    except DecodeError as error:
         raise DecodeError(f"'{path}' is not a GraphDef in text form: {error}") from None
-    return read_graph(HeldBytes(message.SerializeToString(deterministic=True)))
+    if isinstance(source, InputFile):
+        source.require_unchanged()
+    return read_graph(memoryview(content))
 
 
 def save(
@@ -88,27 +85,22 @@ def save(
 ) -> int:
     """Write `graph` to `path` as a GraphDef and give its size in bytes; constants are streamed.
 
-    The file appears whole or not at all. It may replace the file that the graph was read from.
+    The file appears whole or not at all, and may replace the one that was loaded. ``-`` is standard output.
 
     Raises:
-        PbslimError: the file cannot be written.
+        PbslimError: the file cannot be written, or the one that the graph was read from has changed since.
     """
-    target = Path(path).expanduser()
-    with replacing(target) as out:
-        if as_text:
-            text = to_text(graph).encode()
-            out.write(text)
-            return len(text)
-        return write_parts(graph_parts(graph), out, progress)
+    with replacing(path, *sources_of(graph)) as out:
+        return write(graph, out, as_text=as_text, progress=progress)
 
 
-def to_bytes(graph: Graph) -> bytes:
-    """The binary GraphDef of `graph`."""
-    import io
-
-    out = io.BytesIO()
-    write_parts(graph_parts(graph), out)
-    return out.getvalue()
+def write(graph: Graph, out: BinaryIO, *, as_text: bool = False, progress: Callable[[int], None] | None = None) -> int:
+    """Write `graph` into an open file and give the number of bytes; see `save`."""
+    if as_text:
+        text = to_text(graph).encode()
+        out.write(text)
+        return len(text)
+    return write_parts(graph_parts(graph), out, progress)
 
 
 def from_message(message: Any) -> Graph:
@@ -125,7 +117,7 @@ def from_message(message: Any) -> Graph:
         data = message.SerializeToString()
     except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
         raise DecodeError(f"the GraphDef cannot be serialized ({error}); give the path of a file instead") from None
-    return read_graph(HeldBytes(data))
+    return read_graph(memoryview(data))
 
 
 def into_message(graph: Graph, message: Any) -> Any:

@@ -13,13 +13,14 @@ from typing import Any
 from pbslim import ops
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError, GraphError
-from pbslim.ir import Attributes, Graph, Node, TypeVariable, Value
+from pbslim.ir import Attributes, Draft, Graph, Node, TypeVariable, Value
 from pbslim.ir.functions import Body, EncodedFunction, Function
+from pbslim.ir.inputs import controlling, is_control
 from pbslim.wire import schema
-from pbslim.wire.attributes import total
-from pbslim.wire.mapping import Source
-from pbslim.wire.nodes import NodeOrigin, Part, first_text, is_untouched, node_parts, read_node, span
-from pbslim.wire.varint import LEN, fields, length_delimited, tag, varint
+from pbslim.wire.nodes import is_untouched, node_parts, read_node
+from pbslim.wire.parts import Part, span, total
+from pbslim.wire.sources import Source
+from pbslim.wire.varint import LEN, fields, first_text, length_delimited, tag, varint
 
 # Field numbers
 _LIBRARY = 2
@@ -42,34 +43,43 @@ def read_library(source: Source, start: int, end: int, graph: Graph) -> None:
 
     Raises:
         DecodeError: the bytes are not one.
+        GraphError: nodes of a function have no name or share one.
     """
-    view, library = source.view, graph.library
+    library = graph.library
     origin = library.origin if isinstance(library.origin, LibraryOrigin) else LibraryOrigin(source)
     last = start
-    for number, kind, at, stop in fields(view, start, end, "the function library"):
+    for number, kind, at, stop in fields(source, start, end, "the function library"):
         if number == _FUNCTION and kind == LEN:
             function = _read_function(source, at, stop, graph)
             library.functions[function.name] = function
         else:
             origin = replace(origin, rest=(*origin.rest, (last, stop)))
             if number == _GRADIENT and kind == LEN:
-                pair = {first_text(view, at, stop, 1), first_text(view, at, stop, 2)}
+                pair = {first_text(source, at, stop, 1), first_text(source, at, stop, 2)}
                 library.pinned |= pair
         last = stop
     library.origin = origin
 
 
 def _read_function(source: Source, start: int, end: int, graph: Graph) -> Function:
-    view, name = source.view, ""
+    name = ""
     found: list[str] = []
+    nodes: set[str] = set()
     variables: list[str] = []
-    for number, kind, at, stop in fields(view, start, end, "a function"):
+    problem = ""
+    for number, kind, at, stop in fields(source, start, end, "a function"):
         if kind == LEN and number == _NODE:
-            found.append(first_text(view, at, stop, _OP))
+            node = first_text(source, at, stop, _NAME)
+            if not node or node in nodes:
+                problem = problem or (f"two nodes named '{node}'" if node else "a node without a name")
+            nodes.add(node)
+            found.append(first_text(source, at, stop, _OP))
         elif kind == LEN and number == _SIGNATURE:
-            name = first_text(view, at, stop, _NAME)
-            parts = fields(view, at, stop, "a signature")
-            variables += [first_text(view, a, s, _NAME) for n, k, a, s in parts if n == _ATTR and k == LEN]
+            name = first_text(source, at, stop, _NAME)
+            parts = fields(source, at, stop, "a signature")
+            variables += [first_text(source, a, s, _NAME) for n, k, a, s in parts if n == _ATTR and k == LEN]
+    if problem:
+        raise GraphError(f"function '{name}' has {problem}")
     encoded = EncodedFunctionDef(source, start, end, graph)
     return Function(graph, name, tuple(found), tuple(variables), encoded)
 
@@ -83,27 +93,26 @@ class EncodedFunctionDef(EncodedFunction):
 
     def fields(self, *wanted: int) -> Iterator[tuple[int, int, int]]:
         """Number and content of the fields that have one of these numbers."""
-        for number, kind, at, stop in fields(self.source.view, self.start, self.end, "a function"):
+        for number, kind, at, stop in fields(self.source, self.start, self.end, "a function"):
             if number in wanted and kind == LEN:
                 yield number, at, stop
 
     def rest(self, *written: int) -> Iterator[tuple[int, int]]:
         """The spans, tags included, of the fields that are not among those `written` by `function_parts` itself."""
         last = self.start
-        for number, _, _, stop in fields(self.source.view, self.start, self.end, "a function"):
+        for number, _, _, stop in fields(self.source, self.start, self.end, "a function"):
             if number not in written:
                 yield last, stop
             last = stop
 
-    def node_origins(self) -> Iterator[NodeOrigin]:
+    def drafts(self) -> Iterator[Draft]:
         """The nodes of the body as they lie in the file."""
-        view = self.source.view
         for index, (_, at, stop) in enumerate(self.fields(_NODE)):
-            yield read_node(self.source, view, at, stop, index)
+            yield read_node(self.source, at, stop, index)
 
     def attributes(self) -> Iterator[Attributes]:
         """The attributes of each node."""
-        return (origin.attrs for origin in self.node_origins())
+        return (draft.attrs for draft in self.drafts())
 
     def signature(self) -> Any:
         """The OpDef message.
@@ -114,16 +123,16 @@ class EncodedFunctionDef(EncodedFunction):
         message = schema.new("OpDef")
         try:
             for _, at, stop in self.fields(_SIGNATURE):
-                message.MergeFromString(bytes(self.source.view[at:stop]))
+                message.MergeFromString(bytes(self.source[at:stop]))
         except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
             raise DecodeError(f"its signature cannot be decoded: {error}") from None
         return message
 
     def texts(self, wanted: int) -> dict[str, str]:
         """A field that is a map from text to text."""
-        view = self.source.view
         return {
-            first_text(view, at, stop, _KEY): first_text(view, at, stop, _VALUE) for _, at, stop in self.fields(wanted)
+            first_text(self.source, at, stop, _KEY): first_text(self.source, at, stop, _VALUE)
+            for _, at, stop in self.fields(wanted)
         }
 
     def decode(self) -> Body:
@@ -137,14 +146,15 @@ class EncodedFunctionDef(EncodedFunction):
         for argument in signature.input_arg:
             graph.add(argument.name, "Placeholder", attrs={"dtype": _dtype(argument)})
         arguments = tuple(node.name for node in graph)
-        origins = list(self.node_origins())
-        for origin in origins:
-            graph.add(origin.name, origin.op, (), origin.attrs, device=origin.device, origin=origin)
+        drafts = list(self.drafts())
+        for name, op, device, _, attrs, origin in drafts:
+            graph.add(name, op, (), attrs, device=device, origin=origin)
         body = Body(graph, arguments, {}, tuple(map(_dtype, signature.output_arg)), {}, self._ports)
-        for origin in origins:
-            node = graph[origin.name]
-            node.set_inputs(value for text in origin.data_inputs for value in _resolve(body, text))
-            node.set_controls(graph[text.partition(":")[0]] for text in origin.control_inputs)
+        for draft in drafts:
+            node = graph[draft.name]
+            data = (text for text in draft.inputs if not is_control(text))
+            node.set_inputs(value for text in data for value in _resolve(body, text))
+            node.set_controls(graph[controlling(text)] for text in draft.inputs if is_control(text))
         texts = self.texts(_RETURN)
         body.returns = {output.name: _returned(body, output, texts) for output in signature.output_arg}
         controls = self.texts(_CONTROL_RETURN)
@@ -260,6 +270,6 @@ def _entry(number: int, key: str, value: str) -> bytes:
 
 
 def _is_untouched(encoded: EncodedFunctionDef, body: Body) -> bool:
-    names = [first_text(encoded.source.view, at, stop, _NAME) for _, at, stop in encoded.fields(_NODE)]
+    names = [first_text(encoded.source, at, stop, _NAME) for _, at, stop in encoded.fields(_NODE)]
     nodes = _nodes(body)
     return names == [node.name for node in nodes] and all(is_untouched(node, body.spelled) for node in nodes)

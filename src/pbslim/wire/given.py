@@ -13,7 +13,9 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, ov
 
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
-from pbslim.wire.files import from_message, into_message, load, save, to_bytes
+from pbslim.wire.files import from_message, into_message, load, save
+from pbslim.wire.paths import expanded
+from pbslim.wire.write import to_bytes
 
 
 class Message(Protocol):
@@ -66,7 +68,7 @@ def all_opened(given: GraphLike | Iterable[GraphLike]) -> list[Graph]:
 def as_file(given: GraphLike) -> Iterator[Path]:
     """The path of `given`, or of a file made of it for as long as it is needed."""
     if isinstance(given, str | PathLike):
-        yield Path(given).expanduser()
+        yield expanded(given)
         return
     with TemporaryDirectory() as folder:
         place = Path(folder) / "graph.pb"

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pbslim.errors import DecodeError
-from pbslim.ir import Attributes, Graph
+from pbslim.ir import Attributes, Draft, Graph
+from pbslim.ir.inputs import is_control
 from pbslim.wire import schema
-from pbslim.wire.attributes import joined
 from pbslim.wire.functions import function_parts
-from pbslim.wire.mapping import HeldBytes
-from pbslim.wire.nodes import NodeOrigin, first_number, read_node, spelled_inputs
+from pbslim.wire.nodes import read_node, spelled_inputs
+from pbslim.wire.parts import joined
 from pbslim.wire.read import GraphOrigin
-from pbslim.wire.varint import LEN, fields
+from pbslim.wire.varint import LEN, fields, first_number
 
 _BODY_NODE, _VERSIONS, _MIN_CONSUMER = 3, 4, 2
 
@@ -55,22 +55,20 @@ def listed_functions(graph: Graph) -> Iterator[ListedFunction]:
         DecodeError: one of them is broken.
     """
     for function in graph.library.functions.values():
-        source = HeldBytes(joined(function_parts(function)))
-        view, last = source.view, 0
+        view, last = memoryview(joined(function_parts(function))), 0
         nodes: list[ListedNode] = []
         rest: list[bytes] = []
         for number, kind, at, stop in fields(view, 0, len(view), "a function"):
             if (number, kind) == (_BODY_NODE, LEN):
-                nodes.append(_listed(read_node(source, view, at, stop, len(nodes))))
+                nodes.append(_listed(read_node(view, at, stop, len(nodes))))
             else:
                 rest.append(bytes(view[last:stop]))
             last = stop
         yield ListedFunction(function.name, tuple(nodes), _normal(b"".join(rest), function.name))
 
 
-def _listed(node: NodeOrigin) -> ListedNode:
-    inputs = (*node.data_inputs, *(f"^{text}" for text in node.control_inputs))
-    return ListedNode(node.name, node.op, node.device, inputs, node.attrs)
+def _listed(node: Draft) -> ListedNode:
+    return ListedNode(node.name, node.op, node.device, tuple(sorted(node.inputs, key=is_control)), node.attrs)
 
 
 def _normal(interface: bytes, name: str) -> bytes:
@@ -86,9 +84,8 @@ def min_consumer(graph: Graph) -> int:
     """The version of graphs that a reader must at least know, 0 when the file does not say."""
     found, origin = 0, graph.origin
     if isinstance(origin, GraphOrigin):
-        view = origin.source.view
         for start, stop in origin.rest:
-            for number, kind, at, end in fields(view, start, stop, "the graph"):
+            for number, kind, at, end in fields(origin.source, start, stop, "the graph"):
                 if (number, kind) == (_VERSIONS, LEN):
-                    found = first_number(view, at, end, _MIN_CONSUMER) or found
+                    found = first_number(origin.source, at, end, _MIN_CONSUMER) or found
     return found

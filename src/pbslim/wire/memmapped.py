@@ -1,109 +1,38 @@
-"""Memory-mapped packages: the weights of a graph as regions of a file, which a runtime maps instead of loading.
-
-::
-
-    tensor region      at a multiple of 64 bytes
-    zeros              up to the next multiple of 64
-    ...
-    graph region       a GraphDef; in it, an ImmutableConst names the region of its elements
-    directory          name, offset and length of each region
-    directory offset   8 bytes, little endian: the end of the file
-
-Whoever maps the file trusts it, so all that TensorFlow's loader checks is checked here, and what it leaves out too:
-that regions lie inside of the file, do not overlap, and are large enough for the constants that use them.
-"""
+"""Graphs in memory-mapped packages: constants whose elements are regions of the file, as ordinary ones and back."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pbslim.dtypes import DType, Shape
+from pbslim.dtypes import Shape
 from pbslim.errors import DecodeError
 from pbslim.ir import Attributes, AttrValue, Encoded, Graph, MappedTensor, Node, Tensor
 from pbslim.wire.attributes import EncodedAttr
-from pbslim.wire.mapping import File, MappedFile, Source, Window
-from pbslim.wire.nodes import Part, span
-from pbslim.wire.read import GraphOrigin, read_graph
+from pbslim.wire.outputs import replacing
+from pbslim.wire.packages import (
+    ALIGNMENT,
+    GRAPH_REGION,
+    MappedConstant,
+    Package,
+    Region,
+    encoded_directory,
+    read_directory,
+    remark,
+)
+from pbslim.wire.parts import Part, span
+from pbslim.wire.read import GraphOrigin, read_graph, sources_of
+from pbslim.wire.sources import Source, open_source, part
 from pbslim.wire.tensors import ListedTensor, is_possible, raw_content
-from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
-from pbslim.wire.write import graph_parts, replacing, write_parts
+from pbslim.wire.write import graph_parts, write_parts
 
-PREFIX = "memmapped_package://"
-"""How the name of each region starts."""
-GRAPH_REGION = PREFIX + "."
-ALIGNMENT = 64
-"""Where tensors may start: the alignment of TensorFlow's memory."""
 LISTED = "_pbslim_listed"
 """Attribute of an ImmutableConst of which the elements stood in a typed list in the graph: how many of them.
 
 Runtimes ignore attributes that start with an underscore.
 """
-
-_ELEMENT, _OFFSET, _NAME, _LENGTH = 1, 1, 2, 3
-_TRAILER = 8
-_OTHER_BYTES = re.compile(rb"[^A-Za-z0-9_.]")
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]*")
-_TAIL = 4096
-_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A part of a package: `length` bytes from `offset` on."""
-
-    name: str
-    offset: int
-    length: int
-
-    @property
-    def end(self) -> int:
-        """Where the next region may start."""
-        return self.offset + self.length
-
-
-@dataclass(frozen=True, slots=True)
-class MappedConstant:
-    """A constant of the graph that lies in a region."""
-
-    node: str
-    region: str
-    dtype: DType
-    shape: tuple[int, ...]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that its elements take."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-
-@dataclass
-class Package:
-    """What the directory of a package says, and who uses its regions.
-
-    Attributes:
-        directory_offset: where the directory starts.
-        regions: in the order in which they lie in the file; one is the graph's.
-        has_lengths: whether the directory says how long regions are. TensorFlow writes that since 1.15; in older files
-            a region reaches up to the next.
-        constants: the constants that lie in regions, in the order of the graph.
-        remarks: what is unusual about the file, though runtimes accept it.
-    """
-
-    directory_offset: int
-    regions: list[Region]
-    has_lengths: bool = True
-    constants: list[MappedConstant] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def graph(self) -> Region:
-        """The region of the graph."""
-        return next(region for region in self.regions if region.name == GRAPH_REGION)
 
 
 @dataclass(frozen=True)
@@ -123,121 +52,7 @@ def package_of(graph: Graph) -> Package | None:
     return graph.origin.package if isinstance(graph.origin, PackageOrigin) else None
 
 
-# Reading
-
-
-def is_package(view: memoryview) -> bool:
-    """Whether these bytes end with the place of a directory, and there the directory of a package begins."""
-    start = directory_offset(view)
-    if start is None:
-        return False
-    try:
-        _, kind, at, stop = next(fields(view, start, len(view) - _TRAILER, "the directory"))
-        return kind == LEN and _read_element(view, at, stop).name.startswith(PREFIX)
-    except (DecodeError, StopIteration):
-        return False
-
-
-def was_package(view: memoryview) -> bool:
-    """Whether these bytes, which are no graph, must once have been a package: their end mentions regions."""
-    return PREFIX.encode() in bytes(view[-_TAIL:])
-
-
-def directory_offset(view: memoryview) -> int | None:
-    """What the last eight bytes say, None where it is no place in the file."""
-    offset = int.from_bytes(view[-_TRAILER:], "little")
-    return offset if len(view) > _TRAILER and offset <= len(view) - _TRAILER else None
-
-
-def read_directory(source: Source) -> Package:
-    """The directory of a package.
-
-    Raises:
-        DecodeError: a runtime would refuse it, or read outside of the regions.
-    """
-    view = source.view
-    if len(view) <= _TRAILER:
-        raise DecodeError(f"it has {len(view)} bytes, not even room for the directory's offset")
-    start = directory_offset(view)
-    if start is None:
-        offset = int.from_bytes(view[-_TRAILER:], "little")
-        raise DecodeError(f"its last 8 bytes say that the directory starts at byte {offset} of {len(view)}")
-    package = Package(start, [])
-    for number, kind, at, stop in fields(view, start, len(view) - _TRAILER, "the directory"):
-        if number == _ELEMENT and kind == LEN:
-            region = _read_element(view, at, stop)
-            _require_next(package, region)
-            package.regions.append(region)
-        else:
-            package.remarks[:] = ["the directory has fields that are not known here"]
-    _check_regions(package, view)
-    return package
-
-
-def _read_element(view: memoryview, start: int, end: int) -> Region:
-    name, offset, length = "", 0, 0
-    for number, kind, at, stop in fields(view, start, end, "a directory entry"):
-        if number == _NAME and kind == LEN:
-            try:
-                name = str(view[at:stop], "utf-8")
-            except UnicodeDecodeError:
-                raise DecodeError(f"the name of a region at byte {at} is not UTF-8 text") from None
-        elif number == _OFFSET and kind == VARINT:
-            offset = read_varint(view, at, stop)[0]
-        elif number == _LENGTH and kind == VARINT:
-            length = read_varint(view, at, stop)[0]
-    return Region(name, offset, length)
-
-
-def _require_next(package: Package, region: Region) -> None:
-    """The rules of TensorFlow's loader, which looks at no more than this."""
-    if not region.name.startswith(PREFIX):
-        raise DecodeError(f"the name of region '{region.name[:60]}' does not start with {PREFIX}")
-    if package.regions and region.offset <= package.regions[-1].offset:
-        raise DecodeError(f"region '{region.name}' at byte {region.offset} does not come after the one before it")
-    if region.offset >= package.directory_offset:
-        raise DecodeError(
-            f"region '{region.name}' at byte {region.offset} is not before the directory at byte "
-            f"{package.directory_offset}"
-        )
-
-
-def _check_regions(package: Package, view: memoryview) -> None:
-    """What the loader leaves out: where regions end, and what lies between them."""
-    regions, remarks = package.regions, package.remarks
-    if not any(region.name == GRAPH_REGION for region in regions):
-        raise DecodeError(f"it has no graph (a region called {GRAPH_REGION})")
-    limits = [*(region.offset for region in regions[1:]), package.directory_offset]
-    package.has_lengths = any(region.length for region in regions)
-    if not package.has_lengths:
-        remarks.append(
-            "the directory has no lengths (an old file, newer runtimes need them): a region ends at the next"
-        )
-        regions[:] = [Region(r.name, r.offset, limit - r.offset) for r, limit in zip(regions, limits, strict=True)]
-    seen: set[str] = set()
-    for region, limit in zip(regions, limits, strict=True):
-        if region.name in seen:
-            raise DecodeError(f"two regions are called '{region.name}'")
-        seen.add(region.name)
-        if region.end > limit:
-            raise DecodeError(f"region '{region.name}' reaches to byte {region.end}, what follows starts at {limit}")
-    if package.graph.length == 0:
-        raise DecodeError("its graph region is empty")
-    starts = [0, *(region.end for region in regions)]
-    gaps = [(at, stop) for at, stop in zip(starts, [regions[0].offset, *limits], strict=True) if stop > at]
-    strange = [f"byte {at}" for at, stop in gaps if stop - at >= ALIGNMENT or any(view[at:stop])]
-    remarks += _remark("something between the regions that is no padding", strange)
-    odd = [region.name for region in regions if not _PLAIN_NAME.fullmatch(region.name, len(PREFIX))]
-    remarks += _remark("regions with names as TensorFlow does not write them", odd)
-
-
-def _remark(what: str, places: list[str]) -> list[str]:
-    """`what`, and a few of the places where it was seen; nothing if there are none."""
-    shown = ", ".join(places[:_SHOWN]) + (f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else "")
-    return [f"{what}: {shown}"] if places else []
-
-
-def read_package(source: File) -> Graph:
+def read_package(source: Source) -> Graph:
     """The graph of a package as an ordinary one: each constant in a region is a Const, its elements stay there.
 
     Raises:
@@ -255,10 +70,10 @@ def read_package(source: File) -> Graph:
     return graph
 
 
-def _read(source: File) -> tuple[Graph, Package, list[tuple[Node, MappedConstant]]]:
+def _read(source: Source) -> tuple[Graph, Package, list[tuple[Node, MappedConstant]]]:
     """The graph as it stands in the package, the package, and the nodes that read regions."""
     package = read_directory(source)
-    graph = read_graph(Window(source, package.graph.offset, package.graph.end))
+    graph = read_graph(part(source, package.graph.offset, package.graph.end))
     if not len(graph):
         raise DecodeError("its graph has no nodes")
     regions = {region.name: region for region in package.regions}
@@ -273,10 +88,10 @@ def _read(source: File) -> tuple[Graph, Package, list[tuple[Node, MappedConstant
     needed = dict.fromkeys(regions, 0) | {GRAPH_REGION: package.graph.length}
     for constant in package.constants:
         needed[constant.region] = max(needed[constant.region], constant.nbytes)
-    package.remarks += _remark("regions that no node uses", [name for name, size in needed.items() if not size])
+    package.remarks += remark("regions that no node uses", [name for name, size in needed.items() if not size])
     too_long = [name for name, size in needed.items() if 0 < size < regions[name].length]
     if package.has_lengths:
-        package.remarks += _remark("regions that are longer than their constants", too_long)
+        package.remarks += remark("regions that are longer than their constants", too_long)
     return graph, package, users
 
 
@@ -319,24 +134,6 @@ def _become_const(node: Node, source: Source, region: Region, constant: MappedCo
     kept = {key: value for key, value in node.attrs.stored().items() if key.startswith("_") and key != LISTED}
     attrs = Attributes({**kept, "dtype": constant.dtype, "value": tensor})
     node.become("Const", node.inputs, attrs, controls=node.controls, device=node.device)
-
-
-# Writing
-
-
-class RegionNames:
-    """Gives each region a name of its own, made from a node's as TensorFlow does it."""
-
-    def __init__(self) -> None:
-        self._taken = {GRAPH_REGION}
-
-    def new(self, node: str) -> str:
-        """A name for the region of `node`."""
-        name = PREFIX + _OTHER_BYTES.sub(b"_", node.encode()).decode()
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
 
 
 def kept_attributes(node: Node, tensor: Tensor) -> dict[str, AttrValue | Encoded] | None:
@@ -396,15 +193,14 @@ def save_package(
     Raises:
         PbslimError: the file cannot be written.
     """
-    with replacing(path) as out:
+    with replacing(path, *sources_of(graph)) as out:
         regions = list(_write_tensors(tensors, out, progress))
         at = regions[-1].end if regions else 0
         length = write_parts(graph_parts(graph), out, progress)
         regions.append(Region(GRAPH_REGION, at, length))
-        package = Package(at + length, regions)
-        directory = b"".join(length_delimited(_ELEMENT, _element(region)) for region in regions)
-        out.write(directory + package.directory_offset.to_bytes(_TRAILER, "little"))
-    return package
+        directory = encoded_directory(regions, at + length)
+        out.write(directory)
+    return Package(at + length, at + length + len(directory), regions)
 
 
 def _write_tensors(
@@ -418,11 +214,6 @@ def _write_tensors(
         at += write_parts(iter(parts), out, progress)
 
 
-def _element(region: Region) -> bytes:
-    encoded = tag(_OFFSET, VARINT) + varint(region.offset) if region.offset else b""
-    return encoded + length_delimited(_NAME, region.name.encode()) + tag(_LENGTH, VARINT) + varint(region.length)
-
-
 def lay_out(path: Path, folder: Path) -> Path:
     """Put the regions of the package at `path` into files of their own, which any runtime can map, and give the graph.
 
@@ -432,7 +223,7 @@ def lay_out(path: Path, folder: Path) -> Path:
         DecodeError: the package is broken.
         PbslimError: the files cannot be written.
     """
-    source = MappedFile(path)
+    source = open_source(path)
     graph, package, users = _read(source)
     regions = {region.name: region for region in package.regions}
     files: dict[str, Path] = {}

@@ -2,177 +2,219 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
-from pbslim.errors import DecodeError, GraphError
-from pbslim.ir import Attributes, AttrValue, Encoded, Node, Value
-from pbslim.wire.attributes import EncodedAttr, encode_attr, total
-from pbslim.wire.mapping import Source
-from pbslim.wire.tensors import Piece
-from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, tag, varint
+from pbslim.errors import DecodeError
+from pbslim.ir import Attributes, AttrValue, Draft, Encoded, Node, Value
+from pbslim.ir.inputs import controlling, is_control, split_input
+from pbslim.wire.attributes import EncodedAttr, encode_attr, read_entry
+from pbslim.wire.parts import Part, span, total
+from pbslim.wire.sources import Source
+from pbslim.wire.varint import LEN, fields, length_delimited, read_text, tag, varint
 
 _NAME, _OP, _INPUT, _DEVICE, _ATTR = 1, 2, 3, 4, 5
-_KEY, _VALUE = 1, 2
-_COPY_BYTES = 1 << 20
+_NAME_TAG, _OP_TAG, _INPUT_TAG, _DEVICE_TAG, _ATTR_TAG = (number << 3 | LEN for number in range(1, 6))
+_HELD_BYTES = 1 << 10  # attributes up to this size are held in memory, larger ones stay in their file
 
-Part = bytes | Piece
 Spelling = Callable[[Value], str]
+
+
+EXPLICIT_PORTS = object()
+"""The origin of a new node that is to be written with port 0 as ``x:0``, in its own inputs and by those who read it."""
 
 
 def spelled(value: Value) -> str:
     """How a GraphDef writes `value` in the inputs of its readers."""
-    return value.name
+    return _with_port(value) if value.node.origin is EXPLICIT_PORTS else value.name
 
 
-@dataclass(frozen=True)
+def _with_port(value: Value) -> str:
+    return f"{value.node.name}:{value.port}"
+
+
 class NodeOrigin:
-    """Where a node came from: its bytes, and what they say, to know later whether they still hold.
+    """Where a node came from: its bytes in a file."""
 
-    Attributes:
-        data_inputs: the strings of the data inputs, in order.
-        control_inputs: the strings of the control inputs, without ``^``.
-        unknown: spans of fields that pbslim does not know, tags included; they are kept.
-    """
+    __slots__ = ("end", "source", "start")
 
-    source: Source
-    start: int
-    end: int
-    name: str
-    op: str
-    device: str
-    data_inputs: tuple[str, ...]
-    control_inputs: tuple[str, ...]
-    attrs: Attributes
-    unknown: tuple[tuple[int, int], ...]
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        self.source, self.start, self.end = source, start, end
+
+    def draft(self) -> Draft:
+        """What the bytes say."""
+        return read_node(self.source, self.start, self.end, 0)
+
+    def unknown(self) -> Iterator[tuple[int, int]]:
+        """Spans of fields that pbslim does not know, tags included; they are kept."""
+        last = self.start
+        for number, kind, _, stop in fields(self.source, self.start, self.end, "a node"):
+            if kind != LEN or not _NAME <= number <= _ATTR:
+                yield last, stop
+            last = stop
 
 
-def read_node(source: Source, view: memoryview, start: int, end: int, index: int) -> NodeOrigin:
+def read_node(source: Source, start: int, end: int, index: int) -> Draft:
     """The node in these bytes, number `index` of its graph.
 
     Raises:
         DecodeError: they are not a NodeDef, or it has no name.
     """
     name = op = device = ""
-    data: list[str] = []
-    controls: list[str] = []
+    inputs: list[str] = []
     attrs: dict[str, AttrValue | Encoded] = {}
-    unknown: list[tuple[int, int]] = []
-    last = start
-    for number, kind, at, stop in fields(view, start, end, "a node"):
-        if kind != LEN or not _NAME <= number <= _ATTR:
-            unknown.append((last, stop))
-        elif number == _INPUT:
-            text = read_text(view, at, stop, "an input")
-            if text.startswith("^"):
-                controls.append(text[1:])
-            else:
-                data.append(text)
+    for number, kind, at, stop in fields(source, start, end, "a node"):
+        if kind != LEN:
+            continue
+        if number == _INPUT:
+            inputs.append(read_text(source, at, stop, "an input"))
         elif number == _ATTR:
-            key, value_start, value_stop = _read_attr(view, at, stop)
-            attrs[key] = EncodedAttr(source, value_start, value_stop)
+            key, first, last = read_entry(source, at, stop)
+            attrs[key] = _held(source, first, last)
         elif number == _NAME:
-            name = read_text(view, at, stop, "a node's name")
+            name = read_text(source, at, stop, "a node's name")
         elif number == _OP:
-            op = read_text(view, at, stop, "an op")
-        else:
-            device = read_text(view, at, stop, "a device")
-        last = stop
+            op = read_text(source, at, stop, "an op")
+        elif number == _DEVICE:
+            device = read_text(source, at, stop, "a device")
     if not name:
         raise DecodeError(f"node number {index} (op '{op}') has no name")
-    held = Attributes(attrs)
-    return NodeOrigin(source, start, end, name, op, device, tuple(data), tuple(controls), held, tuple(unknown))
+    return Draft(name, op, device, tuple(inputs), Attributes(attrs), NodeOrigin(source, start, end))
 
 
-def _read_attr(view: memoryview, start: int, end: int) -> tuple[str, int, int]:
-    key, value = "", (end, end)
-    for number, kind, at, stop in fields(view, start, end, "an attribute"):
-        if number == _KEY and kind == LEN:
-            key = read_text(view, at, stop, "an attribute's name")
-        elif number == _VALUE and kind == LEN:
-            value = (at, stop)
-    return key, *value
+def _held(source: Source, start: int, stop: int) -> EncodedAttr:
+    if isinstance(source, memoryview) or stop - start > _HELD_BYTES:
+        return EncodedAttr(source, start, stop)
+    return EncodedAttr(source[start:stop], 0, stop - start)
 
 
-def split_input(text: str) -> tuple[str, int]:
-    """Node name and port of a data input: ``x`` is port 0 of x, ``x:1`` port 1."""
-    name, colon, port = text.partition(":")
-    if not colon:
-        return text, 0
-    digits = port.partition(":")[0]
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
-        raise GraphError(f"input '{text}' does not name an output port by its number")
-    return name, int(digits)
+class NodeReader:
+    """Reads the many small nodes of a file, a batch at a time; equal attributes, ops and devices are shared."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._texts: dict[bytes, str] = {}
+        self._sets: dict[tuple[bytes, ...], Attributes] = {}
+        self._entries: dict[bytes, tuple[str, EncodedAttr]] = {}
+
+    def batch(self, data: bytes, offset: int, spans: Sequence[tuple[int, int]], index: int) -> list[Draft]:
+        """The nodes at `spans` of `data`, which is what stands in the file at `offset`; the first is number `index`.
+
+        Raises:
+            DecodeError: one of them is not a NodeDef, or has no name.
+        """
+        drafts: list[Draft] = []
+        for start, stop in spans:
+            found = _common_fields(data, start, stop)
+            if found is None:  # slower, and able to say what is wrong
+                drafts.append(read_node(self._source, offset + start, offset + stop, index + len(drafts)))
+                continue
+            name, op, device, inputs, entries = found
+            attrs = self._sets.get(entries)
+            if attrs is None:
+                attrs = self._sets[entries] = Attributes(dict(map(self._entry, entries)))
+            origin = NodeOrigin(self._source, offset + start, offset + stop)
+            drafts.append(Draft(name, self._text(op), self._text(device), inputs, attrs, origin))
+        return drafts
+
+    def _text(self, encoded: bytes) -> str:
+        found = self._texts.get(encoded)
+        if found is None:
+            found = self._texts[encoded] = read_text(encoded, 0, len(encoded), "an op or a device")
+        return found
+
+    def _entry(self, entry: bytes) -> tuple[str, EncodedAttr]:
+        found = self._entries.get(entry)
+        if found is None:
+            key, start, stop = read_entry(entry, 0, len(entry))
+            found = self._entries[entry] = key, EncodedAttr(entry, start, stop)
+        return found
+
+
+def _common_fields(
+    data: bytes, at: int, end: int
+) -> tuple[str, bytes, bytes, tuple[str, ...], tuple[bytes, ...]] | None:
+    """Name, op, device, inputs and attributes of a node as nearly all are, None for one that is written otherwise."""
+    name, op, device = "", b"", b""
+    inputs: list[str] = []
+    entries: list[bytes] = []
+    try:
+        while at < end:
+            tag, size = data[at], data[at + 1]
+            at += 2
+            if size >= 0x80:
+                size = size & 0x7F | data[at] << 7
+                at += 1
+            content = data[at : at + size]
+            at += size
+            if tag == _INPUT_TAG:
+                inputs.append(content.decode())
+            elif tag == _ATTR_TAG:
+                entries.append(content)
+            elif tag == _NAME_TAG:
+                name = content.decode()
+            elif tag == _OP_TAG:
+                op = content
+            elif tag == _DEVICE_TAG:
+                device = content
+            else:
+                return None
+    except (UnicodeDecodeError, IndexError):
+        return None
+    return (name, op, device, tuple(inputs), tuple(entries)) if at == end and name else None
 
 
 def input_text(node: Node, slot: int) -> str:
     """Data input `slot` of `node` as its file spells it (``x`` or ``x:0``), as long as it is the same."""
-    value, origin = node.inputs[slot], node.origin
-    if isinstance(origin, NodeOrigin) and slot < len(origin.data_inputs):
-        text = origin.data_inputs[slot]
-        if split_input(text) == (value.node.name, value.port):
-            return text
-    return value.name
+    return spelled_inputs(node)[slot]
 
 
 def spelled_inputs(node: Node) -> list[str]:
     """All inputs of `node` as its file spells them, as far as they are the same; control inputs last, with ``^``."""
-    controls, origin = [control.name for control in node.controls], node.origin
-    if isinstance(origin, NodeOrigin) and {text.partition(":")[0] for text in origin.control_inputs} == set(controls):
-        controls = list(origin.control_inputs)
-    return [input_text(node, slot) for slot in range(len(node.inputs))] + [f"^{name}" for name in controls]
-
-
-def first_text(view: memoryview, start: int, end: int, wanted: int) -> str:
-    """The first text in field `wanted` of a message, empty when there is none."""
-    for number, kind, at, stop in fields(view, start, end, "a message"):
-        if number == wanted and kind == LEN:
-            return read_text(view, at, stop, "a name")
-    return ""
-
-
-def first_number(view: memoryview, start: int, end: int, wanted: int) -> int:
-    """The first number in field `wanted` of a message, 0 when there is none."""
-    for number, kind, at, stop in fields(view, start, end, "a message"):
-        if number == wanted and kind == VARINT:
-            return read_varint(view, at, stop)[0]
-    return 0
-
-
-def read_text(view: memoryview, start: int, stop: int, what: str) -> str:
-    """The text in these bytes; `what` names it in the DecodeError when they are not UTF-8."""
-    try:
-        return str(view[start:stop], "utf-8")
-    except UnicodeDecodeError:
-        raise DecodeError(f"{what} at byte {start} is not UTF-8 text") from None
-
-
-def span(source: Source, start: int, stop: int) -> Piece:
-    """Bytes that are copied from a source as they are, a piece at a time."""
-
-    def pieces() -> Iterator[memoryview]:
-        for at in range(start, stop, _COPY_BYTES):
-            yield source.read(at, min(at + _COPY_BYTES, stop))
-
-    return Piece(stop - start, pieces)
+    if node.origin is EXPLICIT_PORTS:
+        return [*map(_with_port, node.inputs), *(f"^{control.name}" for control in node.controls)]
+    written = node.origin.draft().inputs if isinstance(node.origin, NodeOrigin) else ()
+    data = [text for text in written if not is_control(text)]
+    for slot, value in enumerate(node.inputs):
+        if slot >= len(data) or split_input(data[slot]) != (value.node.name, value.port):
+            data[slot : slot + 1] = [spelled(value)]
+    controls = [text for text in written if is_control(text)]
+    if {controlling(text) for text in controls} != {control.name for control in node.controls}:
+        controls = [f"^{control.name}" for control in node.controls]
+    return data[: len(node.inputs)] + controls
 
 
 def is_untouched(node: Node, spell: Spelling = spelled) -> bool:
     """Whether `node` still is what its origin says."""
     origin = node.origin
+    if not isinstance(origin, NodeOrigin):
+        return False
+    if not node.touched and spell is spelled:
+        return True
+    draft = origin.draft()
+    data = [_normal(text) for text in draft.inputs if not is_control(text)]
     return (
-        isinstance(origin, NodeOrigin)
-        and node.attrs is origin.attrs
-        and node.name == origin.name
-        and node.op == origin.op
-        and node.device == origin.device
-        and [_normal(spell(value)) for value in node.inputs] == [_normal(text) for text in origin.data_inputs]
-        and {control.name for control in node.controls} == {text.partition(":")[0] for text in origin.control_inputs}
+        (node.name, node.op, node.device) == (draft.name, draft.op, draft.device)
+        and (not node.touched or _same_attributes(node.attrs, draft.attrs))
+        and [_normal(spell(value)) for value in node.inputs] == data
+        and {control.name for control in node.controls} == {controlling(t) for t in draft.inputs if is_control(t)}
     )
 
 
 def _normal(text: str) -> str:
     return text.removesuffix(":0")
+
+
+def _same_attributes(first: Attributes, second: Attributes) -> bool:
+    a, b = first.stored(), second.stored()
+    return a.keys() == b.keys() and all(_same_message(value, b[key]) for key, value in a.items())
+
+
+def _same_message(a: AttrValue | Encoded, b: AttrValue | Encoded) -> bool:
+    if not isinstance(a, EncodedAttr) or not isinstance(b, EncodedAttr):
+        return False
+    if a.size > _HELD_BYTES:  # still in the file
+        return (a.source, a.start, a.end) == (b.source, b.start, b.end)
+    return a.source[a.start : a.end] == b.source[b.start : b.end]
 
 
 def node_parts(node: Node, spell: Spelling = spelled) -> list[Part]:
@@ -181,8 +223,11 @@ def node_parts(node: Node, spell: Spelling = spelled) -> list[Part]:
     if isinstance(origin, NodeOrigin) and is_untouched(node, spell):
         return [span(origin.source, origin.start, origin.end)]
     head = [length_delimited(1, node.name.encode()), length_delimited(2, node.op.encode())]
-    head += [length_delimited(3, spell(value).encode()) for value in node.inputs]
-    head += [length_delimited(3, f"^{control.name}".encode()) for control in node.controls]
+    if spell is spelled:
+        inputs = spelled_inputs(node)
+    else:
+        inputs = [*map(spell, node.inputs), *(f"^{control.name}" for control in node.controls)]
+    head += [length_delimited(3, text.encode()) for text in inputs]
     if node.device:
         head.append(length_delimited(4, node.device.encode()))
     parts: list[Part] = [b"".join(head)]
@@ -197,5 +242,5 @@ def node_parts(node: Node, spell: Spelling = spelled) -> list[Part]:
         parts.append(tag(5, LEN) + varint(len(entry) + size) + entry)
         parts += content
     if isinstance(origin, NodeOrigin):
-        parts += [span(origin.source, start, stop) for start, stop in origin.unknown]
+        parts += [span(origin.source, start, stop) for start, stop in origin.unknown()]
     return parts

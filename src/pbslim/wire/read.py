@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pbslim.errors import DecodeError
-from pbslim.ir import Graph, Node
+from pbslim.ir import Draft, Graph
 from pbslim.wire.functions import read_library
-from pbslim.wire.mapping import Source
-from pbslim.wire.nodes import NodeOrigin, first_number, read_node, split_input
-from pbslim.wire.varint import LEN, fields
+from pbslim.wire.nodes import NodeReader, read_node
+from pbslim.wire.sources import Source
+from pbslim.wire.varint import LEN, fields, first_number
 
 # Field numbers
 _NODE, _LIBRARY, _VERSIONS = 1, 2, 4
 _PRODUCER = 1
+
+_NODE_TAG = _NODE << 3 | LEN
+_SMALL_BYTES = 1 << 11
+_BATCH_BYTES = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,11 @@ class GraphOrigin:
         return True
 
 
+def sources_of(graph: Graph) -> tuple[Source, ...]:
+    """Where the constants of `graph` lie, as far as they were read from a file."""
+    return (graph.origin.source,) if isinstance(graph.origin, GraphOrigin) else ()
+
+
 def read_graph(source: Source) -> Graph:
     """The graph in `source`; its constants stay there.
 
@@ -37,45 +46,44 @@ def read_graph(source: Source) -> Graph:
         DecodeError: the bytes are not a GraphDef.
         GraphError: two nodes have the same name, or an input is not written as one.
     """
-    view, end = source.view, len(source)
-    graph = Graph()
-    origins: list[NodeOrigin] = []
+    graph, reader = Graph(), NodeReader(source)
+    drafts: list[Draft] = []
     rest: list[tuple[int, int]] = []
-    last = 0
-    for number, kind, start, stop in fields(view, 0, end, "the graph"):
+    at, end = 0, len(source)
+    while at < end:
+        ahead = bytes(source[at : at + _BATCH_BYTES])
+        small, used = _small_nodes(ahead)
+        if small:
+            drafts += reader.batch(ahead[:used], at, small, len(drafts))
+            at += used
+            continue
+        number, kind, start, stop = next(fields(source, at, end, "the graph"))
         if number == _NODE:
             if kind != LEN:
                 raise DecodeError("its first field is not a node")
-            source.touch(start, start + 1)
-            origins.append(read_node(source, view, start, stop, len(origins)))
+            drafts.append(read_node(source, start, stop, len(drafts)))
+        elif number == _LIBRARY and kind == LEN:
+            read_library(source, start, stop, graph)
         else:
-            if number == _LIBRARY and kind == LEN:
-                read_library(source, start, stop, graph)
-            else:
-                rest.append((last, stop))
+            rest.append((at, stop))
             if number == _VERSIONS and kind == LEN:
-                graph.producer = first_number(view, start, stop, _PRODUCER)
-        last = stop
-    source.release()
-    _build(graph, origins)
-    graph.journal.clear()
+                graph.producer = first_number(source, start, stop, _PRODUCER)
+        at = stop
+    graph.fill(drafts)
     graph.origin = GraphOrigin(source, tuple(rest), graph.producer)
     return graph
 
 
-def _build(graph: Graph, origins: list[NodeOrigin]) -> None:
-    for origin in origins:
-        graph.add(origin.name, origin.op, (), origin.attrs, device=origin.device, origin=origin)
-
-    def find(name: str) -> Node:
-        return graph.get(name) or graph.stand_in(name)
-
-    for origin in origins:
-        node = graph[origin.name]
-        values = []
-        for text in origin.data_inputs:
-            name, port = split_input(text)
-            values.append(find(name).output(port))
-        node.set_inputs(values)
-        if origin.control_inputs:
-            node.set_controls(find(text.partition(":")[0]) for text in origin.control_inputs)
+def _small_nodes(data: bytes) -> tuple[list[tuple[int, int]], int]:
+    """Where the nodes that `data` begins with start and end, up to the first large or cut one, and where that is."""
+    found: list[tuple[int, int]] = []
+    at, end = 0, len(data)
+    while at + 2 < end and data[at] == _NODE_TAG:
+        size, start = data[at + 1], at + 2
+        if size >= 0x80:
+            size, start = size & 0x7F | data[start] << 7, start + 1
+        if size > _SMALL_BYTES or start + size > end:
+            break
+        found.append((start, start + size))
+        at = start + size
+    return found, at

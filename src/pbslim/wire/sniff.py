@@ -51,6 +51,7 @@ _LFS = FileKind("a Git LFS pointer", "fetch the file that it stands for with 'gi
 _TFJS = FileKind("a TensorFlow.js model", "convert it to a frozen graph first")
 _OPENVINO = FileKind("an OpenVINO model", _SOURCE)
 
+_LFS_START = b"version https://git-lfs"
 _MAGIC = (
     (0, b"\x89HDF", FileKind("an HDF5 file (Keras)", "load it in Keras and freeze the graph")),
     (4, b"TFL3", FileKind("a TensorFlow Lite model", _SOURCE)),
@@ -66,7 +67,7 @@ _MAGIC = (
     (0, b"GIF8", _PICTURE),
     (8, b"WEBP", _PICTURE),
     (0, b"\x93NUMPY", FileKind("a numpy array", _GIVE)),
-    (0, b"version https://git-lfs", _LFS),
+    (0, _LFS_START, _LFS),
 )
 _IN_ZIP = (
     (b"saved_model.pb", FileKind("a zipped SavedModel", f"unpack it; {_FREEZE}")),
@@ -111,6 +112,11 @@ def sniff(head: bytes, path: Path, tail: bytes = b"") -> FileKind:
         return _CHECKPOINT
     # A protocol buffer of these kinds always holds control characters: what is text cannot be one.
     return _text(head) or _protobuf(memoryview(head)) or (_CHECKPOINT if path.suffix == ".ckpt" else _OTHER)
+
+
+def is_graph_text(head: bytes) -> bool:
+    """Whether a file that begins like this is a GraphDef in text form."""
+    return b"\0" not in head and not head.startswith(_LFS_START) and _text(head) is _GRAPH_TEXT
 
 
 def _without_content(path: Path) -> FileKind:

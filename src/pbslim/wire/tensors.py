@@ -7,8 +7,7 @@ shorter than the shape repeats its last value, an empty one means zeros.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,185 +15,197 @@ from pbslim import dtypes
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
 from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, RepeatedTensor, SplatTensor, StringTensor, Tensor
-from pbslim.ir.tensors import Array, ArrayTensor, Buffer
-from pbslim.wire import schema
+from pbslim.ir.tensors import Array, ArrayTensor, Buffer, gathered, rechunked
+from pbslim.wire.numbers import Run, count_numbers, fixed_numbers, packed_varints, whole_numbers
+from pbslim.wire.parts import Part, Piece
+from pbslim.wire.sources import Source
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, signed, tag, varint
 
-_DTYPE, _SHAPE, _CONTENT, _STRING, _FLOAT8 = 1, 2, 4, 8, 18
+_DTYPE, _SHAPE, _CONTENT, _STRING = 1, 2, 4, 8
 _MAX_ELEMENTS = 1 << 48
 _MAX_RANK = 32  # of numpy before its version 2
+_MOST_RUNS = 1 << 16
+_EAGER_BYTES = 1 << 16
 
-# The typed list of each type: its field name and the numpy type of the stored numbers.
-_LISTS: dict[str, tuple[str, type[np.generic]]] = {
-    "float": ("float_val", np.float32),
-    "double": ("double_val", np.float64),
-    "int64": ("int64_val", np.int64),
-    "bool": ("bool_val", np.bool_),
-    "uint32": ("uint32_val", np.uint32),
-    "uint64": ("uint64_val", np.uint64),
-    "complex64": ("scomplex_val", np.float32),
-    "complex128": ("dcomplex_val", np.float64),
-    "half": ("half_val", np.int32),
-    "bfloat16": ("half_val", np.int32),
-    **dict.fromkeys(
-        (
-            "int32",
-            "uint8",
-            "int16",
-            "int8",
-            "qint8",
-            "quint8",
-            "qint32",
-            "qint16",
-            "quint16",
-            "uint16",
-            "int4",
-            "uint4",
-        ),
-        ("int_val", np.int32),
-    ),
+_WHOLE = (
+    "int32",
+    "uint8",
+    "int16",
+    "int8",
+    "qint8",
+    "quint8",
+    "qint32",
+    "qint16",
+    "quint16",
+    "uint16",
+    "int4",
+    "uint4",
+)
+LISTS: dict[str, int] = {
+    **dict.fromkeys(_WHOLE, 7),
+    "float": 5,
+    "double": 6,
+    "complex64": 9,
+    "int64": 10,
+    "bool": 11,
+    "complex128": 12,
+    "half": 13,
+    "bfloat16": 13,
+    "uint32": 16,
+    "uint64": 17,
 }
-_LIST_FIELDS = {
-    "float_val": 5,
-    "double_val": 6,
-    "int_val": 7,
-    "scomplex_val": 9,
-    "int64_val": 10,
-    "bool_val": 11,
-    "dcomplex_val": 12,
-    "half_val": 13,
-    "uint32_val": 16,
-    "uint64_val": 17,
-}
-# Lists of fixed-size numbers can be used where they lie: field number, bytes a number.
-_INTEGERS = {"int32": 7, "int64": 10, "bool": 11}
-_FIXED_LISTS = {"float": (5, 4), "double": (6, 8), "complex64": (9, 4), "complex128": (12, 8)}
+"""The number of the field that lists elements of each type, without its reference mark."""
+FIXED_LISTS = {"float": np.float32, "double": np.float64, "complex64": np.float32, "complex128": np.float64}
+"""The types whose lists hold numbers of a fixed size, and the type of these; the others hold varints."""
+_FLOAT8 = 18
 
 
-def decode_tensor(buffer: Buffer, view: memoryview, start: int, end: int) -> Tensor:
-    """The TensorProto between `start` and `end` of `view`, the bytes of `buffer`; elements stay where they are.
+def decode_tensor(source: Source, start: int, end: int) -> Tensor:
+    """The TensorProto between `start` and `end`; elements stay where they are.
 
     Raises:
         DecodeError: the message is broken, or its elements do not fit its shape.
     """
     dtype_number, content = 0, None
     dims: tuple[int, ...] = ()
-    seen: dict[int, list[tuple[int, int, int]]] = {}
-    for number, kind, at, stop in fields(view, start, end, "a tensor"):
+    strings: list[bytes] = []
+    runs: dict[int, list[Run]] = {}
+    for number, kind, at, stop in fields(source, start, end, "a tensor"):
         if number == _DTYPE and kind == VARINT:
-            dtype_number = read_varint(view, at, stop)[0]
+            dtype_number = read_varint(source, at, stop)[0]
         elif number == _SHAPE and kind == LEN:
-            dims = decode_dims(view, at, stop) or ()
+            dims = decode_dims(source, at, stop) or ()
         elif number == _CONTENT and kind == LEN:
             content = (at, stop)
+        elif number == _STRING and kind == LEN:
+            strings.append(bytes(source[at:stop]))
         else:
-            seen.setdefault(number, []).append((kind, at, stop))
+            _extend(runs.setdefault(number, []), kind, at, stop)
     dtype = DTYPES.get(dtype_number)
     if dtype is None or not is_possible(dims):
         shown = dtype or f"type number {dtype_number}"
         raise DecodeError(f"a tensor at byte {start} has an impossible type or shape: {shown}, {list(dims)}")
     if dtype.name in ("resource", "variant"):
         reason = f"a {dtype} has no value that could be read"
-        return OpaqueTensor(bytes(view[start:end]), reason, dtype, dims)
-    if content and content[1] > content[0] and dtype.itemsize:
+        return OpaqueTensor(bytes(source[start:end]), reason, dtype, dims)
+    content = content if content and content[1] > content[0] else None
+    if content and dtype.itemsize:
         expected = math.prod(dims) * dtype.itemsize
         if content[1] - content[0] != expected:
             raise DecodeError(
                 f"a tensor at byte {start} has {content[1] - content[0]} bytes of content, "
                 f"{dtype} {list(dims)} needs {expected}"
             )
-        return MappedTensor(buffer, content[0], dtype, dims)
-    found = (
-        _fixed_list(buffer, seen, dtype, dims)
-        or _one_integer(view, seen, dtype, dims)
-        or _typed_list(view, start, end, dtype, dims)
-    )
+        return MappedTensor(source, content[0], dtype, dims)
+    if dtype is dtypes.STRING:
+        size = math.prod(dims)
+        values = _string_content(source[slice(*content)], size, start) if content else tuple(strings)
+        found: Tensor = StringTensor(values[:size], dims)  # as TensorFlow, which does not look at what is too much
+    elif dtype.name in LISTS:
+        found = _listed(source, runs.get(LISTS[dtype.name], []), dtype, dims)
+    elif dtype.name.startswith("float8"):
+        found = _float8(source, runs.get(_FLOAT8, []), dtype, dims)
+    else:
+        reason = f"values of type {dtype} cannot be read"
+        found = OpaqueTensor(bytes(source[start:end]), reason, dtype, dims)
     found.listed = True
     return found
 
 
-def _fixed_list(
-    buffer: Buffer, seen: dict[int, list[tuple[int, int, int]]], dtype: DType, dims: tuple[int, ...]
-) -> Tensor | None:
-    number, _ = _FIXED_LISTS.get(dtype.name, (0, 0))
-    places = seen.get(number, ())
-    if len(places) == 1 and places[0][0] == LEN:
-        _, at, stop = places[0]
-        if stop - at == math.prod(dims) * dtype.itemsize > 0:
-            return MappedTensor(buffer, at, dtype, dims)
-    return None
-
-
-def _one_integer(
-    view: memoryview, seen: dict[int, list[tuple[int, int, int]]], dtype: DType, dims: tuple[int, ...]
-) -> Tensor | None:
-    # Scalars are the most frequent constants by far; the general way through a message is slow.
-    places = seen.get(_INTEGERS.get(dtype.name, 0), ())
-    if dims == () and len(seen) == 1 and len(places) == 1 and places[0][0] == LEN:
-        _, at, stop = places[0]
-        value, end = read_varint(view, at, stop)
-        if end == stop:
-            value = signed(value)
-            number: Any = np.array(value).astype(dtype.numpy)[()]
-            return SplatTensor(number, dtype, ())
-    return None
-
-
-def _typed_list(view: memoryview, start: int, end: int, dtype: DType, dims: tuple[int, ...]) -> Tensor:
-    message = schema.new("TensorProto")
-    try:
-        message.ParseFromString(bytes(view[start:end]))
-    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
-        raise DecodeError(f"a tensor at byte {start} cannot be decoded: {error}") from None
-    size = math.prod(dims)
-    if dtype is dtypes.STRING:
-        if message.tensor_content:
-            values = _string_content(message.tensor_content, size, start)
-        else:
-            values = tuple(message.string_val)
-        return StringTensor(values[:size], dims)  # as TensorFlow, which does not look at what is too much
-    if dtype.name.startswith("float8"):
-        stored: Array = np.frombuffer(message.float8_val, dtype.numpy)
-    elif dtype.name not in _LISTS:
-        return OpaqueTensor(bytes(view[start:end]), f"values of type {dtype} cannot be read", dtype, dims)
+def _extend(runs: list[Run], kind: int, at: int, stop: int) -> None:
+    """Add a field to `runs`, to the last one if that goes on in it: a list may be written number by number."""
+    last = runs[-1] if runs else None
+    if last is not None and last.kind == kind != LEN and at - last.stop <= 2:  # a tag of a list has one byte or two
+        runs[-1] = last._replace(fields=last.fields + 1, stop=stop)
+    elif len(runs) < _MOST_RUNS:
+        runs.append(Run(kind, 1, at, stop))
     else:
-        name, number_type = _LISTS[dtype.name]
-        values = getattr(message, name)
-        stored = _from_numbers(np.fromiter(values, number_type, len(values)), dtype)
+        raise DecodeError(f"the elements of a tensor before byte {at} are scattered over too many fields")
+
+
+def _listed(source: Source, runs: list[Run], dtype: DType, dims: tuple[int, ...]) -> Tensor:
+    size = math.prod(dims)
+    if dtype.name in FIXED_LISTS:
+        wanted = {np.float32: 5, np.float64: 1}[FIXED_LISTS[dtype.name]]  # the wire type of such numbers
+        runs = [run for run in runs if run.kind in (LEN, wanted)]
+        if len(runs) == 1 and runs[0].kind == LEN and runs[0].stop - runs[0].start == size * dtype.itemsize > 0:
+            return MappedTensor(source, runs[0].start, dtype, dims)
+        parts = [fixed_numbers(source, run, np.dtype(FIXED_LISTS[dtype.name])) for run in runs]
+        numbers = np.concatenate(parts) if parts else np.empty(0, FIXED_LISTS[dtype.name])
+        return _filled(_complex(numbers, dtype), dtype, dims)
+    runs = [run for run in runs if run.kind in (LEN, VARINT)]
+    if len(runs) == 1 and runs[0].stop - runs[0].start > _EAGER_BYTES and count_numbers(source, runs[0]) >= size:
+        return PackedTensor(source, runs[0], dtype, dims)
+    pieces = [from_varints(piece, dtype) for run in runs for piece in whole_numbers(source, run)]
+    return _filled(np.concatenate(pieces) if pieces else np.empty(0, dtype.numpy), dtype, dims)
+
+
+def _float8(source: Source, runs: list[Run], dtype: DType, dims: tuple[int, ...]) -> Tensor:
+    data = b"".join(bytes(source[run.start : run.stop]) for run in runs[-1:] if run.kind == LEN)
+    return _filled(np.frombuffer(data, dtype.numpy), dtype, dims)
+
+
+def _complex(numbers: Array, dtype: DType) -> Array:
+    if not dtype.name.startswith("complex"):
+        return numbers
+    return np.ascontiguousarray(numbers[: numbers.size // 2 * 2]).view(dtype.numpy)
+
+
+def from_varints(numbers: Array, dtype: DType) -> Array:
+    """Elements of type `dtype` from the varints of their list."""
+    if dtype.name in ("half", "bfloat16"):
+        return numbers.astype(np.uint16).view(dtype.numpy)
+    if dtype.name == "bool":
+        return numbers.astype(np.bool_)
+    if dtype.name in ("int64", "uint64", "uint32"):
+        return numbers.astype(dtype.numpy)
+    return numbers.astype(np.uint32).view(np.int32).astype(dtype.numpy, copy=False)
+
+
+def _filled(stored: Array, dtype: DType, dims: tuple[int, ...]) -> Tensor:
+    """The tensor whose list holds `stored`; TensorFlow does not look at what is too much either."""
+    size = math.prod(dims)
     stored = stored[:size]
     if size and stored.size <= 1:
         return SplatTensor(stored[0] if stored.size else dtype.numpy.type(0), dtype, dims)
     if 1 < stored.size <= size // 2:
         return RepeatedTensor(stored, dtype, dims)
-    if 1 < stored.size < size:
+    if stored.size < size:
         tail = np.broadcast_to(stored[-1], size - stored.size)
         return DeferredTensor(lambda: np.concatenate([stored, tail]), dtype, dims)
     return ArrayTensor(stored.reshape(dims), dtype)
 
 
-def _from_numbers(numbers: Array, dtype: DType) -> Array:
-    if dtype.name.startswith("complex"):
-        whole = numbers[: numbers.size // 2 * 2]
-        return np.ascontiguousarray(whole).view(dtype.numpy)
-    if dtype.name in ("half", "bfloat16"):
-        return np.ascontiguousarray(numbers.astype(np.uint16)).view(dtype.numpy)
-    return numbers.astype(dtype.numpy, copy=False)
+class PackedTensor(Tensor):
+    """A tensor whose elements are varints in a typed list, which are decoded whenever they are read."""
+
+    def __init__(self, source: Source, run: Run, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape, self._source, self._run = dtype, shape, source, run
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The elements in pieces."""
+        pieces = (from_varints(piece, self.dtype) for piece in whole_numbers(self._source, self._run))
+        return rechunked(pieces, self.size, self.dtype, multiple_of)
+
+    def numpy(self) -> Array:
+        """All elements, decoded anew."""
+        return gathered(self)
 
 
-def _string_content(content: bytes, size: int, start: int) -> tuple[bytes, ...]:
+def _string_content(content: bytes | memoryview, size: int, start: int) -> tuple[bytes, ...]:
     # TensorFlow packs several strings as all lengths, then all bytes.
-    view, at = memoryview(content), 0
+    at = 0
     lengths = []
     if size > len(content):
         raise DecodeError(f"a tensor at byte {start} has fewer bytes than strings")
     for _ in range(size):
-        length, at = read_varint(view, at, len(content))
+        length, at = read_varint(content, at, len(content))
         lengths.append(length)
     if at + sum(lengths) != len(content):
         raise DecodeError(f"a tensor at byte {start}: the lengths of its strings do not add up")
     values = []
     for length in lengths:
-        values.append(content[at : at + length])
+        values.append(bytes(content[at : at + length]))
         at += length
     return tuple(values)
 
@@ -204,19 +215,67 @@ def is_possible(dims: tuple[int, ...]) -> bool:
     return len(dims) <= _MAX_RANK and min(dims, default=0) >= 0 and math.prod(filter(None, dims)) <= _MAX_ELEMENTS
 
 
-def decode_dims(view: memoryview, start: int, end: int) -> tuple[int, ...] | None:
+def decode_dims(source: Source, start: int, end: int) -> tuple[int, ...] | None:
     """The dimensions of a TensorShapeProto, None for an unknown rank."""
     dims: list[int] = []
-    for number, kind, at, stop in fields(view, start, end, "a shape"):
+    for number, kind, at, stop in fields(source, start, end, "a shape"):
         if number == 2 and kind == LEN:
             size = 0
-            for inner, inner_kind, inner_at, inner_stop in fields(view, at, stop, "a dimension"):
+            for inner, inner_kind, inner_at, inner_stop in fields(source, at, stop, "a dimension"):
                 if inner == 1 and inner_kind == VARINT:
-                    size = signed(read_varint(view, inner_at, inner_stop)[0])
+                    size = signed(read_varint(source, inner_at, inner_stop)[0])
             dims.append(size)
-        elif number == 3 and kind == VARINT and read_varint(view, at, stop)[0]:
+        elif number == 3 and kind == VARINT and read_varint(source, at, stop)[0]:
             return None
     return tuple(dims)
+
+
+def encode_shape(dims: tuple[int, ...]) -> bytes:
+    """A TensorShapeProto with these dimensions."""
+    return b"".join(length_delimited(2, tag(1, VARINT) + varint(dim) if dim else b"") for dim in dims)
+
+
+def encode_tensor(tensor: Tensor) -> list[Part]:
+    """The TensorProto for `tensor`: raw content, or a typed list where that is how the tensor is held."""
+    if isinstance(tensor, OpaqueTensor):
+        return [tensor.encoded]
+    head = tag(_DTYPE, VARINT) + varint(tensor.dtype.number) + length_delimited(_SHAPE, encode_shape(tensor.shape))
+    if isinstance(tensor, StringTensor):
+        return [head + _encoded_strings(tensor)]
+    if tensor.size == 0:
+        return [head]
+    if tensor.dtype is dtypes.STRING:  # a view of one, for instance
+        return [head + _encoded_strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
+    values = tensor.head()
+    if values is not None and tensor.dtype.name.startswith("float8"):
+        return [head + length_delimited(_FLOAT8, values.tobytes())]
+    if values is not None and tensor.dtype.name in LISTS:
+        return [head + length_delimited(LISTS[tensor.dtype.name], to_list(values, tensor.dtype).tobytes())]
+    if isinstance(tensor, ListedTensor) and tensor.can_be_listed:
+        return [head, *tensor.typed_values()]
+    return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), raw_content(tensor)]
+
+
+def raw_content(tensor: Tensor) -> Piece:
+    """The elements of `tensor` as raw bytes."""
+    return Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
+
+
+def _encoded_strings(tensor: StringTensor) -> bytes:
+    values = tensor.values
+    if len(values) == tensor.size > 1:  # as TensorFlow writes them: all lengths, then all bytes
+        return length_delimited(_CONTENT, b"".join(varint(len(value)) for value in values) + b"".join(values))
+    return b"".join(length_delimited(_STRING, value) for value in values)
+
+
+def to_list(values: Array, dtype: DType) -> Array:
+    """Elements of type `dtype` as their typed list holds them: little endian, or as varints."""
+    if dtype.name in FIXED_LISTS:
+        return values
+    stored = values.view(np.uint16) if dtype.name in ("half", "bfloat16") else values
+    if stored.dtype.kind not in "iu":  # bool, and the integers of four bits
+        stored = stored.astype(np.int64)
+    return packed_varints(stored.astype(np.uint64 if stored.dtype.kind == "u" else np.int64).view(np.uint64))
 
 
 class ListedTensor(MappedTensor):
@@ -237,122 +296,47 @@ class ListedTensor(MappedTensor):
         size = self.dtype.itemsize
         end = self._start + self.count * size
         rest = MappedTensor(self._buffer, end, dtypes.UINT8, (self.size - self.count, size))
-        last = np.frombuffer(self._buffer.read(end - size, end) if self.count else bytes(size), np.uint8)
-        return self.dtype.name in _LISTS and all(np.all(part.reshape(-1, size) == last) for part in rest.chunks(size))
+        last = np.frombuffer(self._buffer[end - size : end] if self.count else bytes(size), np.uint8)
+        return self.dtype.name in LISTS and all(np.all(piece.reshape(-1, size) == last) for piece in rest.chunks(size))
+
+    def typed_values(self) -> list[Part]:
+        """The field that lists the elements."""
+        if not self.count:
+            return []
+
+        def pieces() -> Iterator[Array]:
+            left = self.count
+            for chunk in self.chunks():
+                yield to_list(chunk[:left], self.dtype)
+                left -= chunk.size
+                if left <= 0:
+                    return
+
+        fixed = self.dtype.name in FIXED_LISTS
+        size = self.count * self.dtype.itemsize if fixed else sum(piece.size for piece in pieces())
+        return [tag(LISTS[self.dtype.name], LEN) + varint(size), Piece(size, pieces)]
 
 
-def is_plain(view: memoryview, start: int, end: int, tensor: Tensor) -> bool:
+def count_listed(source: Source, start: int, end: int, tensor: Tensor) -> int | None:
+    """How many elements the typed list of the TensorProto of `tensor` holds, None where they are raw content."""
+    count = 0
+    for number, kind, at, stop in fields(source, start, end, "a tensor"):
+        if number == _CONTENT:
+            return None
+        if number == LISTS.get(tensor.dtype.name):
+            fixed = tensor.dtype.name in FIXED_LISTS
+            count += (stop - at) if fixed else count_numbers(source, Run(kind, 1, at, stop))
+    return count // tensor.dtype.itemsize if tensor.dtype.name in FIXED_LISTS else count
+
+
+def is_plain(source: Source, start: int, end: int, tensor: Tensor) -> bool:
     """Whether the TensorProto of `tensor` says its type, shape and elements as usual, and nothing else."""
-    found = list(fields(view, start, end, "a tensor"))
-    shapes = [bytes(view[at:stop]) for number, _, at, stop in found if number == _SHAPE]
+    found = list(fields(source, start, end, "a tensor"))
+    shapes = [bytes(source[at:stop]) for number, _, at, stop in found if number == _SHAPE]
     elements = {number for number, *_ in found} - {_DTYPE, _SHAPE}
-    known = {_CONTENT, _LIST_FIELDS.get(_LISTS.get(tensor.dtype.name, ("",))[0])}
     return (
         any(number == _DTYPE for number, *_ in found)
         and shapes == [encode_shape(tensor.shape)]  # else it names dimensions, for instance
-        and elements <= known
+        and elements <= {_CONTENT, LISTS.get(tensor.dtype.name)}
         and len(elements) <= 1
     )
-
-
-def count_listed(view: memoryview, start: int, end: int, tensor: Tensor) -> int | None:
-    """How many elements the typed list of the TensorProto of `tensor` holds, None where they are raw content."""
-    name, _ = _LISTS.get(tensor.dtype.name, ("", None))
-    size = tensor.dtype.itemsize if tensor.dtype.name in _FIXED_LISTS else 0
-    listed = 0
-    for number, kind, at, stop in fields(view, start, end, "a tensor"):
-        if number == _CONTENT:
-            return None
-        if number == _LIST_FIELDS.get(name):
-            if size:
-                listed += stop - at
-            elif kind == LEN:
-                listed += int(np.count_nonzero(np.frombuffer(view[at:stop], np.uint8) < 0x80))
-            else:
-                listed += 1
-    return listed // size if size else listed
-
-
-class Piece:
-    """Bytes to write of which the length is known beforehand, the content only when it is their turn."""
-
-    def __init__(self, size: int, pieces: Callable[[], Iterator[bytes | memoryview | Array]]) -> None:
-        self.size, self.pieces = size, pieces
-
-
-def encode_shape(dims: tuple[int, ...]) -> bytes:
-    """A TensorShapeProto with these dimensions."""
-    return b"".join(length_delimited(2, tag(1, VARINT) + varint(dim) if dim else b"") for dim in dims)
-
-
-def encode_tensor(tensor: Tensor) -> list[bytes | Piece]:
-    """The TensorProto for `tensor`: raw content, or one typed value for a splat, or strings."""
-    if isinstance(tensor, OpaqueTensor):
-        return [tensor.encoded]
-    head = tag(_DTYPE, VARINT) + varint(tensor.dtype.number) + length_delimited(_SHAPE, encode_shape(tensor.shape))
-    if isinstance(tensor, StringTensor):
-        return [head + _strings(tensor)]
-    if tensor.size == 0:
-        return [head]
-    values = tensor.head()
-    if values is not None and tensor.dtype.name.startswith("float8"):
-        return [head + length_delimited(_FLOAT8, values.tobytes())]
-    if values is not None and tensor.dtype.name in _LISTS:
-        name, _ = _LISTS[tensor.dtype.name]
-        return [head + length_delimited(_LIST_FIELDS[name], _listed(tensor.dtype, values).tobytes())]
-    if tensor.dtype is dtypes.STRING:  # a view of one, for instance
-        return [head + _strings(StringTensor(tuple(tensor.numpy().reshape(-1).tolist()), tensor.shape))]
-    if isinstance(tensor, ListedTensor) and tensor.can_be_listed:
-        return [head, *_typed_values(tensor)]
-    return [head + tag(_CONTENT, LEN) + varint(tensor.nbytes), raw_content(tensor)]
-
-
-def raw_content(tensor: Tensor) -> Piece:
-    """The elements of `tensor` as raw bytes."""
-    return Piece(tensor.nbytes, lambda: (np.ascontiguousarray(chunk) for chunk in tensor.chunks()))
-
-
-def _strings(tensor: StringTensor) -> bytes:
-    values = tensor.values
-    if len(values) == tensor.size > 1:  # as TensorFlow writes them: all lengths, then all bytes
-        return length_delimited(_CONTENT, b"".join(varint(len(value)) for value in values) + b"".join(values))
-    return b"".join(length_delimited(_STRING, value) for value in values)
-
-
-def _typed_values(tensor: ListedTensor) -> list[bytes | Piece]:
-    if not tensor.count:
-        return []
-    name, _ = _LISTS[tensor.dtype.name]
-
-    def pieces() -> Iterator[Array]:
-        left = tensor.count
-        for chunk in tensor.chunks():
-            yield _listed(tensor.dtype, chunk[:left])
-            left -= chunk.size
-            if left <= 0:
-                return
-
-    fixed = tensor.dtype.name in _FIXED_LISTS
-    size = tensor.count * tensor.dtype.itemsize if fixed else sum(piece.size for piece in pieces())
-    return [tag(_LIST_FIELDS[name], LEN) + varint(size), Piece(size, pieces)]
-
-
-def _listed(dtype: DType, numbers: Array) -> Array:
-    """Some elements as they stand in the typed list of their type."""
-    if dtype.name in _FIXED_LISTS:
-        return numbers
-    stored = numbers.view(np.uint16) if dtype.name in ("half", "bfloat16") else numbers
-    return packed_varints(stored.astype(np.uint64 if stored.dtype.kind == "u" else np.int64).view(np.uint64))
-
-
-def packed_varints(numbers: Array) -> Array:
-    """The bytes of unsigned 64-bit `numbers` as varints, one behind the other."""
-    places = np.arange(10, dtype=np.uint64) * np.uint64(7)
-    groups = numbers[:, np.newaxis] >> places
-    used = groups > 0
-    used[:, 0] = True
-    more = np.zeros_like(used)
-    more[:, :-1] = used[:, 1:]
-    encoded: Array = (groups & np.uint64(0x7F)).astype(np.uint8) | (more.astype(np.uint8) << 7)
-    found: Array = encoded[used]
-    return found

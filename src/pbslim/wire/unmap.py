@@ -10,7 +10,8 @@ from pbslim.errors import UsageError
 from pbslim.wire import save
 from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.memmapped import package_of
-from pbslim.wire.write import require_apart, require_room
+from pbslim.wire.outputs import require_apart, require_room
+from pbslim.wire.paths import expanded
 
 
 def unmap(package: GraphLike, out: str | Path, *, progress: Callable[[int], None] | None = None) -> int:
@@ -23,7 +24,7 @@ def unmap(package: GraphLike, out: str | Path, *, progress: Callable[[int], None
         UsageError: it is no package, or `out` is the package itself.
         PbslimError: the package is damaged, or the graph cannot be written.
     """
-    target = Path(out).expanduser()
+    target = expanded(out)
     if isinstance(package, str | PathLike):
         require_apart(target, Path(package))
     graph = opened(package)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pbslim.errors import DecodeError
+from pbslim.wire.sources import Source
 
 VARINT, FIXED64, LEN, FIXED32 = 0, 1, 2, 5
 
 
-def read_varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
+def read_varint(source: Source, at: int, end: int) -> tuple[int, int]:
     """The number at `at` and where the next thing starts.
 
     Raises:
@@ -20,7 +21,7 @@ def read_varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
     """
     value = shift = 0
     while at < end and shift < 70:
-        byte = view[at]
+        byte = source[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
@@ -29,14 +30,14 @@ def read_varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
     raise DecodeError(f"a number at byte {at} does not end")
 
 
-def varints(view: memoryview, at: int, end: int) -> Iterator[int]:
+def varints(source: Source, at: int, end: int) -> Iterator[int]:
     """The numbers between `at` and `end`, as a packed list has them.
 
     Raises:
         DecodeError: the last one does not end.
     """
     while at < end:
-        value, at = read_varint(view, at, end)
+        value, at = read_varint(source, at, end)
         yield value
 
 
@@ -45,7 +46,7 @@ def signed(value: int) -> int:
     return value - ((value >> 63) << 64)
 
 
-def fields(view: memoryview, at: int, end: int, what: str) -> Iterator[tuple[int, int, int, int]]:
+def fields(source: Source, at: int, end: int, what: str) -> Iterator[tuple[int, int, int, int]]:
     """Each field of the message between `at` and `end`: number, wire type, and where its content starts and ends.
 
     For a varint the content is its encoded bytes; a tag is never part of it.
@@ -54,13 +55,13 @@ def fields(view: memoryview, at: int, end: int, what: str) -> Iterator[tuple[int
         DecodeError: a field does not fit into the message; `what` names the message.
     """
     while at < end:
-        tag, start = read_varint(view, at, end)
+        tag, start = read_varint(source, at, end)
         number, kind = tag >> 3, tag & 7
         if kind == LEN:
-            size, start = read_varint(view, start, end)
+            size, start = read_varint(source, start, end)
             stop = start + size
         elif kind == VARINT:
-            _, stop = read_varint(view, start, end)
+            _, stop = read_varint(source, start, end)
         elif kind == FIXED32:
             stop = start + 4
         elif kind == FIXED64:
@@ -73,6 +74,30 @@ def fields(view: memoryview, at: int, end: int, what: str) -> Iterator[tuple[int
             raise DecodeError(f"{what}: a field at byte {at} claims {stop - start} bytes, {end - start} are left")
         yield number, kind, start, stop
         at = stop
+
+
+def read_text(source: Source, start: int, stop: int, what: str) -> str:
+    """The text in these bytes; `what` names it in the DecodeError when they are not UTF-8."""
+    try:
+        return str(source[start:stop], "utf-8")
+    except UnicodeDecodeError:
+        raise DecodeError(f"{what} at byte {start} is not UTF-8 text") from None
+
+
+def first_text(source: Source, start: int, end: int, wanted: int) -> str:
+    """The first text in field `wanted` of a message, empty when there is none."""
+    for number, kind, at, stop in fields(source, start, end, "a message"):
+        if number == wanted and kind == LEN:
+            return read_text(source, at, stop, "a name")
+    return ""
+
+
+def first_number(source: Source, start: int, end: int, wanted: int) -> int:
+    """The first number in field `wanted` of a message, 0 when there is none."""
+    for number, kind, at, stop in fields(source, start, end, "a message"):
+        if number == wanted and kind == VARINT:
+            return read_varint(source, at, stop)[0]
+    return 0
 
 
 def varint(value: int) -> bytes:

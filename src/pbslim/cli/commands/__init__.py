@@ -27,7 +27,15 @@ class _Commands(click.Group):
         return self.commands[cmd_name] if cmd_name in self.list_commands(ctx) else None
 
 
-@click.group(cls=_Commands, commands=_Modules(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    commands=_Modules(),
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, message="pbslim %(version)s")
-def pbslim() -> None:
+@click.pass_context
+def pbslim(ctx: click.Context) -> None:
     """Make frozen TensorFlow graphs (.pb) small, without TensorFlow."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

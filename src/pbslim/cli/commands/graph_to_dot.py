@@ -10,7 +10,7 @@ from pbslim.cli.options import FILE, HELP, LegacyCommand, bool_option
 from pbslim.errors import PbslimError, UsageError
 from pbslim.legacy.graph_to_dot import graph_to_dot
 from pbslim.wire import load
-from pbslim.wire.write import replacing, require_apart
+from pbslim.wire.outputs import replacing, require_apart
 
 
 @click.command("graph_to_dot", cls=LegacyCommand, context_settings=HELP)

@@ -11,7 +11,7 @@ from pbslim.analysis.inspection import inspect_file
 from pbslim.cli.options import FILE, HELP, json_option
 from pbslim.errors import one_line
 from pbslim.report import terminal
-from pbslim.wire.memmapped import GRAPH_REGION
+from pbslim.wire.packages import GRAPH_REGION
 
 _MOST_REGIONS = 1000
 

@@ -19,7 +19,7 @@ from pbslim.legacy.print_selective_registration_header import selective_registra
 from pbslim.ops.history import Release, release
 from pbslim.report import terminal
 from pbslim.wire import load
-from pbslim.wire.write import replacing, require_apart
+from pbslim.wire.outputs import replacing, require_apart
 
 _SHOWN = 3
 

@@ -11,7 +11,7 @@ from pbslim.errors import UsageError
 from pbslim.legacy.optimize_for_inference import optimize_for_inference
 from pbslim.report import terminal
 from pbslim.wire import load, save
-from pbslim.wire.write import make_folder, require_apart
+from pbslim.wire.outputs import make_folder, require_apart
 
 
 @click.command("optimize_for_inference", cls=LegacyCommand, context_settings=HELP)

@@ -11,7 +11,7 @@ from pbslim.errors import UsageError
 from pbslim.legacy.quantize_graph import MODES, quantize_graph
 from pbslim.report import terminal
 from pbslim.wire import load, save
-from pbslim.wire.write import require_apart
+from pbslim.wire.outputs import require_apart
 
 
 @click.command("quantize_graph", cls=LegacyCommand, context_settings=HELP)

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.cli.options import FILE, HELP, NAMES, bool_option, json_option
+from pbslim.cli.options import FILE, HELP, NAMES, TEXT, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.names import node_name
 from pbslim.passes import pipeline, registry
 from pbslim.report import terminal
 from pbslim.wire import load, save
-from pbslim.wire.write import require_apart
+from pbslim.wire.outputs import require_apart
 
 
 @click.command("transform_graph", context_settings=HELP)
@@ -21,7 +21,12 @@ from pbslim.wire.write import require_apart
 @click.option("--out_graph", type=FILE, required=True, help="File to write.")
 @click.option("--inputs", type=NAMES, default="", help="Names of the inputs, separated by commas.")
 @click.option("--outputs", type=NAMES, default="", help="Names of the outputs, separated by commas.")
-@click.option("--transforms", default="", help="What to do, for instance 'fold_constants round_weights(num_steps=64)'.")
+@click.option(
+    "--transforms",
+    type=TEXT,
+    default="",
+    help="What to do, for instance 'fold_constants round_weights(num_steps=64)', or @FILE that says so.",
+)
 @click.option("--functions", is_flag=True, help="Transform the bodies of functions as well.")
 @bool_option("--output_as_text", default=False, help="Write the text form.")
 @click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
@@ -47,6 +52,7 @@ def command(
     require_apart(out_graph, in_graph)
     with terminal.progress("reading") as show:
         graph = load(in_graph)
+        before = len(graph)
         results = pipeline.run(
             graph, plan.steps, inputs, outputs, functions=functions, on_step=lambda result: show(result.step)
         )
@@ -67,4 +73,6 @@ def command(
         rows = [(r.step, str(r.nodes_before), str(r.nodes_after), str(len(r.changed))) for r in results]
         columns = ["transform", "nodes before", "after", "nodes touched"]
         terminal.stdout().print(terminal.table(columns, rows, right=(1, 2, 3)))
+    else:
+        terminal.tell_written(out_graph, size, f"{len(graph)} nodes ({before} before)")
     return 0

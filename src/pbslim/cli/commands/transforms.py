@@ -11,6 +11,8 @@ from pbslim.cli.options import HELP
 from pbslim.passes import registry
 from pbslim.report import terminal
 
+_WIDE_ENOUGH = 120  # columns: what a transform does has as much room as the longest name
+
 
 @click.command("transforms", context_settings=HELP)
 @click.argument("name", required=False)
@@ -20,7 +22,11 @@ def command(name: str | None) -> int:
     if name is None:
         found = map(registry.find, registry.names())
         rows = [(each.name, each.effect, each.manual.strip().splitlines()[0]) for each in found]
-        console.print(terminal.table(["transform", "effect", "what it does"], rows))
+        if console.width < _WIDE_ENOUGH:
+            lines = "\n".join(f"{name} ({effect})\n    {text}" for name, effect, text in rows)
+            console.print(lines, markup=False)
+        else:
+            console.print(terminal.table(["transform", "effect", "what it does"], rows))
         return 0
     one = registry.find(name)
     parameters = ", ".join(p.describe() for p in one.parameters.values())

@@ -18,6 +18,6 @@ def command(package: Path, out: Path) -> int:
     """Turn a memory-mapped package back into an ordinary graph."""
     with terminal.progress("reading") as show:
         size = unmap(package, out, progress=terminal.bytes_written(show))
-    terminal.stdout().print(f"{out} written, {terminal.size_text(size)}", markup=False)
+    terminal.tell_written(out, size)
     terminal.tell_size(size)
     return 0

@@ -43,8 +43,7 @@ def make_action(node: Node, scope: Scope) -> Action:
         if node.op in scope.graph.library.functions:
             return _MAKERS["PartitionedCall"](node, scope)
         if has_kernel(node.op):
-            attrs = scope.attrs(node)
-            kernel = Prepared(node.op, kernel_attrs(attrs), scope.input_dtypes(node))
+            kernel = Prepared(node.op, kernel_attrs(scope.attrs(node)), scope.input_dtypes(node))
             kernel.check_types()
             return kernel
     except (KernelError, PbslimError) as error:

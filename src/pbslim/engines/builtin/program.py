@@ -17,6 +17,7 @@ from pbslim.engines.protocol import Array, Feeds, Program, Unsupported, as_fed, 
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import check_inputs
+from pbslim.kernels.limits import Limits, limited
 from pbslim.ops.families import FEEDABLE, MERGES, PLACEHOLDERS, SWITCHES
 
 _CONTROL = SWITCHES | MERGES | PLACEHOLDERS
@@ -36,7 +37,7 @@ class BuiltinProgram(Program):
         """The values of `fetches`; see `Program.run`. They may share memory with feeds and constants."""
         values = [self._fed(name, value) for name, value in feeds.items()]
         self._scope.shared.run = Run()
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), limited(Limits(exact=False)):
             key = tuple(feeds), tuple(fetches)
             if key not in self._plans:
                 self._plans[key] = self._plan(*key)

@@ -13,7 +13,7 @@ from pbslim.ir import Node
 from pbslim.kernels.checks import Array, require
 
 _TABLES = ("HashTable", "HashTableV2")
-_INITIALIZERS = ("InitializeTable", "InitializeTableV2")
+_INITIALIZERS = ("InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2")
 _FROM_FILES = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
 
 

@@ -20,6 +20,7 @@ from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite_all
 from pbslim.wire.checkpoints import Checkpoint, read_extents
+from pbslim.wire.paths import expanded
 
 _ABOUT_ZERO = 1e-5
 _READ = op("Identity", op("Const|Variable|VariableV2", name="weights"), name="read")
@@ -47,7 +48,7 @@ def sparsify_gather(
         TransformError: `group_init_node` is the name of a node that is no NoOp.
         DecodeError: the checkpoint cannot be read.
     """
-    sparsifier = _Sparsifier(graph, context, Path(input_checkpoint).expanduser() if input_checkpoint else None)
+    sparsifier = _Sparsifier(graph, context, expanded(input_checkpoint) if input_checkpoint else None)
     for pattern in _PATTERNS:
         context.merge(rewrite_all(graph, pattern, sparsifier.convert))
     if sparsifier.tables:

@@ -1,0 +1,99 @@
+"""What users expect of a command line without being told."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pbslim
+import pbslim.transforms
+from pbslim.passes import registry
+from tests import commands
+from tests.cli.test_commands import DIGITS
+
+TRANSFORM = ["transform_graph", f"--in_graph={DIGITS}", "--inputs=input", "--outputs=class"]
+
+
+def test_without_a_command_the_help_is_printed() -> None:
+    done = commands.run()
+    assert (done.code, done.err) == (0, "")
+    assert done.out == commands.run("--help").out
+    assert "shrink" in done.out
+
+
+def on_a_terminal(columns: int, *args: object) -> str:
+    """What a command writes to a terminal of so many columns."""
+    termios, fcntl = pytest.importorskip("termios"), pytest.importorskip("fcntl")
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "pbslim", *map(str, args)]
+    with subprocess.Popen(command, stdout=theirs, stdin=subprocess.DEVNULL, env=environment):
+        os.close(theirs)
+        found = b""
+        try:
+            while piece := os.read(ours, 1 << 16):
+                found += piece
+        except OSError:  # how Linux tells that the other side is closed
+            pass
+        os.close(ours)
+    return found.decode()
+
+
+@pytest.mark.parametrize("columns", [40, 60, 119, 120])
+def test_names_are_not_cut_on_a_narrow_terminal(columns: int) -> None:
+    shown = on_a_terminal(columns, "transforms")
+    assert [name for name in registry.names() if name not in shown] == []
+
+
+def test_nothing_is_lost_in_a_narrow_table() -> None:
+    shown = on_a_terminal(40, "inspect", DIGITS)
+    assert "…" not in shown
+
+
+def test_transform_graph_says_what_it_wrote(tmp_path: Path) -> None:
+    out = tmp_path / "out.pb"
+    done = commands.run(*TRANSFORM, f"--out_graph={out}", "--transforms=strip_unused_nodes fold_constants")
+    nodes = len(pbslim.load(out))
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{out} written, {nodes} nodes (84 before), {out.stat().st_size / 1000:.2f} kB\n"
+
+
+def test_transforms_from_a_file(tmp_path: Path) -> None:
+    recipe, out, same = tmp_path / "recipe.txt", tmp_path / "out.pb", tmp_path / "same.pb"
+    text = "strip_unused_nodes\nfold_constants(ignore_errors=true)\nround_weights(num_steps=16)\n"
+    recipe.write_text("\ufeff" + text, encoding="utf-8")
+    assert commands.run(*TRANSFORM, f"--out_graph={out}", f"--transforms=@{recipe}").code == 0
+    assert commands.run(*TRANSFORM, f"--out_graph={same}", f"--transforms={text}").code == 0
+    assert out.read_bytes() == same.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "cannot read"), (b"\xff\xfe", "is not UTF-8 text"), (b"", "names no transform"), (b"nope", "unknown")],
+)
+def test_a_file_without_transforms_is_refused(content: bytes | None, says: str, tmp_path: Path) -> None:
+    recipe, out = tmp_path / "recipe.txt", tmp_path / "out.pb"
+    if content is not None:
+        recipe.write_bytes(content)
+    done = commands.run(*TRANSFORM, f"--out_graph={out}", f"--transforms=@{recipe}")
+    assert done.refused
+    assert says in done.err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["@", "@.", "@~nosuchuser/recipe"])
+def test_what_is_no_file_of_transforms_is_refused(name: str, tmp_path: Path) -> None:
+    done = commands.run(*TRANSFORM, f"--out_graph={tmp_path / 'out.pb'}", f"--transforms={name}")
+    assert done.refused, done
+
+
+def test_an_unknown_parameter_suggests_the_nearest(tmp_path: Path) -> None:
+    done = commands.run(*TRANSFORM, f"--out_graph={tmp_path / 'out.pb'}", "--transforms=round_weights(num_step=3)")
+    assert done.code == 0
+    assert done.err == "note: round_weights has no parameter 'num_step', it is ignored, did you mean 'num_steps'?\n"
