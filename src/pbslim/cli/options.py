@@ -18,8 +18,26 @@ class FileName(click.Path):  # type: ignore[type-arg, unused-ignore]  # generic 
     """The name of a file."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse an empty name, as a variable that is not set leaves it: it would mean the current folder."""
-        return super().convert(value or self.fail("a file name cannot be empty", param, ctx), param, ctx)
+        """Refuse an empty name, as a variable that is not set leaves it: it would mean the current folder.
+
+        Only ``-`` itself is a stream: ``./-`` is a file, which its path alone would not tell.
+        """
+        found = super().convert(value or self.fail("a file name cannot be empty", param, ctx), param, ctx)
+        return Path.cwd() / "-" if str(found) == "-" != str(value) else found
+
+
+class OutputName(FileName):
+    """The name of a file to write; where that is standard output, nothing else may go there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Keep standard output free if it is what `value` names."""
+        found = super().convert(value, param, ctx)
+        from pbslim.report.terminal import keep_stdout_free  # the command that is called has loaded these
+        from pbslim.wire.outputs import is_standard_output
+
+        if is_standard_output(found):
+            keep_stdout_free()
+        return found
 
 
 class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
@@ -161,6 +179,7 @@ class Pixels(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
 
 
 FILE = FileName(path_type=Path)
+OUTPUT = OutputName(path_type=Path)
 INPUTS = InputList()
 PERCENT = Percent()
 PIXELS = Pixels()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, SETTINGS, LegacyCommand, bool_option, json_option
+from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, OUTPUT, SETTINGS, LegacyCommand, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.optimize_for_inference import optimize_for_inference
 from pbslim.report import terminal
@@ -16,7 +16,7 @@ from pbslim.wire.outputs import make_folder, require_apart
 
 @click.command("optimize_for_inference", cls=LegacyCommand, context_settings=HELP)
 @click.option("--input", "source", type=FILE, required=True, help="GraphDef file, binary or text.")
-@click.option("--output", "target", type=FILE, required=True, help="File to write.")
+@click.option("--output", "target", type=OUTPUT, required=True, help="File to write.")
 @click.option("--input_names", type=NAMES, required=True, help="Names of the inputs, separated by commas.")
 @click.option("--output_names", type=NAMES, required=True, help="Names of the outputs, separated by commas.")
 @bool_option("--frozen_graph", default=True, help="false: write the text form.")
