@@ -271,6 +271,30 @@ def test_placeholders_become_constants() -> None:
     assert results[1].notes == ["no placeholder has 'none' in its name"]
 
 
+def test_any_scalar_fixes_a_placeholder_and_dropout_goes_with_it() -> None:
+    text = """
+        x = Placeholder()
+        keep = Placeholder()
+        train = Placeholder(dtype='bool')
+        s = Shape(x)
+        r = RandomUniform(s, dtype='float', T='int32')
+        m = Floor(a)
+        a = Add(keep, r)
+        d = RealDiv(x, keep)
+        y = Mul(d, m)
+        w = Switch(y, train)
+        p = Neg(w:1)
+        q = Abs(w)
+        z = Merge(q, p, N=2)
+        -> z
+    """
+    graph, _ = optimize(text, placeholder_to_const_names={"keep": 1.0, "train": "False"})
+    assert sorted(node.op for node in graph) == ["Abs", "Identity", "Placeholder"]
+    graph, results = optimize(text, placeholder_to_const_names={"keep": "much"})
+    assert "r" in graph
+    assert [each.reason for each in results[1].skipped] == ["its type is float, so it cannot be 'much'"]
+
+
 def test_wrong_names() -> None:
     graph, _ = parse(NORM + "-> y")
     for inputs, outputs, message in (
@@ -332,7 +356,7 @@ def test_flags(tmp_path: Path) -> None:
     [
         ("--placeholder_type_enum=1.5", "'1.5' is not a whole number"),
         ("--placeholder_type_enum=77", "no data type has the number 77"),
-        ("--placeholder_to_const_names=p", "'p' needs =True or =False behind it"),
+        ("--placeholder_to_const_names=p", "'p' needs a value, as in keep_prob=1.0,is_training=False"),
         ("--input_names=", "at least one input"),
         ("--unknown=1", "No such option"),
     ],
