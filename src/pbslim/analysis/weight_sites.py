@@ -15,8 +15,7 @@ import numpy as np
 
 from pbslim.analysis.constants import constant, way_to_constant
 from pbslim.dtypes import FLOAT
-from pbslim.ir import Graph, Node, Tensor, Value
-from pbslim.ir.graph import Use
+from pbslim.ir import Graph, Node, Tensor, Use, Value
 from pbslim.ir.tensors import Array, SplatTensor
 from pbslim.ops.families import ALIASES, ENTERS
 
