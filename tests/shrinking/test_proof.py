@@ -40,6 +40,7 @@ def test_the_verdict_is_printed_and_reported(tmp_path: Path) -> None:
     assert (tmp_path / "r.pb").exists()
 
 
+@pytest.mark.usefixtures("apart")
 def test_a_bad_result_is_told_loudly(tmp_path: Path) -> None:
     done = commands.run("shrink", coarse(tmp_path), "-o", tmp_path / "out.pb", "--recipe=round")
     assert done.code == 0

@@ -107,7 +107,9 @@ def compare_files(
     found = _Found(setting, plan, sides, names, replace(given, batches=given.batches[: len(runs.first)]), runs, labels)
     result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
     if per_layer:
-        result = replace(result, layers=find_layers(setting, sides, outputs, given.batches[0], on_progress))
+        layers = find_layers(setting, sides, outputs, given.batches[0], on_progress)
+        none = [] if layers else ["the graphs share no inner tensors, so that there are no layers to compare"]
+        result = replace(result, layers=layers, notes=[*result.notes, *none])
     return replace(result, seconds=time.perf_counter() - started)
 
 

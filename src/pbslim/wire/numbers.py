@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pbslim.errors import DecodeError
 from pbslim.ir.tensors import Array
 from pbslim.wire.sources import Source
-from pbslim.wire.varint import LEN, varints
+from pbslim.wire.varint import LEN, MessageError, varints
 
 _LONGEST = 10
 _PIECE = 1 << 18
@@ -43,7 +42,7 @@ def whole_numbers(source: Source, run: Run) -> Iterator[Array]:
     """The varints of a run as unsigned numbers of 64 bits, a piece at a time.
 
     Raises:
-        DecodeError: one does not end, or has more than ten bytes.
+        MessageError: one does not end, or has more than ten bytes.
     """
     if run.kind == LEN and run.stop - run.start < _FEW:
         yield np.array(list(varints(source, run.start, run.stop)), np.uint64)
@@ -60,7 +59,7 @@ def whole_numbers(source: Source, run: Run) -> Iterator[Array]:
         first = (first - numbers.size) % step
         left = data[whole:]
     if left.size:
-        raise DecodeError(f"a list of numbers at byte {run.start} ends within one of them")
+        raise MessageError(f"a list of numbers at byte {run.start} ends within one of them")
 
 
 def _pieces(source: Source, run: Run) -> Iterator[Array]:
@@ -76,7 +75,7 @@ def _varints(data: Array, place: int) -> Array:
     lengths = ends - starts + 1
     longest = int(lengths.max(initial=0))
     if not ends.size or longest > _LONGEST:
-        raise DecodeError(f"a number in a list at byte {place} does not end")
+        raise MessageError(f"a number in a list at byte {place} does not end")
     values = np.zeros(ends.size, np.uint64)
     for k in range(longest):
         having = np.flatnonzero(lengths > k)
@@ -88,7 +87,7 @@ def fixed_numbers(source: Source, run: Run, dtype: np.dtype[np.generic]) -> Arra
     """The numbers of a run in which each takes as many bytes as one of `dtype`.
 
     Raises:
-        DecodeError: the bytes are no multiple of that, or the tags between them are not all the same.
+        MessageError: the bytes are no multiple of that, or the tags between them are not all the same.
     """
     data = np.frombuffer(source[run.start : run.stop], np.uint8)
     if run.kind != LEN and run.fields > 1:
@@ -96,10 +95,10 @@ def fixed_numbers(source: Source, run: Run, dtype: np.dtype[np.generic]) -> Arra
         tags = step - dtype.itemsize
         rows = np.concatenate([data, data[dtype.itemsize : step]])
         if rows.size != run.fields * step or (rows.reshape(run.fields, step)[:, -tags:] != rows[-tags:]).any():
-            raise DecodeError(f"a list of numbers at byte {run.start} has tags of different forms")
+            raise MessageError(f"a list of numbers at byte {run.start} has tags of different forms")
         data = np.ascontiguousarray(rows.reshape(run.fields, step)[:, :-tags]).reshape(-1)
     if data.size % dtype.itemsize:
-        raise DecodeError(f"a list of numbers at byte {run.start} ends within one of them")
+        raise MessageError(f"a list of numbers at byte {run.start} ends within one of them")
     return data.view(dtype)
 
 

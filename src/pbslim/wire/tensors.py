@@ -25,7 +25,7 @@ _DTYPE, _SHAPE, _CONTENT, _STRING = 1, 2, 4, 8
 _MAX_ELEMENTS = 1 << 48
 _MAX_RANK = 32  # of numpy before its version 2
 _MOST_RUNS = 1 << 16
-_EAGER_BYTES = 1 << 16
+_EAGER_BYTES = 1 << 8
 
 _WHOLE = (
     "int32",

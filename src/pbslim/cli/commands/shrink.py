@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, PERCENT, json_option
+from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import PROMISES, promise_of
 from pbslim.compression.writing import TARGETS
@@ -19,6 +19,7 @@ from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
 from pbslim.shrinking.shrink import shrink
 from pbslim.wire.outputs import replacing
+from pbslim.wire.paths import descriptor
 
 _SAMPLES = 48
 """Inputs that an automatic compression is proven on."""
@@ -26,7 +27,7 @@ _SAMPLES = 48
 
 @click.command("shrink", context_settings=HELP)
 @click.argument("source", metavar="IN.pb", type=FILE)
-@click.option("-o", "--out", type=FILE, help="File to write; IN-small.pb if not given.")
+@click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
 @click.option(
     "--quality",
     type=click.Choice(list(PROMISES)),
@@ -53,6 +54,7 @@ _SAMPLES = 48
     help="Inputs, inner tensors too, such as images:float[?,224,224,3] or IteratorGetNext:1; found if not given.",
 )
 @click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
+@click.option("--set", "values", type=SETTINGS, help="Placeholders to make constants: keep_prob=1.0,phase_train=false.")
 @click.option("--calibrate", type=FILE, help="An .npz file or folder of typical inputs; photographs if not given.")
 @click.option(
     "--keep",
@@ -86,7 +88,7 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     pbslim shrink model.pb --recipe round
     """
     _check(recipe, options)
-    target = out or source.with_name(f"{source.stem}-small.pb")
+    target = out or _beside(source)
     promise = promise_of(quality, options["min_snr"], options["min_agreement"])
     with terminal.progress("reading") as show:
 
@@ -99,6 +101,7 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             recipe,
             inputs=[name for names in options["inputs"] for name in names] or None,
             outputs=options["outputs"],
+            values=options["values"],
             keep=options["keep"],
             keep_constants=options["keep_constants"],
             exact_zip=options["exact_zip"],
@@ -124,6 +127,13 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     else:
         shrinking.show(result, target, quality, explain=options["explain"])
     return 0
+
+
+def _beside(source: Path) -> Path:
+    """Where the result belongs that nobody has named."""
+    if descriptor(source, 0) is not None:
+        raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
+    return source.with_name(f"{source.stem}-small.pb") if source.name else source / "small.pb"
 
 
 _AUTOMATIC = ("calibrate", "target_size", "plan", "save_plan")
