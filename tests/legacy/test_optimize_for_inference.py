@@ -81,6 +81,7 @@ def test_batch_norms_are_folded() -> None:
     )
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("dtype", ["half", "double"])
 def test_global_normalization_of_other_floats(dtype: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
@@ -222,6 +223,7 @@ def test_toco_compatible_leaves_them_apart() -> None:
     assert reasons(RESIZE + "-> y", toco_compatible=True) == []
 
 
+@pytest.mark.tensorflow
 def test_fused_convolutions_compute_the_same(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     from pbslim.engines import tensorflow

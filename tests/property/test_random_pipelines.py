@@ -79,6 +79,7 @@ def _run(path: Path, feeds: dict[str, Any], outputs: list[str]) -> list[npt.NDAr
     return tensorflow.run(path, feeds, outputs)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("seed", range(60))
 def test_a_random_graph_stays_within_the_effects(seed: int, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
@@ -118,6 +119,7 @@ def test_a_second_run_changes_nothing(seed: int) -> None:
         assert show(made.graph) == once, step
 
 
+@pytest.mark.tensorflow
 @needs_shared
 @pytest.mark.parametrize("seed", range(20))
 def test_models_answer_as_before_in_any_order(seed: int, tmp_path: Path) -> None:
