@@ -52,6 +52,11 @@ class BuiltinProgram(Program):
                 raise UsageError(f"'{name}' is not a tensor but a resource")
         return results
 
+    def close(self) -> None:
+        """Forget the plans and what they hold."""
+        self._plans.clear()
+        self._scope = Scope(self._graph, Shared(self._graph))
+
     def _fed(self, name: str, value: object) -> Array:
         node = find_value(self._graph, name).node
         array = as_fed(value)
