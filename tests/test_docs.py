@@ -32,6 +32,7 @@ def test_every_block_is_run_or_output() -> None:
         assert language == "python" or before in ("<!-- run -->", "<!-- test command -->", "<!-- output -->"), before
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("block", COMMANDS, ids=lambda block: block.split()[0])
 def test_commands(block: str, here: Path) -> None:
     # The environment is here already; making another one is what .ci/run does.

@@ -217,6 +217,7 @@ def test_text_form_both_ways(tmp_path: Path) -> None:
     assert [node.name for node in pbslim.load(back)] == ["x", "y"]
 
 
+@pytest.mark.tensorflow
 def test_verify_finds_a_difference(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     one = write(tmp_path / "a.pb", "x = Placeholder(shape=[2])\nc = Const([1, 2])\ny = Add(x, c)\n-> y")

@@ -9,7 +9,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +143,6 @@ def calls() -> dict[str, list[Case]]:
     return found
 
 
-needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
 ONEDNN_ONLY = frozenset({"_FusedDepthwiseConv2dNative"})
 NEW = ONEDNN_ONLY | {"BatchMatMulV3", "_FusedConv2D", "_FusedMatMul"}
 RUNTIMES = [
@@ -231,7 +229,7 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return Outcome(request.param, read_only, run(folder, request.param))
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_read_only_places_are(outcome: Outcome) -> None:
     found = outcome.of("read only")
     assert not problems(found)
@@ -245,14 +243,14 @@ def test_read_only_places_are(outcome: Outcome) -> None:
             assert ran[op] == slots, f"{op} was run with {sorted(ran[op])}"
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_ops_that_hand_memory_on_do_not_write_into_it(outcome: Outcome) -> None:
     found = outcome.of("handed on")
     assert len(found) > 150
     assert not problems(found)
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_the_runner_sees_a_writer(outcome: Outcome) -> None:
     """Else the tests above would say nothing; and these are the places that conversion must leave alone."""
     assert outcome.of("writers") == dict.fromkeys(WRITERS, "crash")

@@ -177,6 +177,7 @@ def _run(graph_def: Any, x: np.ndarray) -> np.ndarray:
         return result
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("op", ["Conv2D", "DepthwiseConv2dNative"])
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize("size", [None, 13])

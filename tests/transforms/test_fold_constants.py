@@ -436,6 +436,7 @@ class Random:
         return result if self.random.random() < 0.8 else tf.compat.v1.identity(result)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("functional", [False, True], ids=["switch", "if"])
 @pytest.mark.parametrize("seed", range(12))
 def test_random_graphs_compute_the_same(seed: int, functional: bool) -> None:

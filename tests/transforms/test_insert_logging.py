@@ -110,6 +110,7 @@ assert all((one == two).all() for one, two in zip(a, b))
 """
 
 
+@pytest.mark.tensorflow
 def test_the_values_are_printed_when_the_graph_runs(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     graph, outputs = parse(SPLIT)

@@ -510,6 +510,7 @@ def test_twice_is_once(weights: str, strip: str) -> None:
     assert show(graph) == once
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("arguments", ["", "(input_min=-4, input_max=4)", "(fallback_min=-40, fallback_max=40)"])
 def test_results_are_near_those_of_floats(arguments: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")

@@ -12,7 +12,7 @@ from pbslim.errors import DecodeError, GraphError, TransformError
 from pbslim.ir import FunctionRef, Graph, Node, Value
 from pbslim.ir.order import file_order
 from pbslim.ir.tensors import Array
-from pbslim.ops.families import CALLS
+from pbslim.ops.families import ALIASES, CALLS, ENTERS
 
 _SMALL = 1 << 12
 _MOST_CALLS, _DEEPEST_CALL = 1 << 10, 32
@@ -73,6 +73,8 @@ class StaticShapes:
             if node.op == "Placeholder":
                 shape = node.shape_attr("shape")
                 return (Shape() if shape.rank == 0 and 0 < self._graph.producer < _OLD_PRODUCER else shape,)
+            if node.op == "TensorArrayReadV3":
+                return (_element_shape(node),)
             return rules.infer(node.op, node.attrs, inputs, operands)
         except (rules.ShapeError, DecodeError, GraphError):
             return (Shape(),)  # a node that can never run is no reason to leave the others alone
@@ -137,6 +139,16 @@ class StaticShapes:
             TransformError: they contradict the graph.
         """
         _ = self._all
+
+
+def _element_shape(read: Node) -> Shape:
+    """The shape of what is read from a TensorArray that holds elements of one shape alone."""
+    value = read.inputs[0] if read.inputs else None
+    while value and not value.port and value.node.op in ALIASES | ENTERS and value.node.inputs:
+        value = value.node.inputs[0]
+    array = value.node if value else read
+    alike = array.op == "TensorArrayV3" and array.attrs.get("identical_element_shapes") is True
+    return array.shape_attr("element_shape") if alike else Shape()
 
 
 def _with_notes(node: Node, shapes: Sequence[Shape]) -> tuple[Shape, ...]:

@@ -102,10 +102,10 @@ class NumberList(NameList):
             self.fail(f"'{value}' is not a whole number, nor several with commas between them", param, ctx)
 
 
-class SwitchList(NameList):
-    """Names with true or false each, ``name=False,other=True``."""
+class SettingList(NameList):
+    """Names with a scalar each, ``phase_train=False,keep_prob=1.0``."""
 
-    name = "switches"
+    name = "settings"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Split `value` into a mapping."""
@@ -113,9 +113,9 @@ class SwitchList(NameList):
             return value
         pairs = [text.partition("=") for text in super().convert(value, param, ctx)]
         for name, _, text in pairs:
-            if not name or text.strip().lower() not in ("true", "false"):
-                self.fail(f"'{name}' needs =True or =False behind it", param, ctx)
-        return {name.strip(): text.strip().lower() == "true" for name, _, text in pairs}
+            if not name.strip() or not text.strip():
+                self.fail(f"'{name}' needs a value, as in keep_prob=1.0,is_training=False", param, ctx)
+        return {name.strip(): text.strip() for name, _, text in pairs}
 
 
 class LegacyCommand(click.Command):
@@ -186,7 +186,7 @@ PIXELS = Pixels()
 NAMES = NameList()
 TEXT = TextOrFile()
 NUMBERS = NumberList()
-SWITCHES = SwitchList()
+SETTINGS = SettingList()
 
 
 def bool_option(

@@ -11,7 +11,7 @@ import numpy as np
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.patches import sample_rows
 from pbslim.engines import Feeds, Program
-from pbslim.ir.graph import Use
+from pbslim.ir import Use
 from pbslim.ir.tensors import Array
 from pbslim.quant.compensation import diagonal_blocks
 

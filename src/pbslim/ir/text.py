@@ -25,7 +25,8 @@ from pbslim.ir.attributes import FunctionRef, TypeVariable
 from pbslim.ir.tensors import Tensor
 
 if TYPE_CHECKING:
-    from pbslim.ir.graph import Graph, Node
+    from pbslim.ir.graph import Graph
+    from pbslim.ir.nodes import Node
 
 _FIRST, _LAST = 50, 10  # lines of a long graph
 _MOST_ELEMENTS = 16

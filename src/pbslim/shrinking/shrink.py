@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
@@ -23,8 +22,9 @@ from pbslim.shrinking.automatic import Compressed, CompressionOptions, compress
 from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
+from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
-from pbslim.wire import load_from, open_source
+from pbslim.wire import load_from, open_source, save
 from pbslim.wire.files import write
 from pbslim.wire.given import reads_file
 from pbslim.wire.outputs import replacing, require_apart
@@ -79,6 +79,7 @@ def shrink(
     *,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    values: Mapping[str, bool | float | str] | None = None,
     keep: Sequence[str] = (),
     keep_constants: bool = False,
     exact_zip: bool = False,
@@ -95,6 +96,7 @@ def shrink(
         inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
             graph is cut. Found from the graph when not given.
         outputs: tensor names; found from the graph when not given.
+        values: placeholders that become constants, by name: ``{"keep_prob": 1.0, "phase_train": False}``.
         keep: names of nodes that stay as they are, though no output needs them; where a name has a ``*``, all weights
             that it fits.
         keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
@@ -112,8 +114,8 @@ def shrink(
     given = open_source(source)
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
-    simple = _simplified(load_from(given, source), recipe or SIMPLE, wanted, on_step)
-    with _named(given) as path:
+    simple = _simplified(load_from(given, source), recipe or SIMPLE, values or {}, wanted, on_step)
+    with _named(given, simple.original) as path:
         files = simple.files._replace(source=path)
         done = Compressed(simple.graph)
         if recipe is None:
@@ -137,9 +139,15 @@ def shrink(
 
 @dataclass(frozen=True)
 class _Simple:
-    """A graph that the transforms of a recipe have run on; `counts` is how many nodes and constants it had before."""
+    """A graph that the transforms of a recipe have run on.
+
+    Attributes:
+        original: what its results are compared with, where that is not what was given.
+        counts: how many nodes and constants it had before.
+    """
 
     graph: Graph
+    original: Graph | None
     files: Files
     counts: tuple[int, int]
     steps: list[StepResult]
@@ -149,27 +157,35 @@ class _Simple:
 def _simplified(
     graph: Graph,
     recipe: str,
+    values: Mapping[str, bool | float | str],
     wanted: Callable[[Graph], Wanted],
     on_step: Callable[[StepResult], None] | None,
 ) -> _Simple:
     steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
+    counts, done, original = _count(graph), [], None
+    if values:
+        setting = set_placeholders(name=tuple(values), value=tuple(map(str, values.values())))
+        done, original = pipeline.run(graph, [setting], on_step=on_step), graph.copy()
     asked = wanted(graph)
-    counts = _count(graph)
     ends = asked.inputs, asked.outputs
     steps = [asked.step(step) for step in steps]
     results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
-    return _Simple(graph, Files(Path(), Path(), ends[0], results[-1].inputs, ends[1]), counts, results, asked.notes)
+    files = Files(Path(), Path(), ends[0], results[-1].inputs, ends[1])
+    return _Simple(graph, original, files, counts, done + results, asked.notes)
 
 
 @contextmanager
-def _named(given: Source) -> Iterator[Path]:
-    """A file that holds what was given, which may have come from a pipe."""
-    if isinstance(given, InputFile) and given.has_name:
+def _named(given: Source, original: Graph | None) -> Iterator[Path]:
+    """A file that holds `original`, or else what was given, which may have come from a pipe."""
+    if original is None and isinstance(given, InputFile) and given.has_name:
         yield given.path
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "given.pb"
-        path.write_bytes(given[:])
+        if original is None:
+            path.write_bytes(given[:])
+        else:
+            save(original, path)
         yield path
 
 

@@ -40,7 +40,16 @@ def old_tables(tf: Any) -> Any:
     ]
 
 
-@pytest.mark.parametrize("make", [tables, old_tables], ids=lambda make: str(make.__name__))
+def changing_tables(tf: Any) -> Any:
+    words = tf.compat.v1.placeholder("string", [None], "words")
+    raw, types = tf.raw_ops, {"key_dtype": tf.string, "value_dtype": tf.int64}
+    filled, empty = raw.MutableHashTableV2(**types, shared_name="filled"), raw.MutableHashTableV2(**types)
+    raw.LookupTableImportV2(table_handle=filled, keys=tf.constant(["c", "a"]), values=tf.constant([3, 4], tf.int64))
+    default = tf.constant(-1, tf.int64)
+    return [raw.LookupTableFindV2(table_handle=each, keys=words, default_value=default) for each in (filled, empty)]
+
+
+@pytest.mark.parametrize("make", [tables, old_tables, changing_tables], ids=lambda make: str(make.__name__))
 def test_tables(make: Any) -> None:
     graph_def, names = build(make, old=True)
     check(graph_def, names, {"words": np.array([b"c", b"x", b"a"], object)})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, OUTPUT, SWITCHES, LegacyCommand, bool_option, json_option
+from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, OUTPUT, SETTINGS, LegacyCommand, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.optimize_for_inference import optimize_for_inference
 from pbslim.report import terminal
@@ -22,7 +22,7 @@ from pbslim.wire.outputs import make_folder, require_apart
 @bool_option("--frozen_graph", default=True, help="false: write the text form.")
 @click.option("--placeholder_type_enum", type=NUMBERS, help="Type of all inputs, or of each; kept if not given.")
 @bool_option("--toco_compatible", default=False, help="Leave resizing, padding and convolution apart.")
-@click.option("--placeholder_to_const_names", type=SWITCHES, help="Bool placeholders to fix, as is_training=False.")
+@click.option("--placeholder_to_const_names", type=SETTINGS, help="Placeholders to fix: is_training=False,keep_prob=1.")
 @bool_option("--all_batch_norms", default=False, help="Fold all batch norms, however they are written.")
 @click.option("--explain", is_flag=True, help="Say what could have been folded or fused and why it was not.")
 @json_option
@@ -34,7 +34,7 @@ def command(
     frozen_graph: bool,
     placeholder_type_enum: tuple[int, ...] | None,
     toco_compatible: bool,
-    placeholder_to_const_names: dict[str, bool] | None,
+    placeholder_to_const_names: dict[str, str] | None,
     all_batch_norms: bool,
     explain: bool,
     as_json: bool,

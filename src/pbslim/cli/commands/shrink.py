@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, OUTPUT, PERCENT, json_option
+from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import PROMISES, promise_of
 from pbslim.compression.writing import TARGETS
@@ -54,6 +54,7 @@ _SAMPLES = 48
     help="Inputs, inner tensors too, such as images:float[?,224,224,3] or IteratorGetNext:1; found if not given.",
 )
 @click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
+@click.option("--set", "values", type=SETTINGS, help="Placeholders to make constants: keep_prob=1.0,phase_train=false.")
 @click.option("--calibrate", type=FILE, help="An .npz file or folder of typical inputs; photographs if not given.")
 @click.option(
     "--keep",
@@ -100,6 +101,7 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             recipe,
             inputs=[name for names in options["inputs"] for name in names] or None,
             outputs=options["outputs"],
+            values=options["values"],
             keep=options["keep"],
             keep_constants=options["keep_constants"],
             exact_zip=options["exact_zip"],
@@ -157,8 +159,9 @@ def _proof(recipe: str | None, snr: float, options: dict[str, Any], tell: Callab
         tell("verifying", done, total)
 
     given = options["evaluation"], options["min_snr"], options["max_drop"], options["min_agreement"]
+    unasked = not any([*given, options["calibrate"]])
     if recipe:
-        return Proof(*given, on_progress=progress)
+        return Proof(*given, cautious=unasked, on_progress=progress)
     evaluation, _, drop, _ = given
     demanded = None if options["target_size"] or options["plan"] else snr
-    return Proof(evaluation, demanded, drop, samples=_SAMPLES, on_progress=progress)
+    return Proof(evaluation, demanded, drop, samples=_SAMPLES, cautious=unasked, on_progress=progress)
