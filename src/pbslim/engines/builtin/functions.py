@@ -12,7 +12,7 @@ from pbslim.engines.builtin.plan import Plan, make_plan
 from pbslim.engines.builtin.scope import Action, CannotRun, Scope, Shared
 from pbslim.errors import PbslimError
 from pbslim.ir import Body, FunctionRef, Node
-from pbslim.kernels.checks import require, scalar
+from pbslim.kernels.checks import STEP, check_work, require, scalar
 from pbslim.ops.families import CALLS, CASES, IFS, WHILES
 
 MAX_DEPTH = 64
@@ -51,6 +51,7 @@ class Callee:
             raise PbslimError(f"function '{self.ref.name}' is called within {MAX_DEPTH} other calls")
         if self._plan is None:
             self._plan = self._make_plan()
+        check_work(STEP * len(self._plan.steps))
         run.depth += 1
         try:
             return self._plan.run(values)
