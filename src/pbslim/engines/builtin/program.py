@@ -12,7 +12,7 @@ from pbslim.dtypes import STRING, DType, Shape
 from pbslim.engines.builtin.actions import make_action
 from pbslim.engines.builtin.frames import frames_of
 from pbslim.engines.builtin.functions import called
-from pbslim.engines.builtin.plan import Plan, make_plan, needed_nodes
+from pbslim.engines.builtin.plan import Plan, count_branches, make_plan, needed_nodes
 from pbslim.engines.builtin.scope import CannotRun, Run, Scope, Shared
 from pbslim.engines.protocol import Array, Feeds, Program, Unsupported, as_fed, find_value
 from pbslim.errors import PbslimError, UsageError
@@ -22,7 +22,7 @@ from pbslim.kernels import KernelError
 from pbslim.kernels.limits import current, limited
 from pbslim.ops.families import FEEDABLE, MERGES, PLACEHOLDERS, SWITCHES
 
-_CONTROL = SWITCHES | MERGES | PLACEHOLDERS
+_MERGED = MERGES | PLACEHOLDERS
 _OLD_PRODUCER = 24  # files before wrote a shape that is not known like that of a scalar
 
 
@@ -131,7 +131,9 @@ def find_unsupported(graph: Graph, fetches: Sequence[str], fed: Collection[str] 
 
 
 def _look_at(node: Node, scope: Scope) -> None:
-    if node.op not in _CONTROL:
+    if node.op in SWITCHES:
+        count_branches(node, scope)
+    elif node.op not in _MERGED:
         make_action(node, scope)
 
 
