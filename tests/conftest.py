@@ -3,7 +3,45 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from types import ModuleType
+
+import pytest
 
 # TensorFlow chooses its kernels by the processor, and their results differ in the last digits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+class _NoTensorFlow(MetaPathFinder, Loader):
+    """Lets code see that TensorFlow is installed, but not import it."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        installed = fullname == "tensorflow" and PathFinder.find_spec(fullname)
+        return ModuleSpec(fullname, self) if installed else None
+
+    def exec_module(self, module: ModuleType) -> None:  # noqa: ARG002
+        if "PYTEST_CURRENT_TEST" not in os.environ:
+            pytest.skip("all of it needs TensorFlow", allow_module_level=True)
+        raise RuntimeError("a test that needs TensorFlow must be marked: @pytest.mark.tensorflow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "not tensorflow":
+        sys.meta_path.insert(0, _NoTensorFlow())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find_spec("tensorflow") is None:
+        for item in items:
+            if item.get_closest_marker("tensorflow"):
+                item.add_marker(pytest.mark.skip(reason="TensorFlow is not installed"))

@@ -107,7 +107,7 @@ def parse(text: str) -> tuple[Graph, list[str]]:
 
 def _value(graph: Graph, text: str) -> Value:
     name, _, port = text.partition(":")
-    node = graph.get(name) or graph.stand_in(name)
+    node = graph.get(name) or graph.missing_node(name)
     return node.output(int(port or 0))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import ROOT
+from tests.shared import ROOT, script
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"<!-- run -->\n```\n(.*?)```", README, re.DOTALL)
@@ -33,6 +32,7 @@ def test_every_block_is_run_or_output() -> None:
         assert language == "python" or before in ("<!-- run -->", "<!-- test command -->", "<!-- output -->"), before
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("block", COMMANDS, ids=lambda block: block.split()[0])
 def test_commands(block: str, here: Path) -> None:
     # The environment is here already; making another one is what .ci/run does.
@@ -59,11 +59,11 @@ def test_every_transform_is_described() -> None:
 
 
 def test_the_pages_of_the_transforms_are_current() -> None:
-    spec = importlib.util.spec_from_file_location("pages", ROOT / "scripts" / "make_transform_pages.py")
-    assert spec
-    assert spec.loader
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     folder = ROOT / "docs" / "transforms"
     written = {file.name: file.read_text() for file in folder.glob("*.md")}
-    assert written == script.pages(), "run: python scripts/make_transform_pages.py"
+    assert written == script("make_transform_pages").pages(), "run: python scripts/make_transform_pages.py"
+
+
+def test_the_picture_of_the_rooms_is_current() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert script("draw_rooms").drawn(text) == text, "run: python scripts/draw_rooms.py"

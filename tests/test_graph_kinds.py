@@ -149,6 +149,7 @@ def test_no_inputs_are_fine(inputs: list[str]) -> None:
     assert len(pbslim.load(pbslim.strip_unused(to_bytes(graph), inputs, ["y"]))) == 3
 
 
+@pytest.mark.tensorflow
 def test_tensorflows_own_messages_and_types() -> None:
     tf = pytest.importorskip("tensorflow")
     with tf.Graph().as_default() as built:

@@ -14,6 +14,9 @@ from pbslim.analysis.inventory import op_inventory as op_inventory
 from pbslim.analysis.zipsize import ZipSize as ZipSize
 from pbslim.api import transform as transform
 from pbslim.api import verify as verify
+from pbslim.compression.plan import Plan as Plan
+from pbslim.compression.promises import PROMISES as PROMISES
+from pbslim.compression.promises import Promise as Promise
 from pbslim.engines.run import run as run
 from pbslim.errors import CheckError as CheckError
 from pbslim.errors import DecodeError as DecodeError
@@ -43,6 +46,7 @@ from pbslim.legacy.transform_graph import TransformGraph as TransformGraph
 from pbslim.passes.pipeline import StepResult as StepResult
 from pbslim.passes.registry import Step as Step
 from pbslim.passes.registry import Transform as Transform
+from pbslim.shrinking.automatic import CompressionOptions as CompressionOptions
 from pbslim.shrinking.proof import Proof as Proof
 from pbslim.shrinking.recipes import RECIPES as RECIPES
 from pbslim.shrinking.shrink import ShrinkResult as ShrinkResult

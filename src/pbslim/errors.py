@@ -8,9 +8,22 @@ from __future__ import annotations
 _LONGEST = 2000
 
 
+def printable(text: str, *, keep: str = "") -> str:
+    """`text` with escapes for what controls a terminal or hides what is there, such as marks that reverse the text.
+
+    Names come from files; so whatever prints one, be it to a terminal, in JSON or in a drawing, passes it through here.
+
+    Args:
+        keep: characters that are left, such as line feeds.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
 def one_line(text: str) -> str:
     """`text` as a line that no name out of a file can break, stretch without end, or use to control a terminal."""
-    line = "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
+    line = printable(" ".join(text.split()))
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"
 
 

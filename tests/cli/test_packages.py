@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from tests.graphs import parse
 from tests.shared import ROOT
 
 PROGRAM = "convert_graphdef_memmapped_format"
-needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
 
 
 def test_as_people_copy_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +245,7 @@ def verify(*args: object, folder: Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_verify_keeps_packages_mapped_and_prints_the_memory(tmp_path: Path) -> None:
     graph, rows = parse("x = Placeholder(shape=[1, 4000])")[0], np.random.default_rng(0)
     weights = ArrayTensor(rows.standard_normal((4000, 4000), np.float32))  # 64 MB
@@ -273,7 +271,7 @@ def megabytes(text: str) -> float:
     return float(number) * {"B": 1e-6, "kB": 1e-3, "MB": 1}[unit]
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_verify_says_when_the_runtime_dies(tmp_path: Path) -> None:
     text = "x = Placeholder(shape=[2])\nw = Const([1, 2])\nn = Neg(w)\ny = Add(x, n)\n-> y"
     plain, mapped = write(tmp_path / "g.pb", text), tmp_path / "g.pbmm"

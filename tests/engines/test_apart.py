@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from pbslim.engines.apart import ProgramApart
 from pbslim.errors import PbslimError, UsageError
 from tests.graphs import parse
 
-needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc to look at")
 ENDLESS = (
     "x = Placeholder(shape=[])\nq = FIFOQueueV2(component_types=['float'])\n"
@@ -61,7 +59,7 @@ def test_errors_come_back_with_the_name_of_the_file(tmp_path: Path) -> None:
     ("engine", "text", "feeds", "fetch"),
     [
         ("builtin", SLOW, {"m0": np.zeros((2000, 2000), np.float32)}, "m200"),
-        pytest.param("tensorflow", ENDLESS, {"x": np.zeros((), np.float32)}, "z", marks=needs_tensorflow),
+        pytest.param("tensorflow", ENDLESS, {"x": np.zeros((), np.float32)}, "z", marks=pytest.mark.tensorflow),
     ],
 )
 def test_what_does_not_end_is_ended(
@@ -95,6 +93,7 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.tensorflow
 @needs_proc
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path, how: signal.Signals) -> None:

@@ -23,6 +23,7 @@ PRODUCT = """
 UNKNOWN = "x = Placeholder()\ny = Frobnicate(x)\nz = Relu(x)"
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ENGINES)
 def test_each_engine_runs_a_graph_and_a_file(name: str, tmp_path: Path) -> None:
     chosen = engine(name)

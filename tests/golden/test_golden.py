@@ -28,6 +28,7 @@ def _checker() -> ModuleType:
     return module
 
 
+@pytest.mark.tensorflow
 @needs_shared
 def test_every_golden_case_passes_or_is_documented(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")  # for its GraphDef messages

@@ -68,5 +68,5 @@ def test_names_control_no_terminal(name: str) -> None:
 def test_what_cannot_be_read_is_no_error() -> None:
     graph = Graph()
     graph.add("c", "Const")
-    graph["c"].set_inputs([graph.stand_in("gone").output()])
+    graph["c"].set_inputs([graph.missing_node("gone").output()])
     assert str(graph) == "c = Const(?, gone)"

@@ -938,7 +938,7 @@ def quantization() -> Iterator[Case]:
     for low, high in ((-1.0, 1.0), (-40.0, 20.0), (0.0, 25.0), (-3.0, 0.0)):
         for part in (wide, wide[5:], np.abs(wide[5:]), wide[:0]):
             yield case("RequantizationRange", part, F4(low), F4(high), types=types)
-        for new_low, new_high in ((-1.0, 1.0), (0.0, 255.0), (-0.1, 0.2), (0.0, 0.0)):
+        for new_low, new_high in ((-1.0, 1.0), (0.0, 255.0), (-0.1, 0.2), (0.0, 0.0), (-3.0, -1.0), (-2.0, -2.0)):
             yield case(
                 "Requantize",
                 *(wide, F4(low), F4(high), F4(new_low), F4(new_high)),

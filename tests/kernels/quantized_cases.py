@@ -9,7 +9,7 @@ import numpy as np
 
 from pbslim.dtypes import QINT32
 from pbslim.kernels.checks import Array
-from tests.kernels.operands import F4, U1, Case, case
+from tests.kernels.operands import F4, NAMED, U1, Case, case
 
 RANGES = [(0.0, 1.0, -1.0, 1.0), (-3.7, 12.9, -0.013, 0.4), (0.5, 2.0, -4.0, -1.0)]
 
@@ -36,6 +36,12 @@ def quantized_ops() -> Iterator[Case]:
             yield _case(op, _codes(2, 3, 4), _codes(4), bounds)
             yield _case(op, _codes(4), _codes(2, 3, 4), bounds)
             yield _case(op, _codes(2, 3), _codes(), bounds)
+            yield _case(op, _codes(1, 1, 4), _codes(2, 2, 3, 4), bounds)
+            yield _case(op, _codes(2, 3, 4), _codes(1, 3, 4), bounds)
+            yield _case(op, _codes(1, 1), _codes(2, 3), bounds)
+            yield _case(op, _codes(2, 6), _codes(2, 1), bounds)
+            yield _case(op, _codes(1, 1, 4), _codes(4), bounds)
+            yield _case(op, _codes(3, 1, 1), _codes(1, 3, 2, 2), bounds)
         yield _case("QuantizedBiasAdd", _codes(2, 3, 3, 4), _codes(4), bounds, out_type=QINT32)
     for padding in (b"SAME", b"VALID"):
         attrs = {"ksize": (1, 3, 2, 1), "strides": (1, 2, 2, 1), "padding": padding}
@@ -49,6 +55,9 @@ def quantized_ops() -> Iterator[Case]:
     for mode in (b"MIN_COMBINED", b"MIN_FIRST", b"SCALED"):
         for low, high in ((-1, 2), (0, 6), (-5, -1), (-1e-3, 1e-3)):
             yield case("QuantizeV2", reals, F4(low), F4(high), mode=mode, T=QINT32)
+    sums, types = np.arange(-1400, 2600, dtype=np.int32), ["qint32", *["float"] * 4]
+    bounds = F4(-1.7358882e7), F4(1.7358882e7), F4(-38.416164), F4(71.574104)
+    yield case("Requantize", sums, *bounds, types=types, out_type=NAMED["quint8"])
     for scale in (True, False):
         parts: list[Any] = []
         for k, (shape, low, high) in enumerate(

@@ -15,6 +15,8 @@ from pbslim.kernels.checks import Array
 from tests.kernels.cases import ACTIVATIONS, CASES, INEXACT, REAL_ONLY
 from tests.kernels.operands import Case
 
+pytestmark = pytest.mark.tensorflow
+
 ONEDNN = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
 tf = pytest.importorskip("tensorflow")
 

@@ -287,6 +287,7 @@ REFUSALS = [
         "the ranges are too far apart",
     ),
     (case("Requantize", i4([1]), *RANGE, F4(1), F4(2), types=WIDE, out_type=QUINT8), "the new range must hold zero"),
+    (case("Requantize", i4([1]), *RANGE, F4(-1), F4(-2), types=WIDE, out_type=QUINT8), "the new range is upside down"),
     (case("QuantizeDownAndShrinkRange", i4([1]), *RANGE, types=WIDE[:3], out_type=QINT32), "it gives quint8 only"),
     (case("QuantizedRelu", CODES, F4(1), F4(-1), types=CODED), "not finite or upside down"),
     (case("QuantizedRelu6", CODES, F4(np.nan), F4(1), types=CODED), "not finite or upside down"),

@@ -196,6 +196,7 @@ def changed(graph: Any, choose: random.Random) -> Any:
     return graph
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("seed", range(8))
 def test_as_tensorflow_itself_compares(seed: int) -> None:
     pytest.importorskip("tensorflow")

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +38,6 @@ from tests.shared import ROOT, SHARED, documented, models, needs_shared
 
 GOLDEN = SHARED / "golden" / "memmapped"
 DIGITS = ROOT / "examples" / "digits.pb"
-needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
 
 
 def convert(graph: str | Graph, path: Path, size: int = 1, **options: Any) -> Conversion:
@@ -402,7 +400,7 @@ def test_unmap_wants_a_package(tmp_path: Path) -> None:
 # Running
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 @needs_shared
 @pytest.mark.parametrize("size", [10000, 1])
 def test_every_model_runs_mapped(size: int) -> None:
@@ -418,7 +416,7 @@ def test_every_model_runs_mapped(size: int) -> None:
     assert sum(int(line[1]) > 0 for line in lines) >= 20
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_a_quantized_graph_maps_and_runs(tmp_path: Path) -> None:
     graph = pbslim.load(DIGITS)
     pbslim.transform(graph, "fold_constants fold_batch_norms quantize_weights", ["input"], ["class"])
@@ -432,7 +430,7 @@ def test_a_quantized_graph_maps_and_runs(tmp_path: Path) -> None:
     assert compare_files(tmp_path / "q.pb", tmp_path / "q.pbmm", rtol=0, atol=0).agrees
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_functions_run_mapped(tmp_path: Path) -> None:
     (tmp_path / "g.pb").write_bytes(functions.message(CALLS, FUNCTIONS).SerializeToString())
     convert(pbslim.load(tmp_path / "g.pb"), tmp_path / "g.pbmm")

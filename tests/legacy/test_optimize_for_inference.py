@@ -81,6 +81,7 @@ def test_batch_norms_are_folded() -> None:
     )
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("dtype", ["half", "double"])
 def test_global_normalization_of_other_floats(dtype: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
@@ -222,6 +223,7 @@ def test_toco_compatible_leaves_them_apart() -> None:
     assert reasons(RESIZE + "-> y", toco_compatible=True) == []
 
 
+@pytest.mark.tensorflow
 def test_fused_convolutions_compute_the_same(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     from pbslim.engines import tensorflow
@@ -267,6 +269,30 @@ def test_placeholders_become_constants() -> None:
     assert "d" not in graph
     assert [s.reason for s in results[1].skipped] == ["its type is float, not bool"]
     assert results[1].notes == ["no placeholder has 'none' in its name"]
+
+
+def test_any_scalar_fixes_a_placeholder_and_dropout_goes_with_it() -> None:
+    text = """
+        x = Placeholder()
+        keep = Placeholder()
+        train = Placeholder(dtype='bool')
+        s = Shape(x)
+        r = RandomUniform(s, dtype='float', T='int32')
+        m = Floor(a)
+        a = Add(keep, r)
+        d = RealDiv(x, keep)
+        y = Mul(d, m)
+        w = Switch(y, train)
+        p = Neg(w:1)
+        q = Abs(w)
+        z = Merge(q, p, N=2)
+        -> z
+    """
+    graph, _ = optimize(text, placeholder_to_const_names={"keep": 1.0, "train": "False"})
+    assert sorted(node.op for node in graph) == ["Abs", "Identity", "Placeholder"]
+    graph, results = optimize(text, placeholder_to_const_names={"keep": "much"})
+    assert "r" in graph
+    assert [each.reason for each in results[1].skipped] == ["its type is float, so it cannot be 'much'"]
 
 
 def test_wrong_names() -> None:
@@ -330,7 +356,7 @@ def test_flags(tmp_path: Path) -> None:
     [
         ("--placeholder_type_enum=1.5", "'1.5' is not a whole number"),
         ("--placeholder_type_enum=77", "no data type has the number 77"),
-        ("--placeholder_to_const_names=p", "'p' needs =True or =False behind it"),
+        ("--placeholder_to_const_names=p", "'p' needs a value, as in keep_prob=1.0,is_training=False"),
         ("--input_names=", "at least one input"),
         ("--unknown=1", "No such option"),
     ],
@@ -341,3 +367,20 @@ def test_wrong_flags_are_one_line(flag: str, message: str, tmp_path: Path) -> No
     assert (done.returncode, out.exists()) == (2, False)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("op", ["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"])
+@pytest.mark.parametrize("source", ["c", "x"])
+def test_a_batch_norm_that_trains_says_so(op: str, source: str) -> None:
+    text = f"""
+        x = Placeholder()
+        w = Const([[[[1]]]])
+        s = Const([1])
+        c = Conv2D(x, w, strides=[1, 1, 1, 1], padding='SAME')
+        y = {op}({source}, s, s, s, s, is_training=True)
+        z = Neg(c)
+        -> y, z
+    """
+    _, results = optimize(text)
+    reasons = [(skipped.node, skipped.reason) for result in results for skipped in result.skipped]
+    assert reasons == [("y", "is_training is set: it computes the statistics from the batch")]

@@ -32,6 +32,7 @@ def original() -> object:
     return selective_registration_header_lib
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.parent.name)
 def test_as_tensorflow_writes_it(
     model: Path, original: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -46,6 +47,7 @@ def test_as_tensorflow_writes_it(
     assert {text.rpartition(" ")[2] for text in warnings} - elsewhere == set(unknown)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("options", [{"default_ops": "all"}, {"default_ops": ""}, {"default_ops": "Abs:A,Neg:N"}])
 def test_default_ops_as_tensorflow_takes_them(
     options: dict[str, str], original: object, monkeypatch: pytest.MonkeyPatch

@@ -127,6 +127,7 @@ def test_a_constant_in_a_loop_stays_in_its_frame() -> None:
         assert [node.name for node in graph[name].controls] == ["e"]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     "values",
     [[-2, -1.5, -1], [0, 0.0005, 0.001], [0.001], [-0.4, -0.4], [-0.001], [3, 4], [0, 0], [1e-38], [-1e-7]],
@@ -194,6 +195,7 @@ def test_the_chain_of_the_original() -> None:
     ]
 
 
+@pytest.mark.tensorflow
 def test_without_stripping_every_op_quantizes_for_itself(tmp_path: Path) -> None:
     graph, outputs = parse(CONV)
     pbslim.quantize_graph(graph, outputs, "eightbit", strip_redundant_quantization=False)
@@ -203,6 +205,7 @@ def test_without_stripping_every_op_quantizes_for_itself(tmp_path: Path) -> None
     assert np.abs(got - want).max() < 0.02
 
 
+@pytest.mark.tensorflow
 def test_one_tensor_twice_is_quantized_once(tmp_path: Path) -> None:
     graph = assert_close("x = Placeholder()\ny = MatMul(x, x, transpose_b=True)\n-> y", tmp_path, x=[[1, 2], [-3, 0.5]])
     assert [node.op for node in graph].count("QuantizeV2") == 1
@@ -210,6 +213,7 @@ def test_one_tensor_twice_is_quantized_once(tmp_path: Path) -> None:
     assert_close(concat, tmp_path, x=[[1, 2], [-3, 0.5]])
 
 
+@pytest.mark.tensorflow
 def test_control_edges_are_kept(tmp_path: Path) -> None:
     text = """
         x = Placeholder()
@@ -227,12 +231,14 @@ def test_control_edges_are_kept(tmp_path: Path) -> None:
     assert graph["y"].inputs[0].name == "m"
 
 
+@pytest.mark.tensorflow
 def test_outputs_that_are_identities_or_constants_stay(tmp_path: Path) -> None:
     text = "x = Placeholder()\nw = Const([1, 2])\nb = BiasAdd(x, w)\ni = Identity(b)\n-> i, w"
     graph = assert_close(text, tmp_path, x=[[1, 2]])
     assert graph["i"].op == "Identity"
 
 
+@pytest.mark.tensorflow
 def test_reshape_by_wide_integers(tmp_path: Path) -> None:
     text = "x = Placeholder()\ns = Const([4], dtype='int64')\ny = Reshape(x, s, Tshape='int64')\nz = Relu(y)\n-> z"
     text = text.replace("Tshape='int64'", "")
@@ -243,6 +249,7 @@ def test_reshape_by_wide_integers(tmp_path: Path) -> None:
     assert np.abs(got - [1, 0, 3, 4]).max() < 0.05
 
 
+@pytest.mark.tensorflow
 def test_pools_and_relu6(tmp_path: Path) -> None:
     text = """
         x = Placeholder()
@@ -259,6 +266,7 @@ def test_pools_and_relu6(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.tensorflow
 def test_a_relu_of_one_negative_number(tmp_path: Path) -> None:
     graph, outputs = parse("w = Const([-0.5, -0.5])\ny = Relu(w)\n-> y")
     pbslim.quantize_graph(graph, outputs, "eightbit")
@@ -298,6 +306,7 @@ def fake(low: float = -4, high: float = 6, more: str = "", outputs: str = "y") -
     return FAKE.format(low=low, high=high, more=more, outputs=outputs)
 
 
+@pytest.mark.tensorflow
 def test_a_fake_quant_gives_its_range_and_its_name(tmp_path: Path) -> None:
     graph = assert_close(fake(outputs="f"), tmp_path, x=[[1, 2], [-3, 0.5]])
     assert [value.name for value in graph["mid_eightbit_requantize"].inputs[3:]] == ["low", "high"]
@@ -307,6 +316,7 @@ def test_a_fake_quant_gives_its_range_and_its_name(tmp_path: Path) -> None:
     assert graph["y_eightbit_quantized"].inputs[0].name == "mid_eightbit_requantize"
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -324,6 +334,7 @@ def test_a_fake_quant_that_cannot_be_merged_stays(text: str, reason: str, tmp_pa
     assert_close(text, tmp_path, 0.03, x=[[1, 2], [-3, 0.5]])
 
 
+@pytest.mark.tensorflow
 def test_a_quantized_input(tmp_path: Path) -> None:
     text = """
         x = Placeholder()
@@ -363,6 +374,7 @@ def test_a_quantized_input_that_is_an_output_is_given_as_codes() -> None:
     assert graph["x_dequantize"].inputs[0].name == "x"
 
 
+@pytest.mark.tensorflow
 def test_a_fallback_range(tmp_path: Path) -> None:
     text = "x = Placeholder()\nb = Const([1, 2])\ny = BiasAdd(x, b)\n-> y"
     graph, _ = quantize(text, "eightbit", fallback_quantization_range=(-1, 4))
@@ -412,6 +424,7 @@ LOOP = """
 """
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("fallback", [None, (-1, 20)])
 def test_ops_in_a_loop(fallback: tuple[float, float] | None, tmp_path: Path) -> None:
     graph, _ = parse(LOOP)

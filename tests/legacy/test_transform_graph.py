@@ -139,6 +139,7 @@ small = TransformGraph(data, ["x"], ["y"], steps)
 """
 
 
+@pytest.mark.tensorflow
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="needs TensorFlow")
 @pytest.mark.parametrize("imports", [OURS_FIRST, THEIRS_FIRST], ids=["pbslim first", "tensorflow first"])
 def test_pbslim_and_tensorflow_in_one_process(imports: str) -> None:

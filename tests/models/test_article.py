@@ -29,6 +29,7 @@ RTOL = 1e-2  # of the largest value; a small variance beside a large one moves b
 Answers = dict[str, npt.NDArray[Any]]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("folder", models() if SHARED.exists() else [], ids=lambda folder: folder.name)
 def test_the_loss_is_what_rounding_explains(folder: Path, tmp_path: Path) -> None:
     optimized = _optimized(folder, tmp_path)
@@ -54,6 +55,7 @@ def test_the_loss_is_what_rounding_explains(folder: Path, tmp_path: Path) -> Non
         np.testing.assert_array_equal(found[name], want[name])
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["digits_conv", "ctn_digits_dense"])
 def test_accuracy_holds(name: str, tmp_path: Path) -> None:
     folder = SHARED / "models" / name
@@ -109,6 +111,7 @@ VARIANTS = {
 STRINGS = 100
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("command", VARIANTS.values(), ids=VARIANTS)
 def test_transform_graph_as_people_copy_it(command: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")

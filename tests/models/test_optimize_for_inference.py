@@ -14,6 +14,7 @@ pytestmark = needs_shared
 RTOL = 1e-4  # of the largest value: batch norms are folded
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("folder", models() if SHARED.exists() else [], ids=lambda folder: folder.name)
 def test_answers_as_before(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")

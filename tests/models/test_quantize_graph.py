@@ -58,6 +58,7 @@ def test_rounding_moves_each_weight_by_half_a_bucket_and_touches_nothing_else(fo
         assert np.abs(rounded - values).max() <= half_bucket + slack
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("mode", ["weights_rounded", "weights", "eightbit"])
 @pytest.mark.parametrize("name", STURDY)
 def test_answers_are_nearly_those_of_before(name: str, mode: str, tmp_path: Path) -> None:
@@ -72,6 +73,7 @@ def test_answers_are_nearly_those_of_before(name: str, mode: str, tmp_path: Path
             assert np.abs(got - want).max() <= STURDY[name] * np.abs(want).max()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_eight_bit_graphs_run(folder: Path, tmp_path: Path) -> None:
     graph, out = load(folder / "model.pb"), tmp_path / "out.pb"
@@ -83,6 +85,7 @@ def test_eight_bit_graphs_run(folder: Path, tmp_path: Path) -> None:
         assert want.dtype.kind == "S" or np.isfinite(got).all() or not np.isfinite(want).all()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("mode", ["weights_rounded", "weights", "eightbit"])
 @pytest.mark.parametrize("name", ["digits_conv", "ctn_digits_dense"])
 def test_accuracy_holds(name: str, mode: str, tmp_path: Path) -> None:

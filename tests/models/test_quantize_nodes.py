@@ -126,6 +126,7 @@ def run_all() -> None:
     (place / "answers.json").write_text(json.dumps(found))
 
 
+@pytest.mark.tensorflow
 @folders
 def test_it_answers_what_the_graph_of_the_reference_answers(
     folder: Path, answers: dict[str, dict[str, list[float]]]

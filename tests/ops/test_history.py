@@ -60,6 +60,7 @@ def test_ops_come_and_go() -> None:
     assert given_up.refused_from == 9
 
 
+@pytest.mark.tensorflow
 def test_the_newest_release_is_what_tensorflow_registers() -> None:
     tensorflow = pytest.importorskip("tensorflow")
     from tensorflow.python.framework import op_def_registry
@@ -93,7 +94,7 @@ def test_the_newest_release_is_what_tensorflow_registers() -> None:
 
 def test_the_tables_are_read_on_the_first_question_only() -> None:
     code = (
-        "from pbslim.ops import history as h, kernels as k, definitions as d\n"
+        "from pbslim.ops import history as h, kernel_classes as k, definitions as d\n"
         "assert not any(each._table.cache_info().currsize for each in (h, k, d))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,6 +11,8 @@ import pytest
 from pbslim.dtypes import DTYPES, Shape
 from pbslim.ops import shape_inference as shapes
 
+pytestmark = pytest.mark.tensorflow
+
 tf = pytest.importorskip("tensorflow")
 
 MODELS = Path(__file__).parents[3] / "shared" / "models"

@@ -15,6 +15,8 @@ from pbslim.dtypes import FLOAT, DType, Shape
 from pbslim.ops import shape_inference as shapes
 from pbslim.ops.shape_inference.call import RULES
 
+pytestmark = pytest.mark.tensorflow
+
 tf = pytest.importorskip("tensorflow")
 
 Operand = Shape | np.ndarray  # a placeholder's shape, or the value of a Const

@@ -193,6 +193,7 @@ remove_attribute(attribute_name=_output_shapes, functions=true)
 """
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("last", ["", "inline_partitionedcall(functions=true)", "quantize_weights(functions=true)"])
 def test_equal_numbers_in_tensorflow(last: str) -> None:
     tf = pytest.importorskip("tensorflow")

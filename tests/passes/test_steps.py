@@ -154,6 +154,6 @@ def test_the_table_has_every_transform() -> None:
 
 def test_a_broken_graph_is_found_though_nothing_changes() -> None:
     graph, _ = parse(TEXT)
-    graph["y"].set_input(0, graph.stand_in("gone").output())
+    graph["y"].set_input(0, graph.missing_node("gone").output())
     with pytest.raises(GraphError, match="'gone', which is not in the graph"):
         pbslim.transform(graph, [add_default_attributes().with_options()], ["x"], ["y"])

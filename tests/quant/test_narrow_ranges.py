@@ -44,6 +44,7 @@ def model(name: str) -> Graph:
     return graph
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_they_decode_to_zero(name: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")

@@ -41,6 +41,7 @@ def test_codes_come_back_within_half_a_step(values: Floats, min_first: bool) -> 
     assert np.abs(start + codes * step - values).max() <= step * (1 if min_first else 0.5) + slack
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["gaussian", "all positive", "one outlier"])
 @pytest.mark.parametrize("mode", ["MIN_COMBINED", "MIN_FIRST"])
 def test_codes_are_those_of_quantize_v2(name: str, mode: str) -> None:

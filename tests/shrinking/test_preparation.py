@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from pbslim import api
-from pbslim.errors import UsageError
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
+from pbslim.shrinking.proof import Proof
 from pbslim.wire import save
 from tests.graphs import parse
 
@@ -61,3 +62,29 @@ def test_what_is_said_of_an_input_counts(tmp_path: Path) -> None:
     result, graph = shrunk(tmp_path, "optimize", inputs=["x:float[4,2000]"])
     assert [str(each) for each in result.inputs] == ["x float [4,2000]"]
     assert graph["x"].shape_attr("shape").dims == (4, 2000)
+
+
+def test_placeholders_can_be_set(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.pb", tmp_path / "out.pb"
+    text = """
+        x = Placeholder(shape=[-1, 4])
+        keep = Placeholder(shape=[])
+        train = Placeholder(dtype='bool', shape=[])
+        s = Shape(x)
+        r = RandomUniform(s, dtype='float', T='int32')
+        a = Add(keep, r)
+        m = Floor(a)
+        d = RealDiv(x, keep)
+        y = Mul(d, m)
+        w = Switch(y, train)
+        p = Neg(w:1)
+        q = Abs(w)
+        z = Merge(q, p, N=2)
+    """
+    save(parse(text)[0], source)
+    values = {"keep": 1.0, "train": False}
+    result = api.shrink(source, out, "optimize", values=values, proof=Proof(min_snr=100.0))
+    assert sorted(node.op for node in api.load(out)) == ["Abs", "Identity", "Placeholder"]
+    assert [each.name for each in result.inputs] == ["x"]
+    with pytest.raises(PbslimError, match="'keep' cannot be set: its type is float, so it cannot be 'x'"):
+        api.shrink(source, out, "optimize", values={"keep": "x"})

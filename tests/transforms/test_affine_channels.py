@@ -96,6 +96,7 @@ def _run(graph: Graph, x: np.ndarray, path: Path) -> np.ndarray:
     return tensorflow.run(path, {"x": x}, ["y"])[0]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(("op", "form", "shape"), _cases())
 def test_the_same_values_with_a_bias_at_most(op: str, form: str, shape: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
@@ -274,6 +275,7 @@ CONV1D = """
 """
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     "lines",
     [

@@ -52,6 +52,7 @@ def test_a_concat_without_inputs_stays() -> None:
     check_refuses("backport_concatv2", "x = Placeholder()\ny = ConcatV2(^x)\n-> y", "it has no inputs")
 
 
+@pytest.mark.tensorflow
 def test_concat_runs_as_before(tmp_path: Path) -> None:
     graph, _ = parse("x = Placeholder()\naxis = Const(-1, dtype='int32')\ny = ConcatV2(x, x, x, axis, ^x, N=3)\n-> y")
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -193,6 +194,7 @@ def old_control_flow() -> Iterator[None]:
         tf.compat.v1.enable_control_flow_v2()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.usefixtures("old_control_flow")
 def test_arrays_around_and_within_a_loop_run_as_before(tmp_path: Path) -> None:
     import tensorflow as tf

@@ -141,6 +141,7 @@ def test_large_weights_are_decoded_in_parts_that_are_folded(shape: tuple[int, ..
     assert all(part.size <= MOST_FOLDED for part in program.run({}, parts))
 
 
+@pytest.mark.tensorflow
 def test_tensorflow_reads_every_form(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     for number, transform in enumerate(FORMS):

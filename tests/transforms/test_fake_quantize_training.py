@@ -265,6 +265,7 @@ def _moved(old: np.float32, new: np.float32) -> np.float32:
     return old - (old - new) * (np.float32(1) - np.float32(0.999))
 
 
+@pytest.mark.tensorflow
 def test_ranges_move_with_each_batch_and_are_frozen_where_they_are(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     batches = random.normal(size=(3, 4, 2)).astype(np.float32) * np.float32(5)
@@ -288,6 +289,7 @@ def test_ranges_move_with_each_batch_and_are_frozen_where_they_are(tmp_path: Pat
     np.testing.assert_array_equal(Session(frozen).run("y", x=batches[0]), want)
 
 
+@pytest.mark.tensorflow
 def test_a_checkpoint_brings_the_ranges_back(tmp_path: Path) -> None:
     text = SAVER.replace("'here'", repr(str(tmp_path / "checkpoint")))
     text += "one = Const([[1, -2], [3, 4]])\nv/set = Assign(v, one)\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -105,14 +106,31 @@ def test_a_pyramid_on_one_image() -> None:
     assert graph["z"].inputs[0].node.op == "SpaceToBatchND"
 
 
+def test_one_on_the_result_of_another() -> None:
+    second = VALID.replace("x = Placeholder(shape=[1, 4, 6, 1])", "")
+    for name in ("block", "pads", "space", "conv", "w", "y"):
+        second = re.sub(rf"\b{name}\b(?!=)", f"{name}2", second)
+    second = second.replace("SpaceToBatchND(x,", "SpaceToBatchND(y,")
+    first = VALID.replace("[1, 4, 6, 1]", "[1, 16, 18, 1]")
+    graph, _ = apply(FLATTEN, f"{first}{second}-> y2")
+    assert [node.op for node in graph if node.op not in ("Const", "Placeholder")] == ["Conv2D"] * 2
+    graph, _ = apply(FLATTEN, f"{first}r = Relu(y)\n{second.replace('(y,', '(r,')}-> y2")
+    assert sorted(node.op for node in graph if node.op not in ("Const", "Placeholder")) == ["Conv2D", "Conv2D", "Relu"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
         ("-> y", "z = Neg(conv)\n-> y, z", "'conv' is read by 'z'"),
-        ("-> y", "z = Neg(space)\n-> y, z", "'space' is read by 'z'"),
+        ("-> y", "z = Neg(space)\n-> y, z", "'space' is read by 'z' as well; shared=true allows that"),
+        (
+            "conv = ",
+            "b = Const([1])\nconv = BiasAdd(early, b)\nearly = ",
+            "its input 0 is 'conv' (BiasAdd), not Conv2D",
+        ),
         ("-> y", "-> y, space", "'space' is an output"),
         ("block = Const([2, 3], dtype='int32')", "block = Placeholder(dtype='int32')", "is no constant"),
-        ("[2, 3]", "[2]", "expected the same two numbers"),
+        ("[2, 3]", "[2]", "expected 2 numbers, got 1"),
         ("(conv, block", "(conv, other", "block shapes are [2, 3] and [3, 2]"),
         ("w = Const", "w = Identity(v)\nv = Const", "'w' is no constant"),
         ("Const([[[[1]], [[2]]], [[[3]], [[4]]]])", "Placeholder()", "size of its filter is not known"),
@@ -159,6 +177,7 @@ def _run(graph_def: Any, x: np.ndarray) -> np.ndarray:
         return result
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("op", ["Conv2D", "DepthwiseConv2dNative"])
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize("size", [None, 13])

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import pbslim
+from pbslim.dtypes import FLOAT, Shape
 from pbslim.errors import GraphError, TransformError
-from pbslim.ir import Graph
+from pbslim.ir import Graph, SplatTensor
 from pbslim.wire import to_bytes
 from tests.functions import load, run
 from tests.graphs import apply, check_refuses, check_transform, parse, show
@@ -435,6 +436,7 @@ class Random:
         return result if self.random.random() < 0.8 else tf.compat.v1.identity(result)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("functional", [False, True], ids=["switch", "if"])
 @pytest.mark.parametrize("seed", range(12))
 def test_random_graphs_compute_the_same(seed: int, functional: bool) -> None:
@@ -459,3 +461,54 @@ def test_random_graphs_compute_the_same(seed: int, functional: bool) -> None:
     predicates = {node.inputs[1].node.op for node in pruned if node.op == "Switch"}
     assert "Const" not in predicates
     assert not [node for node in pruned if node.op.endswith("If") and node.inputs[0].node.op == "Const"]
+
+
+NOTED = """
+    x = Placeholder(shape=None)
+    s = Shape(x, out_type='int32')
+    c = Cast(s, SrcT='int32', DstT='float')
+    y = Mul(x, c)
+    -> y
+"""
+
+
+def noted(shape: Shape) -> Graph:
+    graph, _ = parse(NOTED)
+    graph["x"].set_attr("_output_shapes", (shape,))
+    graph.journal.clear()
+    return graph
+
+
+def test_shapes_that_are_noted_are_known_where_the_notes_stay() -> None:
+    graph = noted(Shape((1, 1, 3)))
+    pbslim.transform(graph, "fold_constants(clear_output_shapes=false)", ["x"], ["y"])
+    assert sorted(node.op for node in graph) == ["Const", "Mul", "Placeholder"]
+    assert graph["y"].inputs[1].node.tensor().numpy().tolist() == [1, 1, 3]
+    graph = noted(Shape((1, 1, 3)))
+    pbslim.transform(graph, "fold_constants", ["x"], ["y"])
+    assert len(graph) == 4
+    assert "_output_shapes" not in graph["x"].attrs
+
+
+def test_notes_that_contradict_the_graph_are_an_error() -> None:
+    graph = noted(Shape((1, 1, 3)))
+    graph["x"].set_attr("shape", Shape((2, 1, 3)))
+    with pytest.raises(TransformError, match="the _output_shapes of 'x' contradict the graph"):
+        pbslim.transform(graph, "fold_constants(clear_output_shapes=false)", ["x"], ["y"])
+
+
+@pytest.mark.parametrize("dtype", ["string", "uint16", "float", "resource"])
+@pytest.mark.parametrize("op", ["Shape", "Size"])
+def test_shapes_of_a_type_that_they_cannot_have_stay(op: str, dtype: str) -> None:
+    text = f"a = Const([1, 2])\ns = {op}(a, out_type={dtype!r})\ny = IdentityN(s, T=[{dtype!r}])\n-> y"
+    graph, _ = apply("fold_constants", text, [])
+    assert graph["y"].inputs[0].node.op == op
+
+
+@pytest.mark.parametrize("op", ["Shape", "Size"])
+def test_sizes_that_do_not_fit_their_type_stay(op: str) -> None:
+    graph, _ = parse(f"a = Const(1)\ns = {op}(a, out_type='int32')\ny = Neg(s, T='int32')\n-> y")
+    graph["a"].set_attr("value", SplatTensor(np.float32(1), FLOAT, (1 << 31,)))
+    graph.journal.clear()
+    pbslim.transform(graph, "fold_constants", [], ["y"])
+    assert graph["y"].inputs[0].node.op == op

@@ -47,6 +47,7 @@ def test_the_order_of_the_nodes_and_a_second_run() -> None:
     assert show(apply(f"{FOLD} {FOLD}", BEFORE + "-> y")[0]) == show(apply(FOLD, BEFORE + "-> y")[0])
 
 
+@pytest.mark.tensorflow
 def test_the_same_values(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     random = np.random.default_rng(0)

@@ -197,6 +197,7 @@ for seed in range(20):
 """
 
 
+@pytest.mark.tensorflow
 def test_log_and_freeze(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     from pbslim.engines import tensorflow

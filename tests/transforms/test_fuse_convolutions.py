@@ -52,6 +52,7 @@ def test_resize_and_pad() -> None:
     check_transform("fuse_resize_pad_and_conv", BOTH + "-> y", fused)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 def test_the_same_values(transform: str, padding: str, tmp_path: Path) -> None:
@@ -135,6 +136,7 @@ def test_an_unknown_batch_is_told() -> None:
     assert not apply("fuse_pad_and_conv", PAD + "-> y")[1][0].notes
 
 
+@pytest.mark.tensorflow
 def test_tensorflow_still_computes_batches_wrongly(tmp_path: Path) -> None:
     """When this fails, TensorFlow has mended its op, and the refusal of batches can go."""
     pytest.importorskip("tensorflow")
@@ -160,6 +162,7 @@ CHAIN = f"""
 """
 
 
+@pytest.mark.tensorflow
 def test_fuse_convolutions_leaves_none(tmp_path: Path) -> None:
     graph, _ = apply("fuse_convolutions", CHAIN)
     assert [graph[name].op for name in ("c1", "c2", "y")] == ["FusedPadConv2D"] * 2 + ["FusedResizeAndPadConv2D"]

@@ -347,6 +347,7 @@ def compare(tf: Any, given: Any, inputs: list[str], outputs: list[str], *feeds: 
     return graph
 
 
+@pytest.mark.tensorflow
 def test_equal_numbers_in_tensorflow() -> None:
     tf = pytest.importorskip("tensorflow")
 
@@ -379,6 +380,7 @@ def test_equal_numbers_in_tensorflow() -> None:
     assert graph.library.functions  # bodies of If and While stay, those of calls in the graph go
 
 
+@pytest.mark.tensorflow
 def test_asserts_still_hold() -> None:
     tf = pytest.importorskip("tensorflow")
 
@@ -393,6 +395,7 @@ def test_asserts_still_hold() -> None:
         compare(tf, given, inputs, outputs, np.array([4, -9], np.float32))
 
 
+@pytest.mark.tensorflow
 def test_a_function_of_old_inside_a_loop() -> None:
     tf = pytest.importorskip("tensorflow")
     from tensorflow.python.framework import function
@@ -420,6 +423,7 @@ def test_a_function_of_old_inside_a_loop() -> None:
     assert any(isinstance(value, FunctionRef) for node in result for value in node.attrs.values()) is False
 
 
+@pytest.mark.tensorflow
 def test_a_frozen_model() -> None:
     tf = pytest.importorskip("tensorflow")
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

@@ -3,12 +3,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pbslim
 from pbslim.dtypes import FLOAT, DType
-from pbslim.wire import save
+from pbslim.ir import Graph
+from pbslim.wire import save, schema, to_bytes
 from tests.graphs import apply, check_refuses, check_transform, parse
 
 SPLIT = """
@@ -101,12 +103,14 @@ def test_variables_are_not_logged() -> None:
 RUN = """
 import sys, numpy as np, tensorflow as tf
 from pathlib import Path
+from typing import Any
 from pbslim.engines.tensorflow import run
 a, b = (run(Path(path), {"x": np.arange(6, dtype=np.float32)}, ["y", "z"]) for path in sys.argv[1:])
 assert all((one == two).all() for one, two in zip(a, b))
 """
 
 
+@pytest.mark.tensorflow
 def test_the_values_are_printed_when_the_graph_runs(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     graph, outputs = parse(SPLIT)
@@ -121,3 +125,17 @@ def test_the_values_are_printed_when_the_graph_runs(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("values[0...][2...]") == 1
+
+
+def test_inputs_are_spelled_as_by_the_original() -> None:
+    graph, _ = apply("insert_logging(op=Split)", SPLIT)
+    written = {node.name: list(node.input) for node in message_of(graph).node}
+    assert written["s__print__"] == ["s:0", "s:0", "s:1"]
+    assert written["y"] == ["s:1", "s__print__:0", "^s"]
+    assert written["z"] == ["s:1"]
+
+
+def message_of(graph: Graph) -> Any:
+    found = schema.new("GraphDef")
+    found.ParseFromString(to_bytes(graph))
+    return found

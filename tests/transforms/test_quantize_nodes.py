@@ -510,6 +510,7 @@ def test_twice_is_once(weights: str, strip: str) -> None:
     assert show(graph) == once
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("arguments", ["", "(input_min=-4, input_max=4)", "(fallback_min=-40, fallback_max=40)"])
 def test_results_are_near_those_of_floats(arguments: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
@@ -536,3 +537,37 @@ def test_results_are_near_those_of_floats(arguments: str, tmp_path: Path) -> Non
     squares = 18 * (np.square(8 * 1.0) + np.square(weights * 4 / 3**0.5)) + 2 * sums**2 + 2**2 + 8**2
     deviation = np.sqrt(squares / 12) / 255
     assert np.abs(got - wanted).max() < 4 * deviation < np.ptp(wanted) / 8
+
+
+TWICE = """
+    b = QuantizedBiasAdd(x, o, low, high, low, high, T1='quint8', T2='quint8', out_type='qint32')
+    x = Placeholder(dtype='quint8')
+    o = Placeholder(dtype='quint8')
+    low = Const(0)
+    high = Const(255)
+    found = RequantizationRange(b, b:1, b:2, Tinput='qint32')
+    first = Requantize(b, b:1, b:2, found, found:1, Tinput='qint32', out_type='quint8')
+    float = Dequantize(first, first:1, first:2, T='quint8', mode='MIN_FIRST')
+    zero = Const(0)
+    top = Const({top})
+    again = QuantizeV2(float, zero, top, T='qint32', mode='MIN_FIRST')
+    zero2 = Const(0)
+    top2 = Const(6)
+    last = Requantize(again, again:1, again:2, zero2, top2, Tinput='qint32', out_type='quint8')
+    y = Dequantize(last, last:1, last:2, T='quint8', mode='MIN_FIRST')
+    z = Neg({read})
+    -> y, z
+"""
+
+
+@pytest.mark.parametrize("read", ["y", "top"])
+def test_two_requantizations_to_ranges_of_equal_values_are_merged(read: str) -> None:
+    graph, _ = apply("quantize_nodes", TWICE.format(top=6, read=read))
+    assert [value.name for value in graph["last"].inputs[:3]] == ["b", "b:1", "b:2"]
+    assert len(graph) == 9
+    assert not any(node.op in ("QuantizeV2", "RequantizationRange") for node in graph)
+
+
+def test_requantizations_to_different_ranges_are_not() -> None:
+    graph, _ = apply("quantize_nodes", TWICE.format(top=7, read="y"))
+    assert graph["last"].inputs[0].node.op == "QuantizeV2"

@@ -146,6 +146,7 @@ def test_calls_hand_over_tensors_and_their_functions_take_them() -> None:
     assert list(map(str, body.dtypes)) == ["int32", "float", "float"]
 
 
+@pytest.mark.tensorflow
 def test_the_functions_run_in_tensorflow(tmp_path: Path) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     graph = functions.run("repair_nodes", MAIN, FUNCTIONS)

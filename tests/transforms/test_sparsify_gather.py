@@ -57,6 +57,7 @@ def test_a_table_of_what_is_not_about_zero(lookup: str) -> None:
     check_transform(f"{SPARSIFY} {SPARSIFY}", WEIGHTS + lookup + "-> y", after)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("lookup", [LOOKUP, LOOKUP_V2])
 @pytest.mark.parametrize("shape", [(5,), (2, 3), ()])
 def test_the_same_values(lookup: str, shape: tuple[int, ...], tmp_path: Path) -> None:
@@ -159,6 +160,7 @@ VARIABLE = """
 """
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("partitioned", [False, True])
 def test_variables_come_from_the_checkpoint(partitioned: bool, tmp_path: Path) -> None:
     whole = np.array([[7], [8], [0], [1.5], [1e-6], [-2]], np.float32)
@@ -178,6 +180,7 @@ def test_variables_come_from_the_checkpoint(partitioned: bool, tmp_path: Path) -
     assert load(tmp_path / "after.pb")["group_deps"].controls[0].name == "w/part_1/InitializeTable"
 
 
+@pytest.mark.tensorflow
 def test_what_is_wrong_with_the_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match=r"sparsify_gather: cannot read '.*nothing.index'"):
         apply(f'{SPARSIFY}(input_checkpoint="{tmp_path}/nothing")', VARIABLE + LOOKUP + "-> y")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_layers_that_were_folded_are_told_apart() -> None:
     found = pbslim.verify(DIGITS, graph, per_layer=True)
     assert len(found.layers) > 5
     assert MIDDLE.partition("/")[0] in found.worst_layers()[0].name
+
+
+def test_layers_of_other_names_are_found_by_their_values() -> None:
+    graph = disturbed(0.1)
+    pbslim.transform(graph, "obfuscate_names", ["input"], ["class"])
+    found = pbslim.verify(DIGITS, graph, per_layer=True)
+    losing = [each for each in found.layers if each.own_snr < math.inf]
+    assert len(found.layers) > 10
+    assert [each.op for each in losing] == ["Conv2D"]
 
 
 @pytest.mark.parametrize(("amount", "verdict"), [(0.002, "near-lossless"), (0.05, "good"), (0.5, "broken")])
@@ -156,6 +166,7 @@ def test_what_cannot_be_done_is_told(options: dict[str, Any], message: str) -> N
         pbslim.verify(DIGITS, DIGITS, **options)
 
 
+@pytest.mark.usefixtures("apart")
 def test_the_command(one_weight: Path) -> None:
     done = commands.run("verify", DIGITS, one_weight, "--eval", EVAL, "--max-drop=1%", "--min-snr=25")
     assert done.code == 0, done.err

@@ -16,7 +16,7 @@ from tests.shared import meta, models, needs_shared
 EVERY = bool(os.environ.get("PBSLIM_EVERY_MODEL"))
 # Activations are rounded to 8 bits; boxes are selected; values go round a loop; weights are folded into each other.
 FEW = ("fake_quant", "detection_v1", "lstm_while", "unfused_bn")
-SEEDS, SAMPLES = (range(20), 8) if EVERY else (range(2), 4)
+SEEDS, SAMPLES = (range(20), 8) if EVERY else (range(2), 2)
 
 pytestmark = needs_shared
 folders = [folder for folder in models() if EVERY or folder.name in FEW]

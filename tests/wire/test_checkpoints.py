@@ -31,6 +31,7 @@ def _save(prefix: Path, tensors: dict[str, Any], slices: dict[str, str] | None =
     return prefix
 
 
+@pytest.mark.tensorflow
 def test_tensors_of_all_kinds(tmp_path: Path) -> None:
     checkpoint = Checkpoint(_save(tmp_path / "model", TENSORS))
     assert checkpoint.keys == sorted(TENSORS)
@@ -40,6 +41,7 @@ def test_tensors_of_all_kinds(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read, value)
 
 
+@pytest.mark.tensorflow
 def test_many_keys_take_several_blocks(tmp_path: Path) -> None:
     names = [f"layer_{i:05d}/{'deep/' * (i % 40)}weights" for i in range(4000)]
     checkpoint = Checkpoint(_save(tmp_path / "model", {name: np.int32(i) for i, name in enumerate(names)}))
@@ -47,6 +49,7 @@ def test_many_keys_take_several_blocks(tmp_path: Path) -> None:
     assert [int(checkpoint.tensor(name)) for name in names] == list(range(4000))
 
 
+@pytest.mark.tensorflow
 def test_partitions_are_put_together(tmp_path: Path) -> None:
     whole = RANDOM.normal(size=(5100, 2, 70)).astype(np.float32)
     parts = {"w#0": whole[:64], "w#1": whole[64:5000], "w#2": whole[5000:]}
@@ -59,6 +62,7 @@ def test_partitions_are_put_together(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part, whole[60:70, 1:2])
 
 
+@pytest.mark.tensorflow
 def test_shards(tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow")
     shards = [str(_save(tmp_path / f"part{i}", {f"v{i}": np.full(3, i, np.float32)})) for i in range(2)]
@@ -67,6 +71,7 @@ def test_shards(tmp_path: Path) -> None:
     assert [checkpoint.tensor(f"v{i}").tolist() for i in range(2)] == [[0, 0, 0], [1, 1, 1]]
 
 
+@pytest.mark.tensorflow
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match="cannot read"):
         Checkpoint(tmp_path / "nothing")
@@ -86,6 +91,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         Checkpoint(tmp_path / "model").tensor("v")
 
 
+@pytest.mark.tensorflow
 def test_a_broken_index_is_one_error(tmp_path: Path) -> None:
     prefix = _save(tmp_path / "model", TENSORS)
     good = Path(f"{prefix}.index").read_bytes()

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 import pbslim
 from pbslim.dtypes import DType
-from pbslim.errors import PbslimError
+from pbslim.errors import DecodeError, PbslimError
 from pbslim.ir import ArrayTensor, DeferredTensor, ElementwiseTensor, Graph, SplatTensor, StringTensor, Tensor
 from pbslim.wire import schema, to_bytes
+from pbslim.wire.varint import length_delimited
 from pbslim.wire.write import graph_parts, write_parts
 from tests.graphs import parse
 from tests.shared import ROOT
@@ -253,3 +254,42 @@ def test_a_file_can_replace_its_own_source(tmp_path: Path) -> None:
     pbslim.transform(graph, "round_weights")
     pbslim.save(graph, path)
     assert len(pbslim.load(path)) == len(pbslim.load(DIGITS))
+
+
+BROKEN = {  # one byte too few in the value of an attribute
+    "a type": b"\x30",
+    "a tensor": b"\x42\x05\x08\x01",
+    "a shape in a tensor": b"\x42\x04\x12\x02\x12\x05",
+    "a shape": b"\x3a\x02\x12\x02",
+    "a list": b"\x0a\x02\x1a\x05",
+    "a number in a list": b"\x0a\x03\x1a\x01\x80",
+    "a function": b"\x52\x03\x12\x04\x0a",
+    "a text": b"\x4a\x01\xff",
+    "a large tensor": b"\x42\xd0\x0f\x08\x01\x22\xff\x7f" + bytes(2000),
+}
+
+
+@pytest.mark.parametrize("value", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("in_function", [False, True])
+def test_an_attribute_that_no_parser_reads_is_refused_on_loading(value: bytes, in_function: bool) -> None:
+    entry = length_delimited(1, b"k") + length_delimited(2, value)
+    node = length_delimited(1, b"n") + length_delimited(2, b"Op") + length_delimited(5, entry)
+    graph = length_delimited(1, length_delimited(1, b"m") + length_delimited(2, b"Op"))
+    graph += length_delimited(2, length_delimited(1, length_delimited(3, node))) if in_function else b""
+    graph += b"" if in_function else length_delimited(1, node)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever protobuf raises
+        schema.new("GraphDef").ParseFromString(graph)
+    with pytest.raises(DecodeError):
+        pbslim.load(graph)
+
+
+def test_an_attribute_that_means_nothing_known_stays() -> None:
+    values = [b"\x30\x63", b"\x42\x02\x08\x63", b"\xa2\x06\x01x", b"\x42\x04\x08\x01\x22\x00", b""]
+    entries = [length_delimited(1, b"k%d" % i) + length_delimited(2, value) for i, value in enumerate(values)]
+    node = length_delimited(1, b"n") + length_delimited(2, b"Op")
+    data = length_delimited(1, node + b"".join(length_delimited(5, entry) for entry in entries))
+    graph = pbslim.load(data)
+    graph["n"].set_device("d")
+    assert all(value in to_bytes(graph) for value in values)
+    with pytest.raises(DecodeError, match="data type number 99"):
+        graph["n"].attrs["k0"]

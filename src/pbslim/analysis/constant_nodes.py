@@ -51,6 +51,7 @@ class ConstantNodes:
 
     Args:
         excluded_ops, excluded_nodes: ops and names of nodes that never count as constant.
+        notes: take the shapes in ``_output_shapes`` for true as well.
 
     Attributes:
         order: all nodes of the graph, each after those that it reads.
@@ -70,17 +71,18 @@ class ConstantNodes:
         *,
         excluded_ops: Collection[str] = (),
         excluded_nodes: Collection[str] = (),
+        notes: bool = False,
     ) -> None:
         self._graph, self.fed, self._roots = graph, set(fed), list(roots)
         self._excluded_ops, self._excluded_nodes = frozenset(excluded_ops), frozenset(excluded_nodes)
-        self._store = ResultStore()
+        self._store, self._notes = ResultStore(), notes
         self.refused: dict[Node, str] = {}
         self.defaults: dict[str, None] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Look at the graph anew after nodes have changed."""
-        self.shapes, self.order = StaticShapes(self._graph), file_order(self._graph)
+        self.shapes, self.order = StaticShapes(self._graph, notes=self._notes), file_order(self._graph)
         self.restrict()
 
     def restrict(self) -> None:

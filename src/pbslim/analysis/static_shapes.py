@@ -7,12 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from pbslim.dtypes import INT32, Shape
+from pbslim.dtypes import INT32, INT64, DType, Shape
 from pbslim.errors import DecodeError, GraphError, TransformError
 from pbslim.ir import FunctionRef, Graph, Node, Value
 from pbslim.ir.order import file_order
 from pbslim.ir.tensors import Array
-from pbslim.ops.families import CALLS
+from pbslim.ops.families import ALIASES, CALLS, ENTERS
 
 _SMALL = 1 << 12
 _MOST_CALLS, _DEEPEST_CALL = 1 << 10, 32
@@ -26,10 +26,11 @@ class StaticShapes:
 
     Args:
         arguments: for the body of a function, the name and shape of each argument.
+        notes: take the shapes in ``_output_shapes`` for true as well.
     """
 
-    def __init__(self, graph: Graph, arguments: Mapping[str, Shape] | None = None) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph, arguments: Mapping[str, Shape] | None = None, *, notes: bool = False) -> None:
+        self._graph, self._notes = graph, notes
         self._arguments = arguments or {}
         self._calls: dict[tuple[str, tuple[Shape, ...]], tuple[Shape, ...]] = {}
         self._depth = 0
@@ -49,6 +50,8 @@ class StaticShapes:
             inputs = [found.get(value, Shape()) for value in node.inputs]
             operands = [values.get(value) for value in node.inputs]
             shapes = self._infer(node, inputs, operands)
+            if self._notes:
+                shapes = _with_notes(node, shapes)
             for port, shape in enumerate(shapes):
                 found[node.output(port)] = shape
             value = self._small_value(node, inputs, operands)
@@ -70,6 +73,8 @@ class StaticShapes:
             if node.op == "Placeholder":
                 shape = node.shape_attr("shape")
                 return (Shape() if shape.rank == 0 and 0 < self._graph.producer < _OLD_PRODUCER else shape,)
+            if node.op == "TensorArrayReadV3":
+                return (_element_shape(node),)
             return rules.infer(node.op, node.attrs, inputs, operands)
         except (rules.ShapeError, DecodeError, GraphError):
             return (Shape(),)  # a node that can never run is no reason to leave the others alone
@@ -107,11 +112,15 @@ class StaticShapes:
         shapes = [self.of(value) for value in node.inputs]
         if node.op == "Rank":
             return all(shape.rank is not None for shape in shapes)
-        return all(shape.is_known for shape in shapes)
+        kind = node.attr("out_type", DType, INT32)
+        if kind not in (INT32, INT64) or not all(shape.is_known for shape in shapes):
+            return False
+        largest = [shape.size if node.op == "Size" else max(shape.dims or (), default=0) for shape in shapes]
+        return all(number is not None and number < 1 << (8 * kind.itemsize - 1) for number in largest)
 
     def result(self, node: Node) -> list[Array]:
         """The results of a shape op, one a port."""
-        kind = (node.dtype_attr("out_type") or INT32).numpy
+        kind = node.attr("out_type", DType, INT32).numpy
         results = []
         for value in node.inputs:
             dims = self.of(value).dims or ()
@@ -124,21 +133,36 @@ class StaticShapes:
         return results
 
     def check_notes(self) -> None:
-        """Hold the shapes that ``_output_shapes`` claims against those that the graph has.
+        """Look at all ``_output_shapes`` that count.
 
         Raises:
-            TransformError: they contradict each other.
+            TransformError: they contradict the graph.
         """
-        from pbslim.ops import shape_inference as rules
+        _ = self._all
 
-        for node in self._order:
-            for port, note in enumerate(node.attr("_output_shapes", tuple, ())):
-                if not isinstance(note, Shape):
-                    break
-                try:
-                    rules.merge(self.of(node.output(port)), note)
-                except rules.ShapeError as error:
-                    raise TransformError(
-                        f"the _output_shapes of '{node.name}' contradict the graph ({error}); "
-                        "leave clear_output_shapes at true"
-                    ) from None
+
+def _element_shape(read: Node) -> Shape:
+    """The shape of what is read from a TensorArray that holds elements of one shape alone."""
+    value = read.inputs[0] if read.inputs else None
+    while value and not value.port and value.node.op in ALIASES | ENTERS and value.node.inputs:
+        value = value.node.inputs[0]
+    array = value.node if value else read
+    alike = array.op == "TensorArrayV3" and array.attrs.get("identical_element_shapes") is True
+    return array.shape_attr("element_shape") if alike else Shape()
+
+
+def _with_notes(node: Node, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+    from pbslim.ops import shape_inference as rules
+
+    notes = node.attr("_output_shapes", tuple, ())
+    merged = list(shapes) + [Shape()] * (len(notes) - len(shapes))
+    for port, note in enumerate(notes):
+        if not isinstance(note, Shape):
+            break
+        try:
+            merged[port] = rules.merge(merged[port], note)
+        except rules.ShapeError as error:
+            raise TransformError(
+                f"the _output_shapes of '{node.name}' contradict the graph ({error}); leave clear_output_shapes at true"
+            ) from None
+    return tuple(merged)

@@ -15,9 +15,9 @@ import numpy as np
 
 from pbslim.analysis.constants import constant, way_to_constant
 from pbslim.dtypes import FLOAT
-from pbslim.ir import Graph, Node, Tensor, Value
-from pbslim.ir.graph import Use
+from pbslim.ir import Graph, Node, Tensor, Use, Value
 from pbslim.ir.tensors import Array, SplatTensor
+from pbslim.ops.families import ALIASES, ENTERS
 
 Kind = Literal["conv", "depthwise", "dense", "other"]
 
@@ -27,7 +27,7 @@ _DEPTHWISE = frozenset({"DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative"})
 _PRODUCTS = frozenset({"MatMul", "_FusedMatMul"})
 _TRANSPOSED = frozenset({"Conv2DBackpropInput", "Conv3DBackpropInputV2"})
 _ADDS = frozenset({"BiasAdd", "Add", "AddV2"})
-_PASS_ON = frozenset({"Identity", "Enter", "StopGradient"})
+_PASS_ON = ALIASES | ENTERS
 _FAKE_QUANTIZED = frozenset({"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel", "FakeQuantWithMinMaxArgs"})
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The ``pbslim`` program."""
-    from pbslim.cli.commands import pbslim
-
-    _run(lambda args: pbslim.main(args, prog_name="pbslim", standalone_mode=False), argv)
+    _run(None, argv)
 
 
 def _program(name: str) -> Callable[..., None]:
     """A command of ``pbslim`` as a program of its own, under the name of TensorFlow's tool."""
 
     def program(argv: Sequence[str] | None = None) -> None:
-        from pbslim.cli.commands import pbslim
-
-        _run(lambda args: pbslim.commands[name].main(args, prog_name=name, standalone_mode=False), argv)
+        _run(name, argv)
 
     return program
 
@@ -36,43 +34,96 @@ print_selective_registration_header = _program("print_selective_registration_hea
 convert_graphdef_memmapped_format = _program("convert_graphdef_memmapped_format")
 
 
-def _run(program: Callable[[list[str]], object], argv: Sequence[str] | None) -> None:
-    """Run a program and turn what goes wrong into one line on stderr and an exit code: 1 check failed, 2 bad input."""
-    import gc
+def _run(name: str | None, argv: Sequence[str] | None) -> None:
+    """Run ``pbslim`` or one of its commands, and end the process.
 
-    import click
+    What goes wrong becomes one line on stderr and an exit code: 1 a check failed, 2 wrong usage or input.
+    """
+    stdout = sys.stdout
+    try:
+        message = ""
+        try:
+            _open_streams()
+            status = _command(name, argv)
+            sys.stdout.flush()
+        except BaseException as error:  # noqa: BLE001 - all but programming errors are told in one line
+            message, status = _told(error)
+        if message:
+            _say(f"error: {message}")
+    finally:
+        sys.stdout = stdout
+    sys.exit(status)
+
+
+def _open_streams() -> None:
+    """Make sure that there are three standard streams, and that every character can be written to them."""
+    for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
+        try:
+            os.fstat(number)
+        except OSError:  # a file that is opened later must not get what is meant for the stream
+            os.open(os.devnull, mode)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for as long as the process lives
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _command(name: str | None, argv: Sequence[str] | None) -> int:
+    """Run a command and give its exit code."""
+    import gc
 
     gc.disable()  # a short run that builds one large structure and drops nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here uses
     from pbslim.cli.arguments import plain
-    from pbslim.errors import CheckError, PbslimError, TransformSyntaxError, one_line
+    from pbslim.cli.commands import pbslim
 
     args, notes = plain(sys.argv[1:] if argv is None else argv)
-    try:
-        status = program(args)
-    except TransformSyntaxError as error:
-        # A caret helps a person; whoever reads a pipe gets the one line that a log can hold.
-        _fail(str(error) if sys.stderr.isatty() else error.one_line)
-    except CheckError as error:
-        _fail(one_line(str(error)), 1)
-    except PbslimError as error:
-        _fail(one_line(str(error)))
-    except click.exceptions.Abort:
-        _fail("interrupted", 130)
-    except click.ClickException as error:
-        _fail(one_line(error.format_message()))
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    except (MemoryError, RecursionError) as error:
-        _fail(f"the file asks for too much ({type(error).__name__})")
+    command = pbslim.commands[name] if name else pbslim
+    status = command.main(args, prog_name=name or "pbslim", standalone_mode=False)
     for note in notes:
-        click.echo(f"note: {note}", err=True)
-    sys.exit(status if isinstance(status, int) else 0)
+        _say(f"note: {note}")
+    return status if isinstance(status, int) else 0
 
 
-def _fail(message: str, status: int = 2) -> None:
+def _told(error: BaseException) -> tuple[str, int]:
+    """What to say about an error, and the exit code; an error that is a mistake in this program is raised again."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", 130
+    if isinstance(error, BrokenPipeError):  # whoever reads the output has read enough
+        _drop_output()
+        return "", 0
+    if isinstance(error, OSError):
+        _drop_output()
+        place = f"cannot use '{error.filename}'" if error.filename else "cannot write to standard output"
+        return f"{place}: {error.strerror or error}", 2
+    if isinstance(error, MemoryError):
+        return "not enough memory for this file", 2
+    if isinstance(error, RecursionError):
+        return "the file is nested too deeply", 2
     import click
 
-    click.echo(f"error: {message}", err=True)
-    sys.exit(status)
+    from pbslim.errors import CheckError, PbslimError, TransformSyntaxError, one_line, printable
+
+    if isinstance(error, TransformSyntaxError):
+        # A caret helps a person; whoever reads a pipe gets the one line that a log can hold.
+        return (printable(str(error), keep="\n") if sys.stderr.isatty() else error.one_line), 2
+    if isinstance(error, PbslimError):
+        return one_line(str(error)), 1 if isinstance(error, CheckError) else 2
+    if isinstance(error, click.exceptions.Abort):
+        return "interrupted", 130
+    if isinstance(error, click.ClickException):
+        return one_line(error.format_message()), 2
+    raise error
+
+
+def _drop_output() -> None:
+    """Forget what could not be written, so that the interpreter does not try again at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(line: str) -> None:
+    with suppress(OSError, ValueError):  # there may be nobody to read it
+        print(line, file=sys.stderr, flush=True)  # noqa: T201

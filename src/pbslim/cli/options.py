@@ -18,8 +18,26 @@ class FileName(click.Path):  # type: ignore[type-arg, unused-ignore]  # generic 
     """The name of a file."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse an empty name, as a variable that is not set leaves it: it would mean the current folder."""
-        return super().convert(value or self.fail("a file name cannot be empty", param, ctx), param, ctx)
+        """Refuse an empty name, as a variable that is not set leaves it: it would mean the current folder.
+
+        Only ``-`` itself is a stream: ``./-`` is a file, which its path alone would not tell.
+        """
+        found = super().convert(value or self.fail("a file name cannot be empty", param, ctx), param, ctx)
+        return Path.cwd() / "-" if str(found) == "-" != str(value) else found
+
+
+class OutputName(FileName):
+    """The name of a file to write; where that is standard output, nothing else may go there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Keep standard output free if it is what `value` names."""
+        found = super().convert(value, param, ctx)
+        from pbslim.report.terminal import keep_stdout_free  # the command that is called has loaded these
+        from pbslim.wire.outputs import is_standard_output
+
+        if is_standard_output(found):
+            keep_stdout_free()
+        return found
 
 
 class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
@@ -84,10 +102,10 @@ class NumberList(NameList):
             self.fail(f"'{value}' is not a whole number, nor several with commas between them", param, ctx)
 
 
-class SwitchList(NameList):
-    """Names with true or false each, ``name=False,other=True``."""
+class SettingList(NameList):
+    """Names with a scalar each, ``phase_train=False,keep_prob=1.0``."""
 
-    name = "switches"
+    name = "settings"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Split `value` into a mapping."""
@@ -95,9 +113,9 @@ class SwitchList(NameList):
             return value
         pairs = [text.partition("=") for text in super().convert(value, param, ctx)]
         for name, _, text in pairs:
-            if not name or text.strip().lower() not in ("true", "false"):
-                self.fail(f"'{name}' needs =True or =False behind it", param, ctx)
-        return {name.strip(): text.strip().lower() == "true" for name, _, text in pairs}
+            if not name.strip() or not text.strip():
+                self.fail(f"'{name}' needs a value, as in keep_prob=1.0,is_training=False", param, ctx)
+        return {name.strip(): text.strip() for name, _, text in pairs}
 
 
 class LegacyCommand(click.Command):
@@ -161,13 +179,14 @@ class Pixels(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
 
 
 FILE = FileName(path_type=Path)
+OUTPUT = OutputName(path_type=Path)
 INPUTS = InputList()
 PERCENT = Percent()
 PIXELS = Pixels()
 NAMES = NameList()
 TEXT = TextOrFile()
 NUMBERS = NumberList()
-SWITCHES = SwitchList()
+SETTINGS = SettingList()
 
 
 def bool_option(

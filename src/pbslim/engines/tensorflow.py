@@ -18,14 +18,17 @@ from pbslim.engines.protocol import Array, Engine, Feeds, Program, Unsupported, 
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.ir.order import reachable
-from pbslim.wire import to_bytes
+from pbslim.wire import load, to_bytes
 from pbslim.wire.memmapped import lay_out
 from pbslim.wire.packages import is_package
+from pbslim.wire.sniff import is_graph_text
 from pbslim.wire.sources import open_source
 
 Runner = Callable[[Feeds, Sequence[str]], list[Array]]
 
 _TITLE = "Graph execution error:"
+_INITIALIZERS = ("InitializeTable", "LookupTableImport")
+_HEAD = 4096  # bytes in which a text shows that it is one
 _NO_FOLDING = -1  # OptimizerOptions.L0
 _MISSING = "TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'"
 
@@ -82,14 +85,15 @@ class TensorFlowProgram(Program):
             with tf.Graph().as_default() as graph:
                 tf.compat.v1.import_graph_def(graph_def, name="")
             self._session = self._stack.enter_context(tf.compat.v1.Session(graph=graph, config=config))
-            self._session.run([op for op in graph.get_operations() if op.type.startswith("InitializeTable")])
+            self._session.run([op for op in graph.get_operations() if op.type.startswith(_INITIALIZERS)])
 
     def _bytes_of(self, path: Path) -> bytes:
         if is_package(open_source(path)):
             # TensorFlow's Python has no file system for packages, but any file can be a region.
             folder = self._stack.enter_context(TemporaryDirectory())
             path = lay_out(path, Path(folder))
-        return path.read_bytes()
+        data = path.read_bytes()
+        return to_bytes(load(path)) if is_graph_text(data[:_HEAD]) else data
 
     @contextmanager
     def _told(self) -> Iterator[None]:

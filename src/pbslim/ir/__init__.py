@@ -2,7 +2,8 @@
 
 from pbslim.ir.attributes import Attributes, AttrValue, Encoded, FunctionRef, TypeVariable
 from pbslim.ir.functions import Body, Function, Library
-from pbslim.ir.graph import Draft, Graph, Node, Use, Value
+from pbslim.ir.graph import Draft, Graph
+from pbslim.ir.nodes import Node, Use, Value
 from pbslim.ir.tensors import (
     ArrayTensor,
     DeferredTensor,

@@ -12,7 +12,8 @@ from pbslim.errors import DecodeError, GraphError
 from pbslim.ir.attributes import Attributes, AttrValue, FunctionRef, TypeVariable
 
 if TYPE_CHECKING:
-    from pbslim.ir.graph import Graph, Node, Value
+    from pbslim.ir.graph import Graph
+    from pbslim.ir.nodes import Node, Value
 
 
 class EncodedFunction(ABC):

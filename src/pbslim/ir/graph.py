@@ -1,6 +1,5 @@
 """The graph: nodes hold values, not strings, and every change can be taken back.
 
-A `Value` is one output port of a node and knows who reads it. Control edges are edges of their own kind.
 All changes go through a few primitive steps that record their inverse in the journal; `Graph.rollback`
 replays it backwards. Names are unique; what is still read cannot be erased.
 """
@@ -9,249 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple
 
-from pbslim.dtypes import DType, Shape
 from pbslim.errors import GraphError
-from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, Encoded, colocated_with
+from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, colocated_with
 from pbslim.ir.functions import Library
 from pbslim.ir.inputs import check_name, controlling, is_control, split_input
-from pbslim.ir.tensors import Tensor
-from pbslim.ops.attributes import read
-
-T = TypeVar("T")
-
-
-class Use(NamedTuple):
-    """A place where a value is read: the reader and the number of its data input."""
-
-    node: Node
-    slot: int
-
-
-class Value:
-    """One output port of a node."""
-
-    __slots__ = ("_uses", "node", "port")
-
-    def __init__(self, node: Node, port: int) -> None:
-        self.node, self.port = node, port
-        self._uses: dict[Use, None] = {}
-
-    @property
-    def uses(self) -> list[Use]:
-        """Where this value is read, in the order in which the edges were made."""
-        return list(self._uses)
-
-    @property
-    def name(self) -> str:
-        """As GraphDef writes it in an input: ``node`` for port 0, else ``node:port``."""
-        return f"{self.node.name}:{self.port}" if self.port else self.node.name
-
-    def replace_all_uses_with(self, new: Value) -> None:
-        """Let every reader of this value read `new` instead."""
-        for use in self.uses:
-            use.node.set_input(use.slot, new)
-
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
-
-
-class Node:
-    """A node of a graph; make one with `Graph.add`.
-
-    Attributes:
-        origin: what the reader of the file left here to write an untouched node back byte for byte.
-    """
-
-    __slots__ = (
-        "_attrs",
-        "_controls",
-        "_device",
-        "_graph",
-        "_inputs",
-        "_name",
-        "_op",
-        "_outputs",
-        "_readers",
-        "_touched",
-        "origin",
-    )
-
-    def __init__(self, graph: Graph, name: str, op: str, device: str, attrs: Attributes, origin: object) -> None:
-        self._graph, self._name, self._op, self._device, self._attrs = graph, name, op, device, attrs
-        self.origin = origin
-        self._touched = False
-        self._inputs: tuple[Value, ...] = ()
-        self._controls: tuple[Node, ...] = ()
-        self._outputs: dict[int, Value] = {}
-        self._readers: dict[Node, None] = {}
-
-    @property
-    def name(self) -> str:
-        """Unique within the graph."""
-        return self._name
-
-    @property
-    def touched(self) -> bool:
-        """Whether anything about it was changed that its origin says: name, op, device, inputs or attributes."""
-        return self._touched
-
-    @property
-    def op(self) -> str:
-        """What it computes."""
-        return self._op
-
-    @property
-    def device(self) -> str:
-        """Where it is asked to run; empty for anywhere."""
-        return self._device
-
-    @property
-    def attrs(self) -> Attributes:
-        """The attributes, read-only."""
-        return self._attrs
-
-    @property
-    def inputs(self) -> tuple[Value, ...]:
-        """The data inputs in order."""
-        return self._inputs
-
-    @property
-    def controls(self) -> tuple[Node, ...]:
-        """The nodes that must have run before, without passing data."""
-        return self._controls
-
-    @property
-    def control_readers(self) -> list[Node]:
-        """The nodes that wait for this one by a control edge."""
-        return list(self._readers)
-
-    @property
-    def outputs(self) -> list[Value]:
-        """The ports that somebody has asked for, by number."""
-        return [self._outputs[port] for port in sorted(self._outputs)]
-
-    def output(self, port: int = 0) -> Value:
-        """The value at `port`."""
-        if port not in self._outputs:
-            self._outputs[port] = Value(self, port)
-        return self._outputs[port]
-
-    @property
-    def readers(self) -> list[Node]:
-        """Every node that reads this one by data or control edge, each once."""
-        return list(dict.fromkeys([*self.data_readers, *self._readers]))
-
-    @property
-    def data_readers(self) -> list[Node]:
-        """Every node that reads an output of this one, each once."""
-        return list(dict.fromkeys(use.node for value in self._outputs.values() for use in value._uses))
-
-    @property
-    def producers(self) -> list[Node]:
-        """Every node that this one reads by data or control edge, each once."""
-        return list(dict.fromkeys([*(value.node for value in self._inputs), *self._controls]))
-
-    # Attributes by kind
-
-    @overload
-    def attr(self, key: str, kind: type[T]) -> T | None: ...
-
-    @overload
-    def attr(self, key: str, kind: type[T], default: T) -> T: ...
-
-    def attr(self, key: str, kind: type[T], default: T | None = None) -> T | None:
-        """Attribute `key`, or the default of its op; `default` when there is neither, or something of another kind.
-
-        Raises:
-            DecodeError: its bytes are broken.
-        """
-        value = read(self._op, self._attrs, key, kind)
-        return default if value is None else value
-
-    def tensor(self) -> Tensor:
-        """The ``value`` of a Const.
-
-        Raises:
-            GraphError: there is none.
-        """
-        value = self._attrs.get("value")
-        if not isinstance(value, Tensor):
-            raise GraphError(f"node '{self._name}' ({self._op}) has no 'value' tensor")
-        return value
-
-    def dtype_attr(self, key: str, default: DType | None = None) -> DType | None:
-        """The data type in attribute `key`, as `attr` finds it."""
-        return self.attr(key, DType) or default
-
-    def shape_attr(self, key: str) -> Shape:
-        """The shape in attribute `key`, as `attr` finds it; of unknown rank when there is none."""
-        return self.attr(key, Shape, Shape())
-
-    # Changes
-
-    def set_input(self, index: int, value: Value) -> None:
-        """Read `value` as data input `index`."""
-        self.set_inputs([*self._inputs[:index], value, *self._inputs[index + 1 :]])
-
-    def set_inputs(self, values: Iterable[Value]) -> None:
-        """Read these values as data inputs."""
-        self._graph._do_inputs(self, tuple(values))
-
-    def set_controls(self, nodes: Iterable[Node]) -> None:
-        """Wait for these nodes (each counts once)."""
-        self._graph._do_controls(self, tuple(dict.fromkeys(nodes)))
-
-    def set_attr(self, key: str, value: AttrValue | Encoded) -> None:
-        """Give attribute `key` a value."""
-        self._graph._do_field(self, "_attrs", self._attrs.with_(key, value))
-
-    def remove_attr(self, key: str) -> None:
-        """Drop attribute `key` if it is there."""
-        if key in self._attrs:
-            self._graph._do_field(self, "_attrs", self._attrs.without(key))
-
-    def set_device(self, device: str) -> None:
-        """Ask to run on `device`."""
-        if device != self._device:
-            self._graph._do_field(self, "_device", device)
-
-    def set_op(self, op: str) -> None:
-        """Compute something else."""
-        self._graph._do_field(self, "_op", op)
-
-    def become(
-        self,
-        op: str,
-        inputs: Iterable[Value] = (),
-        attrs: Mapping[str, AttrValue] | Attributes | None = None,
-        *,
-        controls: Iterable[Node] = (),
-        device: str = "",
-    ) -> None:
-        """Turn into another node under the same name; whoever reads this one reads the new one."""
-        self.set_op(op)
-        self.set_inputs(inputs)
-        self.set_controls(controls)
-        self.set_device(device)
-        new = attrs.copy() if isinstance(attrs, Attributes) else Attributes(dict(attrs or {}))
-        self._graph._do_field(self, "_attrs", new)
-
-    def replace_control_uses_with(self, new: Sequence[Node]) -> None:
-        """Let every node that waits for this one wait for `new` instead."""
-        for reader in self.control_readers:
-            kept: list[Node] = []
-            for control in reader.controls:
-                kept.extend(new if control is self else [control])
-            reader.set_controls(kept)
-
-    def __repr__(self) -> str:
-        return f"<{self._name} = {self._op}>"
+from pbslim.ir.nodes import Node, Value, link_controls, link_inputs
 
 
 @dataclass(frozen=True)
-class Change:
+class Edit:
     """One entry of the journal: which nodes, what happened to them, and how to take it back."""
 
     nodes: tuple[str, ...]
@@ -287,7 +54,7 @@ class Graph:
         self.producer = 0
         self.origin: object = None
         self.scope = ""
-        self.journal: list[Change] = []
+        self.journal: list[Edit] = []
         self._edited = False
 
     # Looking
@@ -325,7 +92,7 @@ class Graph:
         return self._edited or bool(self.journal)
 
     def missing(self) -> list[Node]:
-        """Stand-ins for nodes that are read but do not exist."""
+        """What is read in the place of nodes that do not exist."""
         return [node for node in self._missing.values() if node.readers]
 
     def unique_name(self, wanted: str) -> str:
@@ -391,14 +158,14 @@ class Graph:
                     producer = self._named(name)
                 values.append(producer.output(port))
             if values:
-                _link_inputs(node, tuple(values))
+                link_inputs(node, tuple(values))
             if controls:
-                _link_controls(node, tuple(controls))
+                link_controls(node, tuple(controls))
 
     def _named(self, name: str) -> Node:
-        return self._nodes.get(name) or self.stand_in(name)
+        return self._nodes.get(name) or self.missing_node(name)
 
-    def stand_in(self, name: str) -> Node:
+    def missing_node(self, name: str) -> Node:
         """What an input refers to when no node has that name; the graph is broken while one is read."""
         if name not in self._missing:
             self._missing[name] = Node(self, name, "", "", Attributes(), None)
@@ -410,18 +177,18 @@ class Graph:
         Raises:
             GraphError: something still does.
         """
-        doomed = dict.fromkeys(nodes)
-        for node in doomed:
+        removed = dict.fromkeys(nodes)
+        for node in removed:
             for reader in node.readers:
-                if reader not in doomed:
+                if reader not in removed:
                     raise GraphError(f"'{node.name}' cannot go: '{reader.name}' reads it")
-        if not doomed:
+        if not removed:
             return
-        for node in doomed:
+        for node in removed:
             node.set_inputs(())
             node.set_controls(())
-        kept = {name: node for name, node in self._nodes.items() if node not in doomed}
-        self._do_nodes(kept, [node.name for node in doomed], "removed")
+        kept = {name: node for name, node in self._nodes.items() if node not in removed}
+        self._do_nodes(kept, [node.name for node in removed], "removed")
 
     def reorder(self, nodes: Sequence[Node]) -> None:
         """Put the nodes in this order, in which each must occur once."""
@@ -447,24 +214,24 @@ class Graph:
             copied._touched = node._touched
         for name, node in self._nodes.items():
             copied = twin._nodes[name]
-            _link_inputs(copied, tuple(twin._named(value.node.name).output(value.port) for value in node.inputs))
-            _link_controls(copied, tuple(twin._named(control.name) for control in node.controls))
+            link_inputs(copied, tuple(twin._named(value.node.name).output(value.port) for value in node.inputs))
+            link_controls(copied, tuple(twin._named(control.name) for control in node.controls))
         twin._edited = self.edited
         return twin
 
     def drop_functions(self, names: Iterable[str]) -> None:
         """Remove functions from the library."""
-        doomed = frozenset(names)
+        removed = frozenset(names)
         old = self.library.functions
-        if doomed & old.keys():
-            self.library.functions = {name: f for name, f in old.items() if name not in doomed}
+        if removed & old.keys():
+            self.library.functions = {name: f for name, f in old.items() if name not in removed}
             undo = lambda: setattr(self.library, "functions", old)  # noqa: E731 - the inverse, as everywhere here
-            self.journal.append(Change(tuple(doomed & old.keys()), "removed", undo))
+            self.journal.append(Edit(tuple(removed & old.keys()), "removed", undo))
 
     def rename(self, names: Mapping[Node, str]) -> None:
         """Give nodes other names, all at once, so that two can swap theirs; places in the file stay.
 
-        Readers follow by themselves, and so do the wishes in ``_class`` to stand beside a renamed node.
+        Readers follow by themselves, and so do colocations with a renamed node in ``_class``.
 
         Raises:
             GraphError: a new name is taken.
@@ -483,24 +250,20 @@ class Graph:
         self.map_colocations(lambda name: by_old_name.get(name, name))
 
     def map_colocations(self, new_name: Callable[[str], str | None]) -> None:
-        """Let each wish in ``_class`` to stand beside a node name another one; where that is None, drop the wish."""
+        """Give the node of each colocation in ``_class`` another name; where that is None, drop the colocation."""
         for node in self:
-            if "_class" not in node.attrs.stored():
-                continue
-            wishes = node.attrs["_class"]
-            if not isinstance(wishes, tuple):
-                continue
+            entries = node.attr("_class", tuple, ())
             kept = []
-            for wish in wishes:
-                name = colocated_with(wish)
+            for entry in entries:
+                name = colocated_with(entry)
                 other = name if name is None else new_name(name)
                 if other == name:
-                    kept.append(wish)
+                    kept.append(entry)
                 elif other is not None:
                     kept.append(COLOCATION + other.encode())
-            if not kept:
+            if entries and not kept:
                 node.remove_attr("_class")
-            elif tuple(kept) != wishes:
+            elif tuple(kept) != entries:
                 node.set_attr("_class", tuple(kept))
 
     def set_producer(self, version: int) -> None:
@@ -511,7 +274,7 @@ class Graph:
             self.producer = old
 
         if version != old:
-            self.journal.append(Change((), "producer", undo))
+            self.journal.append(Edit((), "producer", undo))
 
     # The journal
 
@@ -530,7 +293,7 @@ class Graph:
 
     def record(self, node: str, what: str, undo: Callable[[], None]) -> None:
         """Enter a change in the journal: the node, what happened to it, and how to take it back."""
-        self.journal.append(Change((self.scope + node,), what, undo))
+        self.journal.append(Edit((self.scope + node,), what, undo))
 
     # Primitive steps: each does one thing and knows its inverse.
 
@@ -538,15 +301,15 @@ class Graph:
         old = node.inputs
         if new == old:
             return
-        _link_inputs(node, new)
-        self._touch(node, "inputs", lambda: _link_inputs(node, old))
+        link_inputs(node, new)
+        self._touch(node, "inputs", lambda: link_inputs(node, old))
 
     def _do_controls(self, node: Node, new: tuple[Node, ...]) -> None:
         old = node.controls
         if new == old:
             return
-        _link_controls(node, new)
-        self._touch(node, "controls", lambda: _link_controls(node, old))
+        link_controls(node, new)
+        self._touch(node, "controls", lambda: link_controls(node, old))
 
     def _do_field(self, node: Node, key: str, new: Any) -> None:
         old = getattr(node, key)
@@ -574,7 +337,7 @@ class Graph:
         old = self._nodes
         self._nodes = new
         scoped = tuple(self.scope + name for name in names)
-        self.journal.append(Change(scoped, what, lambda: setattr(self, "_nodes", old)))
+        self.journal.append(Edit(scoped, what, lambda: setattr(self, "_nodes", old)))
 
     def _do_names(self, new: dict[str, Node], nodes: list[Node]) -> None:
         old, old_names = self._nodes, [node.name for node in nodes]
@@ -593,20 +356,4 @@ class Graph:
             node._name = names[node]
         for node in touched:
             node._touched = True
-        self.journal.append(Change(tuple(self.scope + names[node] for node in nodes), "renamed", undo))
-
-
-def _link_inputs(node: Node, new: tuple[Value, ...]) -> None:
-    for index, value in enumerate(node.inputs):
-        value._uses.pop(Use(node, index), None)
-    node._inputs = new
-    for index, value in enumerate(new):
-        value._uses[Use(node, index)] = None
-
-
-def _link_controls(node: Node, new: tuple[Node, ...]) -> None:
-    for control in node.controls:
-        control._readers.pop(node, None)
-    node._controls = new
-    for control in new:
-        control._readers[node] = None
+        self.journal.append(Edit(tuple(self.scope + names[node] for node in nodes), "renamed", undo))

@@ -6,7 +6,8 @@ import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from pbslim.errors import GraphError
-from pbslim.ir.graph import Graph, Node, Use
+from pbslim.ir.graph import Graph
+from pbslim.ir.nodes import Node, Use
 from pbslim.ops.families import MERGES, NEXT_ITERATIONS
 
 _SHOWN = 4
@@ -129,9 +130,9 @@ def check_inputs(graph: Graph) -> None:
     Raises:
         GraphError: a node is missing; the message names its reader.
     """
-    for stand_in in graph.missing():
-        reader = stand_in.readers[0].name
-        raise GraphError(f"node '{reader}' reads '{stand_in.name}', which is not in the graph")
+    for missing in graph.missing():
+        reader = missing.readers[0].name
+        raise GraphError(f"node '{reader}' reads '{missing.name}', which is not in the graph")
 
 
 def reachable(nodes: Iterable[Node], neighbours: Callable[[Node], Iterable[Node]]) -> set[Node]:

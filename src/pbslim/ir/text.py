@@ -20,12 +20,13 @@ import numpy as np
 
 from pbslim import ops
 from pbslim.dtypes import FLOAT, STRING, DType, Shape
-from pbslim.errors import PbslimError
+from pbslim.errors import PbslimError, printable
 from pbslim.ir.attributes import FunctionRef, TypeVariable
 from pbslim.ir.tensors import Tensor
 
 if TYPE_CHECKING:
-    from pbslim.ir.graph import Graph, Node
+    from pbslim.ir.graph import Graph
+    from pbslim.ir.nodes import Node
 
 _FIRST, _LAST = 50, 10  # lines of a long graph
 _MOST_ELEMENTS = 16
@@ -62,8 +63,7 @@ def node_text(node: Node) -> str:
         parts += [f"{key}={text}"] if text else []
     if node.device:
         parts.append(f"device={node.device!r}")
-    line = f"{node.name} = {node.op}({', '.join(parts)})"
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    return printable(f"{node.name} = {node.op}({', '.join(parts)})")
 
 
 def _constant(node: Node) -> str:

@@ -1,4 +1,4 @@
-"""Numpy evaluation of TensorFlow ops on constant operands, for constant folding.
+"""Numpy evaluation of TensorFlow ops, for constant folding and for the builtin engine.
 
 A kernel takes attributes and numpy arrays and gives one array for each output port, of the dtype and the values that
 TensorFlow's CPU kernels give. What it cannot do that way it refuses with a `KernelError`.

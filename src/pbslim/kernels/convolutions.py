@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from pbslim.kernels.checks import Array, check_products, checked_shape, require, widened
+from pbslim.kernels.checks import Array, check_products, checked_shape, require, require_defined, widened
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.windows import Windows, spatial_of
@@ -46,13 +46,14 @@ def _depthwise_conv_2d(attrs: Attributes, x: Array, filters: Array) -> Array:
     return depthwise_conv_2d(attrs, x, filters)
 
 
-def depthwise_conv_2d(
-    attrs: Attributes, x: Array, filters: Array, finish: Finish | None = None, *, dilated: bool = False
-) -> Array:
-    """What a DepthwiseConv2dNative node gives, with `finish` done to it; its dilations are followed or refused."""
+def depthwise_conv_2d(attrs: Attributes, x: Array, filters: Array, finish: Finish | None = None) -> Array:
+    """What a DepthwiseConv2dNative node gives, with `finish` done to it.
+
+    TensorFlow's own kernel refuses dilations, that of oneDNN follows them, and 1.x ignored them.
+    """
     require(filters.ndim == 4, "filters must have 4 dimensions")
-    plain = attrs.integers("dilations", (1,) * 4) == [1] * 4
-    require(plain or dilated, "releases of TensorFlow differ in what its dilations do")
+    dilations = attrs.integers("dilations", (1,) * 4)
+    require_defined(lambda: dilations == [1] * 4, "releases of TensorFlow differ in what its dilations do")
     data_format = data_format_of(attrs)
     down, across = spatial_of(attrs.integers("strides"), data_format, "strides")
     require(down == across, "strides down and across differ")

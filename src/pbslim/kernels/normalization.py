@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pbslim.kernels.checks import Array, check_work, require, widened
+from pbslim.kernels.checks import Array, check_work, require, require_defined, widened
 from pbslim.kernels.registry import Attributes, kernel
 
 _DEFAULT_EPSILON = 1e-4
@@ -32,10 +32,14 @@ def _fused(attrs: Attributes, x: Array, scale: Array, offset: Array, mean: Array
     old_mean, old_variance, rest = mean, variance, tuple(i for i in range(x.ndim) if i != axis)
     count = x.size // max(x.shape[axis], 1)
     share = attrs.number("exponential_avg_factor", 1.0)
-    wanted = (0,) if share == 1 else scale.shape
-    require(count and old_mean.shape == old_variance.shape == wanted, "in training there must be no statistics before")
+    require(count, "a batch without elements has no statistics")
+    if share == 1:  # older releases refuse what they would not use
+        none = old_mean.shape == old_variance.shape == (0,)
+        require_defined(lambda: none, "in training there must be no statistics before")
+    else:
+        require(old_mean.shape == old_variance.shape == scale.shape, "there are no statistics before")
     wide = widened(x)
-    mean, variance = wide.mean(axis=rest), wide.var(axis=rest)
+    mean, variance = (f(axis=rest, dtype=np.float64).astype(np.float32) for f in (wide.mean, wide.var))
     y = _normalized(attrs, x, axis, scale, offset, mean, variance)
     unbiased = variance * np.float32(count / max(count - 1, 1))
     if share == 1:

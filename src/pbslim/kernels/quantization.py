@@ -164,7 +164,8 @@ def _requantization_range(_attrs: Attributes, x: Array, input_min: Array, input_
 @kernel("Requantize", takes="qint32 float float float float")
 def _requantize(attrs: Attributes, x: Array, *ranges: Array) -> list[Any]:
     low, high, new_low, new_high = (bound_of(bound, "a bound") for bound in ranges)
-    require(new_low <= 0 <= new_high, "the new range must hold zero")
+    require(new_low <= 0, "the new range must hold zero or end below it")
+    require(new_low <= new_high, "the new range is upside down")
     return _to_eight_bits(attrs, x, low, high, new_low, new_high)
 
 
@@ -181,7 +182,7 @@ def _to_eight_bits(attrs: Attributes, x: Array, *ranges: np.float32) -> list[Any
         inverse = _F(255.0 / _D(new_span))
         factor = int(255.0 * one * _D(span) / _D(new_span))
         offset = int(_F(_F(_F(low + high) / 2.0) * inverse) * _F(one))
-        new_offset = int(one * (_D(new_low) * 255.0) / _D(new_span))
+        new_offset = round(one * (_D(new_low) * 255.0) / _D(new_span))
         require(max(map(abs, (factor, offset, new_offset))) < 2**62, "the ranges are too far apart")
     codes = x.astype(_F).astype(np.int64)  # TensorFlow's qint32 turns into other numbers by way of float
     require(int(np.abs(codes).max(initial=0)) * abs(factor) < 2**63, "the ranges are too far apart")

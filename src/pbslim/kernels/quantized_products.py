@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import groupby, zip_longest
 from typing import Any
 
 import numpy as np
@@ -61,17 +63,29 @@ def _mat_mul(attrs: Attributes, a: Array, b: Array, *ranges: Array) -> list[Any]
     return factors.result(factors.centered(left, 0) @ factors.centered(right, 1))
 
 
-def broadcast_last(a: Array, b: Array) -> None:
-    """Raise KernelError unless two operands are of one shape, or one is a scalar or a vector along the last axis."""
+def matched(a: Array, b: Array) -> tuple[Array, Array]:
+    """Both operands in the shape of the result, or one as a scalar.
+
+    TensorFlow repeats the smaller one over and over, which is what its shape means only if it repeats along the first
+    axes of the larger one; where it repeats along the last ones, other elements meet than should.
+    """
     shape = broadcast_shape(a.shape, b.shape)
-    smaller = a if a.ndim < b.ndim else b
-    if shape not in (a.shape, b.shape) or (a.shape != b.shape and smaller.ndim > 1):
+    if a.size == b.size == math.prod(shape):
+        return a.reshape(shape), b.reshape(shape)
+    if 1 in (a.size, b.size):
+        return (a.reshape(()), b.reshape(shape)) if a.size == 1 else (a.reshape(shape), b.reshape(()))
+    sizes = zip_longest(a.shape[::-1], b.shape[::-1], fillvalue=1)
+    parts = [kind for kind, _ in groupby((m != n) + (m < n) for m, n in sizes if (m, n) != (1, 1))]
+    larger = max(a, b, key=lambda each: each.size)
+    if len(parts) != 2 or larger.size != math.prod(shape):
         raise KernelError(f"shapes {list(a.shape)} and {list(b.shape)} do not go together")
+    return (np.resize(a, shape), b.reshape(shape)) if larger is b else (a.reshape(shape), np.resize(b, shape))
 
 
 @kernel("QuantizedMul", takes=f"quint8 quint8 {_RANGES}")
 def _mul(attrs: Attributes, a: Array, b: Array, *ranges: Array) -> list[Any]:
     _check_type(attrs, "Toutput")
-    broadcast_last(a, b)
+    first, second = matched(a, b)
     factors = _Factors(a, b, ranges)
-    return factors.result(factors.centered(a, 0) * factors.centered(b, 1))
+    products = factors.centered(first, 0) * factors.centered(second, 1)
+    return factors.result(products.reshape(broadcast_shape(a.shape, b.shape)))

@@ -20,7 +20,7 @@ from pbslim.kernels.quantization import (
     real_of,
     unclamped_code_of,
 )
-from pbslim.kernels.quantized_products import broadcast_last
+from pbslim.kernels.quantized_products import matched
 from pbslim.kernels.registry import Attributes, kernel
 from pbslim.kernels.resizing import Resize
 from pbslim.kernels.windows import Windows, combined, spatial_of
@@ -81,10 +81,12 @@ def _bias_add(attrs: Attributes, x: Array, bias: Array, *bounds: Array) -> list[
 @kernel("QuantizedAdd", takes=f"quint8 quint8 {_RANGES}")
 def _add(attrs: Attributes, a: Array, b: Array, *bounds: Array) -> list[Any]:
     require(attrs.dtype("Toutput", QINT32) is QINT32, "the result can only be of type qint32")
-    broadcast_last(a, b)
+    operands = matched(a, b)
     ranges = _ranges(bounds)
     new = _sum_range(14, *ranges)
-    first, second = ((_moved_by_step if x.ndim else _moved)(x, own, new) for x, own in zip((a, b), ranges, strict=True))
+    first, second = (
+        (_moved_by_step if x.size != 1 else _moved)(x, own, new) for x, own in zip(operands, ranges, strict=True)
+    )
     return [(first + second).astype(np.int32), *new]
 
 

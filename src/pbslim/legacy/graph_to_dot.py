@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pbslim.errors import printable
 from pbslim.ir import Graph
 from pbslim.wire.given import GraphLike, opened
 from pbslim.wire.nodes import spelled_inputs
@@ -25,4 +26,4 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     # A backslash begins an escape in labels only, but doubled it means one there, and names may be labels.
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

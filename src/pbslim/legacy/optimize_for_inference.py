@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from pbslim.dtypes import BOOL
-from pbslim.ir import ArrayTensor, Graph, Node
+from pbslim.errors import TransformError
+from pbslim.ir import Graph, Node
 from pbslim.ir.order import check_inputs
 from pbslim.legacy.strip_unused import TypeNumber, strip_unused
 from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
@@ -17,9 +17,11 @@ from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Context, Step, Transform
 from pbslim.rewrite import Skip
 from pbslim.rewrite.pattern import match
-from pbslim.transforms.batch_norms.forms import BATCH_NORMS, BatchNorm, batch_norm
+from pbslim.rewrite.replacing import set_const
+from pbslim.transforms.batch_norms.forms import BATCH_NORMS, BatchNorm, batch_norm, check_inference
 from pbslim.transforms.batch_norms.old_batch_norms import DIRECT, Folder, Scale
 from pbslim.transforms.convolutions.fused_convs import ConvFuser
+from pbslim.transforms.nodes.set_placeholders import constant_for
 from pbslim.wire.given import Names, changes_graph, names
 
 _MAX_GROWTH = 4096
@@ -33,7 +35,7 @@ def optimize_for_inference(
     placeholder_type_enum: TypeNumber | Sequence[TypeNumber] | None = None,
     toco_compatible: bool = False,
     *,
-    placeholder_to_const_names: Mapping[str, bool] | None = None,
+    placeholder_to_const_names: Mapping[str, bool | float | str] | None = None,
     all_batch_norms: bool = False,
 ) -> list[StepResult]:
     """Make `graph` ready for inference, in place, and tell what each step did.
@@ -48,7 +50,8 @@ def optimize_for_inference(
         placeholder_type_enum: the number of the inputs' data type (1 is float), or one number an input. Each keeps its
             own if this is None.
         toco_compatible: leave resizing and padding apart: TensorFlow Lite has no such fused ops.
-        placeholder_to_const_names: each bool placeholder with such a text in its name becomes this constant.
+        placeholder_to_const_names: each placeholder with such a text in its name becomes this constant, which must
+            fit its type; branches that are then never taken go, and so does dropout that drops nothing.
         all_batch_norms: fold constants, and all batch norms however they are written (FusedBatchNormV2 and V3, or
             spelled out with Mul, Add, Sub and Rsqrt), as ``fold_all_batch_norms`` does.
 
@@ -61,11 +64,7 @@ def optimize_for_inference(
     check_inputs(graph)  # those of nodes that are stripped as well, as in the original
     results = [strip_unused(graph, input_names, outputs, placeholder_type_enum)]
     if placeholder_to_const_names:
-
-        def fix(graph: Graph, context: Context) -> None:
-            _fix_placeholders(graph, context, placeholder_to_const_names)
-
-        results += pipeline.run(graph, [_step("convert_placeholder_to_const", fix)], (), outputs)
+        results += _set_placeholders(graph, placeholder_to_const_names, outputs)
     inputs = [name for name in input_names if (node := graph.get(name)) and node.op == "Placeholder"]
     steps = [_step("remove_training_nodes", _remove_training_nodes)]
     if all_batch_norms:
@@ -84,16 +83,31 @@ def _step(name: str, function: Callable[[Graph, Context], None]) -> Step:
     return Transform(name, function, "reassociates")()
 
 
-def _fix_placeholders(graph: Graph, context: Context, values: Mapping[str, bool]) -> None:
+def _set_placeholders(
+    graph: Graph, values: Mapping[str, bool | float | str], outputs: Sequence[str]
+) -> list[StepResult]:
+    from pbslim.transforms import prune_branches, remove_dropout  # needed by few, and large
+
+    def fix(graph: Graph, context: Context) -> None:
+        _fix_placeholders(graph, context, values)
+
+    results = pipeline.run(graph, [_step("convert_placeholder_to_const", fix)], (), outputs)
+    open_ones = [node.name for node in graph if node.op in FEEDABLE]  # defaults decide nothing: they can be fed
+    steps = [step.with_options(ignore_errors=True) for step in (prune_branches(), remove_dropout())]
+    steps.append(_step("strip", lambda graph, context: extract_sub_graph(graph, context.outputs)))
+    return results + pipeline.run(graph, steps, open_ones, outputs)
+
+
+def _fix_placeholders(graph: Graph, context: Context, values: Mapping[str, bool | float | str]) -> None:
     for text, value in values.items():
         found = [node for node in graph if text in node.name and node.op in FEEDABLE]
         if not found:
             context.note(f"no placeholder has '{text}' in its name")
         for node in found:
-            if node.dtype_attr("dtype") is not BOOL:
-                context.skip(node.name, f"its type is {node.dtype_attr('dtype')}, not bool")
-                continue
-            node.become("Const", attrs={"dtype": BOOL, "value": ArrayTensor(np.array(value))})
+            try:
+                set_const(node, constant_for(node, value))
+            except TransformError as error:
+                context.skip(node.name, str(error))
     extract_sub_graph(graph, context.outputs)
 
 
@@ -109,6 +123,7 @@ def _fold_batch_norms(graph: Graph, context: Context) -> None:
         if norm.op not in BATCH_NORMS:
             continue
         try:
+            check_inference(norm)
             found = match(DIRECT, norm, set())
             if found is None:
                 raise Skip(_why_not(norm))

@@ -64,16 +64,7 @@ def quantize_graph(
         PbslimError: the graph is broken.
     """
     _check_mode(mode)
-    if not 0 <= bitdepth <= _MOST_BITS:
-        raise UsageError(f"bitdepth must be 0 to {_MOST_BITS}, not {bitdepth}")
-    for what, bounds in (
-        ("quantized_input_range", quantized_input_range),
-        ("fallback_quantization_range", fallback_quantization_range),
-    ):
-        if bounds:
-            _check_range(what, bounds, mode)
-    if fallback_quantization_range and fallback_quantization_range[0] > 0:
-        raise UsageError(f"fallback_quantization_range must not begin above 0, as at {fallback_quantization_range[0]}")
+    _check_numbers(mode, bitdepth, quantized_input_range, fallback_quantization_range)
     outputs = require_nodes(graph, names(output_node_names, "outputs"), "output")
 
     def eightbit(graph: Graph, context: Context) -> None:
@@ -106,6 +97,19 @@ def _check_mode(mode: str) -> None:
         )
     if mode not in MODES:
         raise UsageError(f"mode is '{mode}', not one of {', '.join(MODES)}")
+
+
+def _check_numbers(mode: str, bitdepth: int, input_range: Range | None, fallback_range: Range | None) -> None:
+    if not 0 <= bitdepth <= _MOST_BITS:
+        raise UsageError(f"bitdepth must be 0 to {_MOST_BITS}, not {bitdepth}")
+    for what, bounds in (
+        ("quantized_input_range", input_range),
+        ("fallback_quantization_range", fallback_range),
+    ):
+        if bounds:
+            _check_range(what, bounds, mode)
+    if fallback_range and fallback_range[0] > 0:
+        raise UsageError(f"fallback_quantization_range must not begin above 0, as at {fallback_range[0]}")
 
 
 def _check_range(what: str, bounds: Range, mode: str) -> None:

@@ -52,6 +52,22 @@ CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 VARIABLES = frozenset({"TemporaryVariable", "VarHandleOp", "Variable", "VariableV2", "_VarHandlesOp"})
 """Hold values that a GraphDef does not: a graph in which an output needs one is not frozen."""
 
+RANDOM_UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
+"""Give floating numbers from 0 up to but not including 1; the first input is the shape."""
+
+RANDOM_NORMAL = frozenset(
+    {"RandomStandardNormal", "StatelessRandomNormal", "StatelessRandomNormalV2", "StatelessTruncatedNormal"}
+    | {"StatelessTruncatedNormalV2", "TruncatedNormal"}
+)
+"""Give floating numbers around 0; the first input is the shape."""
+
+RANDOM = (
+    RANDOM_UNIFORM
+    | RANDOM_NORMAL
+    | {"RandomUniformInt", "StatelessRandomGetAlg", "StatelessRandomGetKeyCounter", "StatelessRandomGetKeyCounterAlg"}
+)
+"""Give other numbers each time, but do nothing else: where nobody reads them they can go."""
+
 SHAPES = frozenset({"Rank", "Shape", "ShapeN", "Size"})
 """Look at the shape of their inputs alone, never at an element."""
 

@@ -8,6 +8,7 @@ repair_nodes
 remove_nodes(op=Identity, op=CheckNumerics)
 drop_idle_controls(ignore_errors=true)
 prune_branches(ignore_errors=true)
+remove_dropout
 fold_constants(ignore_errors=true, max_growth_in_bytes=4096)
 simplify_reshapes
 remove_idle_nodes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pbslim.errors import one_line
+from pbslim.errors import one_line, printable
 from pbslim.passes.pipeline import StepResult
 from pbslim.wire import PROTOBUF_LIMIT
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:  # rich takes a while to load, and a pipe needs none of it
     from rich.table import Table
 
 _WIDE = 200
-_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+_UNSEEN = re.compile(r"[^\n -~]")
 
 
 def stdout() -> Console:
@@ -26,6 +27,9 @@ def stdout() -> Console:
     from rich import console
 
     class Console(console.Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(printable(each) if isinstance(each, str) else each for each in objects), **options)
+
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # whoever reads has read enough: no failure, as rich would have it
 
@@ -65,9 +69,26 @@ def say(text: str) -> None:
     print(one_line(text), file=sys.stderr)  # noqa: T201
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines on stdout."""
+    for line in lines:
+        print(printable(line))  # noqa: T201
+
+
 def print_json(content: Any) -> None:
-    """`content` on stdout."""
-    print(json.dumps(content, indent=2, ensure_ascii=False))  # noqa: T201
+    """`content` on stdout; in texts, what could control a terminal is escaped."""
+    print(_UNSEEN.sub(_json_escape, json.dumps(content, indent=2, ensure_ascii=False)))  # noqa: T201
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    char = found[0]
+    units = char.encode("utf-16-be", "surrogatepass")
+    return char if char.isprintable() else "".join(rf"\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+
+
+def keep_stdout_free() -> None:
+    """From now on, what a command says goes to stderr: its result itself goes to standard output."""
+    sys.stdout = sys.stderr
 
 
 @contextmanager
@@ -77,9 +98,10 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     from rich.console import Console
+    from rich.text import Text
 
     with Console(stderr=True).status(text) as status:
-        yield status.update
+        yield lambda now: status.update(Text(one_line(now)))
 
 
 @contextmanager
@@ -121,9 +143,8 @@ def tell_steps(results: Iterable[StepResult], *, explain: bool) -> None:
 
 
 def tell_written(path: Path, size: int, *facts: str) -> None:
-    """Say in one line what was written; on stderr where the file itself went to standard output."""
-    text = one_line(", ".join([f"{path} written", *facts, size_text(size)]))
-    print(text, file=sys.stderr if str(path) in _STDOUT else sys.stdout)
+    """Say in one line what was written."""
+    print_lines([one_line(", ".join([f"{path} written", *facts, size_text(size)]))])
 
 
 def tell_size(size: int) -> None:

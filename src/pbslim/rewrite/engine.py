@@ -98,9 +98,13 @@ def rewrite(graph: Graph, pattern: Pattern, rule: Rule, but: Collection[str] = (
     return report
 
 
-def near_misses(graph: Graph, pattern: Pattern) -> list[Skipped]:
-    """Where `pattern` begins to fit, and what keeps it from fitting."""
-    found = ((node.name, mismatch(pattern, node)) for node in graph)
+def near_misses(graph: Graph, pattern: Pattern, *, anywhere: bool = False) -> list[Skipped]:
+    """Where `pattern` begins to fit, and what keeps it from fitting.
+
+    Args:
+        anywhere: where the op of its root is, even if nothing else fits.
+    """
+    found = ((node.name, mismatch(pattern, node, anywhere=anywhere)) for node in graph)
     return [Skipped(name, reason) for name, reason in found if reason]
 
 

@@ -64,16 +64,20 @@ class Match:
         return iter(self.nodes)
 
 
-def mismatch(pattern: Pattern, node: Node) -> str | None:
+def mismatch(pattern: Pattern, node: Node, *, anywhere: bool = False) -> str | None:
     """What keeps `pattern` from fitting at `node`, where it begins to fit.
 
+    Args:
+        anywhere: even if nothing but the op of `node` itself fits.
+
     Returns:
-        None when it fits, or when nothing but the op of `node` itself does.
+        None when it fits, or does not begin to.
     """
     if pattern.ops is None or node.op not in pattern.ops or pattern.inputs is None:
         return None
     steps = [wanted for wanted in pattern.inputs if wanted.inputs is not None]
-    if not any(wanted.ops and value.node.op in wanted.ops for wanted in steps for value in node.inputs):
+    begins = any(wanted.ops and value.node.op in wanted.ops for wanted in steps for value in node.inputs)
+    if not (begins or anywhere):
         return None
     level = [(pattern, node)]
     while level:

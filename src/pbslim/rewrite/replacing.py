@@ -9,7 +9,7 @@ import numpy as np
 from pbslim import ops
 from pbslim.dtypes import FLOAT
 from pbslim.ir import ArrayTensor, Graph, Node, Tensor
-from pbslim.ops.families import FEEDABLE
+from pbslim.ops.families import FEEDABLE, RANDOM
 
 
 def scalar(value: float | np.float32) -> ArrayTensor:
@@ -54,4 +54,6 @@ def erase_unread(graph: Graph, nodes: Iterable[Node], protected: Collection[str]
 
 def _is_pure(node: Node) -> bool:
     definition = ops.find(node.op)
-    return definition is not None and not definition.is_stateful and node.op not in FEEDABLE
+    if definition is None or node.op in FEEDABLE:
+        return False
+    return not definition.is_stateful or node.op in RANDOM

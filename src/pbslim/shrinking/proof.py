@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pbslim.errors import CheckError
 from pbslim.verification import Verdict, Verification, compare_files
+from pbslim.verification.feeds import DEFAULT_SAMPLES
 
 _SECONDS = 3.0
 _MOST_SECONDS = 60.0
+
+
+class Files(NamedTuple):
+    """The files and the names in them; `new_inputs` is what inputs are called in the result."""
+
+    source: Path
+    out: Path
+    inputs: Sequence[str]
+    new_inputs: Sequence[str]
+    outputs: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -21,49 +33,57 @@ class Proof:
         evaluation: an .npz file of inputs and labels; photographs and the like are generated when not given.
         min_snr: signal to noise in dB that every output must have.
         max_drop: how much smaller the accuracy may become.
+        min_agreement: share of equal decisions that every output must have.
+        samples: how many inputs to try.
         engine: what runs the graphs.
+        cautious: give up on what takes far more time or memory than the size of the file makes likely.
         on_progress: is told how many batches are done, and of how many.
     """
 
     evaluation: Path | None = None
     min_snr: float | None = None
     max_drop: float | None = None
+    min_agreement: float | None = None
+    samples: int = DEFAULT_SAMPLES
     engine: str = "builtin"
+    cautious: bool = False
     on_progress: Callable[[int, int], None] | None = None
 
     @property
     def is_demanding(self) -> bool:
         """Whether a result may turn out not to be good enough to be written."""
-        return self.min_snr is not None or self.max_drop is not None
+        return any(each is not None for each in (self.min_snr, self.max_drop, self.min_agreement))
 
-    def verify(
-        self, source: Path, result: Path, inputs: Sequence[str], new_inputs: Sequence[str], outputs: Sequence[str]
-    ) -> Verification:
-        """Compare two files; after a few seconds no further inputs are tried.
+    def verify(self, files: Files, seed: int = 0) -> Verification:
+        """Compare the source with the result; after a few seconds no further inputs are tried.
 
         Args:
-            inputs, new_inputs: what the inputs are called in the source and in the result.
+            seed: another one gives other inputs.
 
         Raises:
             PbslimError: they cannot be compared.
         """
         return compare_files(
-            source,
-            result,
+            files.source,
+            files.out,
             evaluation=self.evaluation,
-            inputs=inputs,
-            second_inputs=new_inputs if list(new_inputs) != list(inputs) else None,
-            outputs=outputs,
+            inputs=files.inputs,
+            second_inputs=files.new_inputs if list(files.new_inputs) != list(files.inputs) else None,
+            outputs=files.outputs,
+            samples=self.samples,
+            seed=seed,
             min_snr=self.min_snr,
+            min_agreement=self.min_agreement,
             max_drop=self.max_drop,
             engine=self.engine,
             timeout=_MOST_SECONDS,
             budget=None if self.evaluation or self.is_demanding else _SECONDS,
+            cautious=self.cautious,
             on_progress=self.on_progress,
         )
 
 
-def require_met(found: Verification, recipe: str) -> None:
+def require_met(found: Verification, recipe: str | None) -> None:
     """Refuse a result that does not meet what is asked for.
 
     Raises:
@@ -73,11 +93,13 @@ def require_met(found: Verification, recipe: str) -> None:
         raise CheckError(f"the result is {found.verdict}, nothing was written: {found.failures[0]}{advice(recipe)}")
 
 
-def is_alarming(found: Verification, recipe: str) -> bool:
+def is_alarming(found: Verification, recipe: str | None) -> bool:
     """Whether a result is worse than people expect of its recipe."""
     return found.verdict in (Verdict.DEGRADED, Verdict.BROKEN) or (recipe == "optimize" and not found.verdict.is_exact)
 
 
-def advice(recipe: str) -> str:
+def advice(recipe: str | None) -> str:
     """What to try where a recipe loses too much."""
+    if recipe is None:
+        return "; a better one: --quality near-lossless"
     return "" if recipe == "optimize" else "; a milder recipe: optimize"

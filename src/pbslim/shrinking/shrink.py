@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
+from pbslim.compression.plan import Plan
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
-from pbslim.shrinking.preparation import prepare
-from pbslim.shrinking.proof import Proof, require_met
+from pbslim.shrinking.automatic import Compressed, CompressionOptions, compress
+from pbslim.shrinking.preparation import Wanted, prepare
+from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
+from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
-from pbslim.wire import load_from, open_source
+from pbslim.wire import load_from, open_source, save
 from pbslim.wire.files import write
 from pbslim.wire.given import reads_file
 from pbslim.wire.outputs import replacing, require_apart
@@ -42,13 +46,15 @@ class ShrinkResult:
     """What `shrink` did.
 
     Attributes:
+        recipe: its name; None where weights were stored in as few bits as keep a promise.
         seconds: without the verification.
         verification: how the result compares with the original, if that was asked for and possible.
         not_verified: why it was not possible.
-        notes: remarks on what is asked of the graph.
+        plan: how each weight is stored, where there is no recipe.
+        notes: remarks for the user.
     """
 
-    recipe: str
+    recipe: str | None
     inputs: list[Endpoint]
     outputs: list[Endpoint]
     before: Totals
@@ -57,91 +63,142 @@ class ShrinkResult:
     steps: list[StepResult] = field(default_factory=list)
     verification: Verification | None = None
     not_verified: str = ""
+    plan: Plan | None = None
     notes: list[str] = field(default_factory=list)
+
+
+SIMPLE = "optimize"
+"""The recipe that runs before weights are stored in fewer bits."""
 
 
 @reads_file
 def shrink(
     source: Path,
     out: str | Path,
-    recipe: str = "round",
+    recipe: str | None = None,
     *,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    values: Mapping[str, bool | float | str] | None = None,
     keep: Sequence[str] = (),
     keep_constants: bool = False,
     exact_zip: bool = False,
+    options: CompressionOptions | None = None,
     proof: Proof | None = None,
     on_step: Callable[[StepResult], None] | None = None,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ShrinkResult:
-    """Run a recipe on the frozen graph in `source` and write the result to `out`.
+    """Make the frozen graph in `source` small and write the result to `out`.
 
     Args:
-        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``.
+        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``. When not given, weights are stored in as few
+            bits as keep a promise.
         inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
             graph is cut. Found from the graph when not given.
         outputs: tensor names; found from the graph when not given.
-        keep: names of nodes that stay as they are, though no output needs them.
+        values: placeholders that become constants, by name: ``{"keep_prob": 1.0, "phase_train": False}``.
+        keep: names of nodes that stay as they are, though no output needs them; where a name has a ``*``, all weights
+            that it fits.
         keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
         exact_zip: deflate the files whole, however large, to tell their zipped size.
+        options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
 
     Raises:
-        CheckError: the result does not meet what `proof` demands; nothing is written.
+        CheckError: the result does not meet what `proof` demands, or no weights keep the promise; nothing is written.
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
-    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
     require_apart(out, source)
     started = time.perf_counter()
     given = open_source(source)
-    graph = load_from(given, source)
-    wanted = prepare(graph, inputs, outputs, keep=keep, keep_constants=keep_constants)
-    nodes, constants = _count(graph)
-    ends = wanted.inputs, wanted.outputs
-    steps = [wanted.step(step) for step in steps]
-    results = pipeline.run(graph, steps, *ends, kept=wanted.kept, functions=True, on_step=on_step)
-    seconds = time.perf_counter() - started
-    with replacing(out, given) as file:  # what can go wrong does so before the file is there
-        started = time.perf_counter()
-        size = write(graph, file, progress=on_bytes)
-        file.flush()
-        seconds += time.perf_counter() - started
-        before = Totals(nodes, constants, len(given), zipped_size(given, exact=exact_zip))
-        after = Totals(*_count(graph), size, zipped_size(Path(file.name), exact=exact_zip))
-        # What is left is asked, as it is quicker to tell and says the same.
-        shown = describe(graph, results[-1].inputs), describe(graph, ends[1])
-        result = ShrinkResult(recipe, *shown, before, after, seconds, results, notes=wanted.notes)
-        if proof:
-            _verify(proof, result, given, Path(file.name), ends[0], results[-1].inputs, ends[1])
-    return result
+    named = [name for name in keep if "*" not in name]
+    wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
+    simple = _simplified(load_from(given, source), recipe or SIMPLE, values or {}, wanted, on_step)
+    with _named(given, simple.original) as path:
+        files = simple.files._replace(source=path)
+        done = Compressed(simple.graph)
+        if recipe is None:
+            options = options or CompressionOptions()
+            done = compress(simple.graph, files, replace(options, keep=(*options.keep, *keep)), proof)
+        seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0)
+        with replacing(out, given) as file:  # what can go wrong does so before the file is there
+            started = time.perf_counter()
+            size = write(done.graph, file, progress=on_bytes)
+            file.flush()
+            seconds += time.perf_counter() - started
+            if proof and not done.verification and not done.not_verified:
+                _verify(proof, done, files._replace(out=Path(file.name)), recipe)
+            before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
+            after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
+            # What is left is asked, as it is quicker to tell and says the same.
+            fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
+            proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
+            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
 
 
-def _verify(
-    proof: Proof,
-    result: ShrinkResult,
-    given: Source,
-    made: Path,
-    inputs: Sequence[str],
-    new_inputs: Sequence[str],
-    outputs: Sequence[str],
-) -> None:
-    """Compare what was made with what was given, which may have come from a pipe."""
+@dataclass(frozen=True)
+class _Simple:
+    """A graph that the transforms of a recipe have run on.
+
+    Attributes:
+        original: what its results are compared with, where that is not what was given.
+        counts: how many nodes and constants it had before.
+    """
+
+    graph: Graph
+    original: Graph | None
+    files: Files
+    counts: tuple[int, int]
+    steps: list[StepResult]
+    notes: list[str]
+
+
+def _simplified(
+    graph: Graph,
+    recipe: str,
+    values: Mapping[str, bool | float | str],
+    wanted: Callable[[Graph], Wanted],
+    on_step: Callable[[StepResult], None] | None,
+) -> _Simple:
+    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
+    counts, done, original = _count(graph), [], None
+    if values:
+        setting = set_placeholders(name=tuple(values), value=tuple(map(str, values.values())))
+        done, original = pipeline.run(graph, [setting], on_step=on_step), graph.copy()
+    asked = wanted(graph)
+    ends = asked.inputs, asked.outputs
+    steps = [asked.step(step) for step in steps]
+    results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
+    files = Files(Path(), Path(), ends[0], results[-1].inputs, ends[1])
+    return _Simple(graph, original, files, counts, done + results, asked.notes)
+
+
+@contextmanager
+def _named(given: Source, original: Graph | None) -> Iterator[Path]:
+    """A file that holds `original`, or else what was given, which may have come from a pipe."""
+    if original is None and isinstance(given, InputFile) and given.has_name:
+        yield given.path
+        return
     with TemporaryDirectory() as folder:
-        source = Path(folder) / "given.pb"
-        if isinstance(given, InputFile) and given.has_name:
-            source = given.path
+        path = Path(folder) / "given.pb"
+        if original is None:
+            path.write_bytes(given[:])
         else:
-            source.write_bytes(given[:])
-        try:
-            result.verification = proof.verify(source, made, inputs, new_inputs, outputs)
-        except PbslimError as error:
-            if proof.is_demanding:
-                raise
-            result.not_verified = str(error)
-    if proof.is_demanding and result.verification:
-        require_met(result.verification, result.recipe)
+            save(original, path)
+        yield path
+
+
+def _verify(proof: Proof, done: Compressed, files: Files, recipe: str | None) -> None:
+    """Compare what was made with what was given."""
+    try:
+        done.verification = proof.verify(files)
+    except PbslimError as error:
+        if proof.is_demanding:
+            raise
+        done.not_verified = str(error)
+    if proof.is_demanding and done.verification:
+        require_met(done.verification, recipe)
 
 
 def _count(graph: Graph) -> tuple[int, int]:

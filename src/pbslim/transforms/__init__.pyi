@@ -43,10 +43,12 @@ from pbslim.transforms.hexagon.rewrite_quantized_stripped_model_for_hexagon impo
 )
 from pbslim.transforms.nodes.insert_logging import insert_logging as insert_logging
 from pbslim.transforms.nodes.obfuscate_names import obfuscate_names as obfuscate_names
+from pbslim.transforms.nodes.remove_dropout import remove_dropout as remove_dropout
 from pbslim.transforms.nodes.remove_idle_nodes import remove_idle_nodes as remove_idle_nodes
 from pbslim.transforms.nodes.remove_nodes import remove_nodes as remove_nodes
 from pbslim.transforms.nodes.rename_node import rename_node as rename_node
 from pbslim.transforms.nodes.rename_op import rename_op as rename_op
+from pbslim.transforms.nodes.set_placeholders import set_placeholders as set_placeholders
 from pbslim.transforms.nodes.simplify_reshapes import simplify_reshapes as simplify_reshapes
 from pbslim.transforms.nodes.sort_by_execution_order import sort_by_execution_order as sort_by_execution_order
 from pbslim.transforms.nodes.strip_unused_nodes import strip_unused_nodes as strip_unused_nodes

@@ -1,13 +1,13 @@
 """Where a difference between two graphs arises: each layer by itself, on the values that the first graph has there.
 
-A layer is what lies between two tensors that both graphs have under one name. It counts by the noise that it makes
-when it gets the first graph's values, not by what reaches it from before.
+A layer is what lies between two tensors that both graphs have, under one name or with nearly the same values. It counts
+by the noise that it makes when it gets the first graph's values, not by what reaches it from before.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from pbslim.analysis.equality import same_attr
 from pbslim.analysis.frames import in_loops
 from pbslim.engines.apart import ProgramApart
 from pbslim.errors import PbslimError
-from pbslim.ir import Graph, Node
+from pbslim.ir import Node
 from pbslim.ir.order import ancestors, file_order, reachable
 from pbslim.names import node_name
 from pbslim.ops.families import ALIASES, EXITS, MERGES, PLACEHOLDERS, PLACES
@@ -30,6 +30,7 @@ from pbslim.verification.running import Batch, Setting, Side
 Array = npt.NDArray[Any]
 
 _ARRAY_VALUES = frozenset({"TensorArrayConcatV3", "TensorArrayGatherV3", "TensorArrayReadV3"})
+_ALIKE = 10.0  # dB; tensors of other names that are the same quantity
 _NOT_THE_SAME = 3.0  # dB; as low and yet recovered later: another quantity under the same name
 _RECOVERED = 15.0
 
@@ -46,12 +47,15 @@ def find_layers(
     Raises:
         PbslimError: a graph does not run.
     """
-    shared = _shared_tensors(sides[0].graph, sides[1].graph, outputs, batch)
+    shared, others, mates = _shared_tensors(sides, outputs, batch)
     with setting.running(sides[0]) as first, setting.running(sides[1]) as second:
-        second.start(sides[1].fed(batch), shared)
-        values = dict(zip(shared, first.run(sides[0].fed(batch), shared), strict=True))
-        found = dict(zip(shared, second.result(), strict=True))
-        noise = {name: _snr(values[name], found[name]) for name in shared if values[name].shape == found[name].shape}
+        second.start(sides[1].fed(batch), [*shared, *others])
+        known = dict(zip([*shared, *mates], first.run(sides[0].fed(batch), [*shared, *mates]), strict=True))
+        found = dict(zip([*shared, *others], second.result(), strict=True))
+        values = {name: known[name] for name in shared if known[name].shape == found[name].shape}
+        values |= _alike({name: found[name] for name in others}, [known[name] for name in mates])
+        noise = {name: _snr(values[name], found[name]) for name in found if name in values}
+        noise = {node.name: noise[node.name] for node in file_order(sides[1].graph) if node.name in noise}
         _drop_other_quantities(noise)
         pieces = _pieces(sides, list(noise))
         layers = []
@@ -67,30 +71,50 @@ def _snr(first: Array, second: Array) -> float:
     return snr(first[None], second[None])  # of one sample, so that all elements are the signal
 
 
-def _shared_tensors(first: Graph, second: Graph, outputs: Sequence[str], batch: Batch) -> list[str]:
-    """The tensors of floats that both graphs have and that run exactly once, in the order of the second."""
-    usable = [_once(graph, outputs, batch) for graph in (first, second)]
+def _shared_tensors(
+    sides: tuple[Side, Side], outputs: Sequence[str], batch: Batch
+) -> tuple[list[str], list[str], list[str]]:
+    """The tensors of floats that run exactly once: those with one name in both graphs, and those of each side alone.
+
+    One name can stand for other quantities: what reads a tensor must have its name in both graphs too.
+    """
+    first, second = (_once(side, outputs, batch) for side in sides)
     ends = {node_name(name) for name in outputs}
-    found = []
-    for node in file_order(second):
-        twin = first.get(node.name)
-        if node in usable[1] and twin in usable[0] and (node.name in ends or _readers(node) & _readers(twin)):
-            found.append(node.name)
-    return found
+    shared = [
+        name
+        for name, node in second.items()
+        if name in first and (name in ends or _readers(node) & _readers(first[name]))
+    ]
+    others = [name for name in second if name not in sides[0].graph]
+    return shared, others, [name for name in first if name not in sides[1].graph] if others else []
 
 
-def _once(graph: Graph, outputs: Sequence[str], batch: Batch) -> set[Node]:
-    """The nodes that outputs need, that depend on the inputs, give floats, and are in no loop or branch."""
+def _alike(found: Mapping[str, Array], candidates: Sequence[Array]) -> dict[str, Array]:
+    """For each tensor the candidate of its shape that is nearest to it, if one is near."""
+    nearest = {}
+    for name, values in found.items():
+        near = [(_snr(each, values), i) for i, each in enumerate(candidates) if each.shape == values.shape]
+        best, i = max(near, default=(-math.inf, 0))
+        if best > _ALIKE:
+            nearest[name] = candidates[i]
+    return nearest
+
+
+def _once(side: Side, outputs: Sequence[str], batch: Batch) -> dict[str, Node]:
+    """The nodes by name that outputs need, that depend on the inputs, give floats, and are in no loop or branch."""
+    graph = side.graph
     needed = ancestors(graph[node_name(name)] for name in outputs)
-    fed = reachable((graph[name] for name in map(node_name, batch) if name in graph), lambda node: node.data_readers)
+    fed = reachable((graph[node_name(name)] for name in side.fed(batch)), lambda node: node.data_readers)
     apart = in_loops(graph)
-    for node in file_order(graph):
+    order = file_order(graph)
+    for node in order:
         held = node.op in PLACES or (
             node.op not in MERGES | EXITS and any(value.node in apart for value in node.inputs)
         )
         if held:
             apart.add(node)
-    return {node for node in needed & fed - apart if node.op not in PLACEHOLDERS | ALIASES and _gives_floats(node)}
+    usable = needed & fed - apart
+    return {n.name: n for n in order if n in usable and n.op not in PLACEHOLDERS | ALIASES and _gives_floats(n)}
 
 
 def _gives_floats(node: Node) -> bool:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pbslim.dtypes import DTYPES, DType, Shape
@@ -30,6 +31,7 @@ from pbslim.wire.varint import (
     FIXED32,
     LEN,
     VARINT,
+    MessageError,
     fields,
     length_delimited,
     read_text,
@@ -44,15 +46,22 @@ _LIST, _BYTES, _INT, _FLOAT, _BOOL, _TYPE, _SHAPE, _TENSOR, _PLACEHOLDER, _FUNC 
 _LIST_FUNC = 9  # the other kinds have the same number in a list
 _DEEPEST = 64
 _LONGEST_LIST = 1 << 20
+_TENSOR_SHAPE = 2
+_LOOKED_AT = 64  # fields
+_UNKNOWN: Any = object()
+
+HELD_BYTES = 1 << 10
+"""Attributes up to this size are held in memory, larger ones stay in their file."""
 
 
 class EncodedAttr(Encoded):
-    """An AttrValue message that still lies in its file."""
+    """An AttrValue message as it lies in its file; of a small one the value is kept."""
 
-    __slots__ = ("end", "source", "start")
+    __slots__ = ("_value", "end", "source", "start")
 
     def __init__(self, source: Source, start: int, end: int) -> None:
         self.source, self.start, self.end = source, start, end
+        self._value: AttrValue = _UNKNOWN
 
     @property
     def size(self) -> int:
@@ -65,7 +74,32 @@ class EncodedAttr(Encoded):
         Raises:
             DecodeError: the bytes are not an AttrValue.
         """
-        return _decode(self.source, self.start, self.end, 0)
+        if self._value is not _UNKNOWN:
+            return self._value
+        value = _decode(self.source, self.start, self.end, 0)
+        if self.size <= HELD_BYTES:
+            self._value = value
+        return value
+
+    def check(self) -> None:
+        """Look, as far as that is quick, whether this is a message, whatever it means.
+
+        Raises:
+            MessageError: it is not, so that no other program would read the file.
+        """
+        if self.size <= HELD_BYTES:
+            try:
+                self.decode()
+            except MessageError:
+                raise
+            except DecodeError:  # whoever wants the value will see
+                pass
+            return
+        for number, kind, at, stop in islice(fields(self.source, self.start, self.end, "an attribute"), _LOOKED_AT):
+            if (number, kind) == (_TENSOR, LEN):
+                for inner, inner_kind, first, last in islice(fields(self.source, at, stop, "a tensor"), _LOOKED_AT):
+                    if (inner, inner_kind) == (_TENSOR_SHAPE, LEN):
+                        decode_dims(self.source, first, last)
 
     def is_plain(self, tensor: Tensor) -> bool:
         """Whether the message holds nothing but type, shape and elements of `tensor`, which is the value."""
@@ -148,7 +182,7 @@ def _packed(number: int, source: Source, at: int, stop: int) -> Iterator[AttrVal
         raise DecodeError(f"an attribute at byte {at} is a list of more than {_LONGEST_LIST} elements")
     if number == _FLOAT:
         if (stop - at) % 4:
-            raise DecodeError(f"a list of numbers at byte {at} ends within one of them")
+            raise MessageError(f"a list of numbers at byte {at} ends within one of them")
         return (float(value) for (value,) in struct.iter_unpack("<f", source[at:stop]))
     return (_from_varint(number, value) for value in varints(source, at, stop))
 

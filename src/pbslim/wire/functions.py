@@ -17,7 +17,7 @@ from pbslim.ir import Attributes, Draft, Graph, Node, TypeVariable, Value
 from pbslim.ir.functions import Body, EncodedFunction, Function
 from pbslim.ir.inputs import controlling, is_control
 from pbslim.wire import schema
-from pbslim.wire.nodes import is_untouched, node_parts, read_node
+from pbslim.wire.nodes import NodeReader, is_untouched, node_parts
 from pbslim.wire.parts import Part, span, total
 from pbslim.wire.sources import Source
 from pbslim.wire.varint import LEN, fields, first_text, length_delimited, tag, varint
@@ -26,7 +26,7 @@ from pbslim.wire.varint import LEN, fields, first_text, length_delimited, tag, v
 _LIBRARY = 2
 _FUNCTION, _GRADIENT = 1, 2
 _SIGNATURE, _NODE, _RETURN, _CONTROL_RETURN = 1, 3, 4, 6
-_NAME, _OP, _ATTR = 1, 2, 4
+_NAME, _ATTR = 1, 4
 _KEY, _VALUE = 1, 2
 
 
@@ -38,19 +38,19 @@ class LibraryOrigin:
     rest: tuple[tuple[int, int], ...] = ()
 
 
-def read_library(source: Source, start: int, end: int, graph: Graph) -> None:
+def read_library(source: Source, start: int, end: int, graph: Graph, reader: NodeReader) -> None:
     """Put the functions in a FunctionDefLibrary into the library of `graph`.
 
     Raises:
-        DecodeError: the bytes are not one.
-        GraphError: nodes of a function have no name or share one.
+        DecodeError: the bytes are not one, or a node has no name.
+        GraphError: two nodes of a function have the same name.
     """
     library = graph.library
     origin = library.origin if isinstance(library.origin, LibraryOrigin) else LibraryOrigin(source)
     last = start
     for number, kind, at, stop in fields(source, start, end, "the function library"):
         if number == _FUNCTION and kind == LEN:
-            function = _read_function(source, at, stop, graph)
+            function = _read_function(source, at, stop, graph, reader)
             library.functions[function.name] = function
         else:
             origin = replace(origin, rest=(*origin.rest, (last, stop)))
@@ -61,25 +61,24 @@ def read_library(source: Source, start: int, end: int, graph: Graph) -> None:
     library.origin = origin
 
 
-def _read_function(source: Source, start: int, end: int, graph: Graph) -> Function:
+def _read_function(source: Source, start: int, end: int, graph: Graph, reader: NodeReader) -> Function:
     name = ""
     found: list[str] = []
     nodes: set[str] = set()
     variables: list[str] = []
-    problem = ""
+    twice = ""
     for number, kind, at, stop in fields(source, start, end, "a function"):
         if kind == LEN and number == _NODE:
-            node = first_text(source, at, stop, _NAME)
-            if not node or node in nodes:
-                problem = problem or (f"two nodes named '{node}'" if node else "a node without a name")
-            nodes.add(node)
-            found.append(first_text(source, at, stop, _OP))
+            node = reader.at(at, stop, len(found))
+            twice = node.name if node.name in nodes else twice
+            nodes.add(node.name)
+            found.append(node.op)
         elif kind == LEN and number == _SIGNATURE:
             name = first_text(source, at, stop, _NAME)
             parts = fields(source, at, stop, "a signature")
             variables += [first_text(source, a, s, _NAME) for n, k, a, s in parts if n == _ATTR and k == LEN]
-    if problem:
-        raise GraphError(f"function '{name}' has {problem}")
+    if twice:
+        raise GraphError(f"function '{name}' has two nodes named '{twice}'")
     encoded = EncodedFunctionDef(source, start, end, graph)
     return Function(graph, name, tuple(found), tuple(variables), encoded)
 
@@ -107,8 +106,9 @@ class EncodedFunctionDef(EncodedFunction):
 
     def drafts(self) -> Iterator[Draft]:
         """The nodes of the body as they lie in the file."""
+        reader = NodeReader(self.source)
         for index, (_, at, stop) in enumerate(self.fields(_NODE)):
-            yield read_node(self.source, at, stop, index)
+            yield reader.at(at, stop, index)
 
     def attributes(self) -> Iterator[Attributes]:
         """The attributes of each node."""

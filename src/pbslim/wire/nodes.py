@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from pbslim.errors import DecodeError
 from pbslim.ir import Attributes, AttrValue, Draft, Encoded, Node, Value
 from pbslim.ir.inputs import controlling, is_control, split_input
-from pbslim.wire.attributes import EncodedAttr, encode_attr, read_entry
+from pbslim.wire.attributes import HELD_BYTES, EncodedAttr, encode_attr, read_entry
 from pbslim.wire.parts import Part, span, total
 from pbslim.wire.sources import Source
-from pbslim.wire.varint import LEN, fields, length_delimited, read_text, tag, varint
+from pbslim.wire.varint import LEN, MessageError, fields, length_delimited, read_text, tag, varint
 
 _NAME, _OP, _INPUT, _DEVICE, _ATTR = 1, 2, 3, 4, 5
+SMALL_BYTES = 1 << 11
+"""Nodes up to this size are read many at once."""
 _NAME_TAG, _OP_TAG, _INPUT_TAG, _DEVICE_TAG, _ATTR_TAG = (number << 3 | LEN for number in range(1, 6))
-_HELD_BYTES = 1 << 10  # attributes up to this size are held in memory, larger ones stay in their file
 
 Spelling = Callable[[Value], str]
 
 
+EXPLICIT_PORTS = object()
+"""The origin of a new node that is to be written with port 0 as ``x:0``, in its own inputs and by those who read it."""
+
+
 def spelled(value: Value) -> str:
     """How a GraphDef writes `value` in the inputs of its readers."""
-    return value.name
+    return _with_port(value) if value.node.origin is EXPLICIT_PORTS else value.name
+
+
+def _with_port(value: Value) -> str:
+    return f"{value.node.name}:{value.port}"
 
 
 class NodeOrigin:
@@ -74,9 +84,11 @@ def read_node(source: Source, start: int, end: int, index: int) -> Draft:
 
 
 def _held(source: Source, start: int, stop: int) -> EncodedAttr:
-    if isinstance(source, memoryview) or stop - start > _HELD_BYTES:
-        return EncodedAttr(source, start, stop)
-    return EncodedAttr(source[start:stop], 0, stop - start)
+    found = EncodedAttr(source, start, stop)
+    found.check()
+    if isinstance(source, memoryview) or found.size > HELD_BYTES:
+        return found
+    return EncodedAttr(source[start:stop], 0, found.size)
 
 
 class NodeReader:
@@ -88,25 +100,40 @@ class NodeReader:
         self._sets: dict[tuple[bytes, ...], Attributes] = {}
         self._entries: dict[bytes, tuple[str, EncodedAttr]] = {}
 
+    def at(self, start: int, stop: int, index: int) -> Draft:
+        """The node in these bytes of the file, number `index` of its graph.
+
+        Raises:
+            DecodeError: they are not a NodeDef, or it has no name.
+        """
+        if stop - start > SMALL_BYTES:
+            return read_node(self._source, start, stop, index)
+        return self._node(bytes(self._source[start:stop]), start, 0, stop - start, index)
+
     def batch(self, data: bytes, offset: int, spans: Sequence[tuple[int, int]], index: int) -> list[Draft]:
         """The nodes at `spans` of `data`, which is what stands in the file at `offset`; the first is number `index`.
 
         Raises:
             DecodeError: one of them is not a NodeDef, or has no name.
         """
-        drafts: list[Draft] = []
-        for start, stop in spans:
-            found = _common_fields(data, start, stop)
-            if found is None:  # slower, and able to say what is wrong
-                drafts.append(read_node(self._source, offset + start, offset + stop, index + len(drafts)))
-                continue
-            name, op, device, inputs, entries = found
-            attrs = self._sets.get(entries)
-            if attrs is None:
-                attrs = self._sets[entries] = Attributes(dict(map(self._entry, entries)))
-            origin = NodeOrigin(self._source, offset + start, offset + stop)
-            drafts.append(Draft(name, self._text(op), self._text(device), inputs, attrs, origin))
-        return drafts
+        return [self._node(data, offset, *span, index + i) for i, span in enumerate(spans)]
+
+    def _node(self, data: bytes, offset: int, start: int, stop: int, index: int) -> Draft:
+        found = _common_fields(data, start, stop)
+        attrs = self._attributes(found[-1]) if found else None
+        if found is None or attrs is None:  # slower, and able to say what is wrong
+            return read_node(self._source, offset + start, offset + stop, index)
+        name, op, device, inputs, _ = found
+        origin = NodeOrigin(self._source, offset + start, offset + stop)
+        return Draft(name, self._text(op), self._text(device), inputs, attrs, origin)
+
+    def _attributes(self, entries: tuple[bytes, ...]) -> Attributes | None:
+        """The attributes that these are, None if one is broken."""
+        found = self._sets.get(entries)
+        if found is None:
+            with suppress(MessageError):
+                found = self._sets[entries] = Attributes(dict(map(self._entry, entries)))
+        return found
 
     def _text(self, encoded: bytes) -> str:
         found = self._texts.get(encoded)
@@ -118,7 +145,9 @@ class NodeReader:
         found = self._entries.get(entry)
         if found is None:
             key, start, stop = read_entry(entry, 0, len(entry))
-            found = self._entries[entry] = key, EncodedAttr(entry, start, stop)
+            value = EncodedAttr(entry, start, stop)
+            value.check()
+            found = self._entries[entry] = key, value
         return found
 
 
@@ -162,11 +191,13 @@ def input_text(node: Node, slot: int) -> str:
 
 def spelled_inputs(node: Node) -> list[str]:
     """All inputs of `node` as its file spells them, as far as they are the same; control inputs last, with ``^``."""
+    if node.origin is EXPLICIT_PORTS:
+        return [*map(_with_port, node.inputs), *(f"^{control.name}" for control in node.controls)]
     written = node.origin.draft().inputs if isinstance(node.origin, NodeOrigin) else ()
     data = [text for text in written if not is_control(text)]
     for slot, value in enumerate(node.inputs):
         if slot >= len(data) or split_input(data[slot]) != (value.node.name, value.port):
-            data[slot : slot + 1] = [value.name]
+            data[slot : slot + 1] = [spelled(value)]
     controls = [text for text in written if is_control(text)]
     if {controlling(text) for text in controls} != {control.name for control in node.controls}:
         controls = [f"^{control.name}" for control in node.controls]
@@ -202,7 +233,7 @@ def _same_attributes(first: Attributes, second: Attributes) -> bool:
 def _same_message(a: AttrValue | Encoded, b: AttrValue | Encoded) -> bool:
     if not isinstance(a, EncodedAttr) or not isinstance(b, EncodedAttr):
         return False
-    if a.size > _HELD_BYTES:  # still in the file
+    if a.size > HELD_BYTES:  # still in the file
         return (a.source, a.start, a.end) == (b.source, b.start, b.end)
     return a.source[a.start : a.end] == b.source[b.start : b.end]
 
@@ -213,8 +244,11 @@ def node_parts(node: Node, spell: Spelling = spelled) -> list[Part]:
     if isinstance(origin, NodeOrigin) and is_untouched(node, spell):
         return [span(origin.source, origin.start, origin.end)]
     head = [length_delimited(1, node.name.encode()), length_delimited(2, node.op.encode())]
-    head += [length_delimited(3, spell(value).encode()) for value in node.inputs]
-    head += [length_delimited(3, f"^{control.name}".encode()) for control in node.controls]
+    if spell is spelled:
+        inputs = spelled_inputs(node)
+    else:
+        inputs = [*map(spell, node.inputs), *(f"^{control.name}" for control in node.controls)]
+    head += [length_delimited(3, text.encode()) for text in inputs]
     if node.device:
         head.append(length_delimited(4, node.device.encode()))
     parts: list[Part] = [b"".join(head)]

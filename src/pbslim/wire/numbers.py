@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pbslim.errors import DecodeError
 from pbslim.ir.tensors import Array
 from pbslim.wire.sources import Source
-from pbslim.wire.varint import LEN, varints
+from pbslim.wire.varint import FIXED32, LEN, VARINT, MessageError, varints
 
 _LONGEST = 10
 _PIECE = 1 << 18
@@ -32,6 +31,35 @@ class Run(NamedTuple):
     stop: int
 
 
+def equal_fields(source: Source, at: int, end: int, first: bytes, kind: int) -> tuple[int, int]:
+    """How many fields with the tag `first`, of one number each, stand one after the other from `at` on; and their end.
+
+    A list may be written number by number, and there may be millions.
+    """
+    count, mark = 0, np.frombuffer(first, np.uint8)
+    while at < end:
+        data = np.frombuffer(source[at : min(at + _PIECE, end)], np.uint8)
+        if kind == VARINT:
+            ends = np.flatnonzero(data < 0x80) + 1
+            ends = ends[: ends.size // 2 * 2]  # tag and number in turn
+            starts = np.concatenate([[0], ends[1:-1:2]])
+            sound = ends[::2] - starts == mark.size
+            sound &= ends[1::2] - ends[::2] <= _LONGEST
+            starts = starts[: int(np.argmin(sound)) if not sound.all() else sound.size]
+        else:
+            step = mark.size + (4 if kind == FIXED32 else 8)
+            starts = np.arange(0, data.size - step + 1, step)
+            ends = np.repeat(starts + step, 2)
+        same = (data[starts[:, np.newaxis] + np.arange(mark.size)] == mark).all(axis=1)
+        found = int(np.argmin(same)) if not same.all() else same.size
+        if found == 0:
+            break
+        count, at = count + found, at + int(ends[2 * found - 1])
+        if found < same.size:
+            break
+    return count, at
+
+
 def count_numbers(source: Source, run: Run) -> int:
     """How many varints there are in a run."""
     if run.kind != LEN:
@@ -43,7 +71,7 @@ def whole_numbers(source: Source, run: Run) -> Iterator[Array]:
     """The varints of a run as unsigned numbers of 64 bits, a piece at a time.
 
     Raises:
-        DecodeError: one does not end, or has more than ten bytes.
+        MessageError: one does not end, or has more than ten bytes.
     """
     if run.kind == LEN and run.stop - run.start < _FEW:
         yield np.array(list(varints(source, run.start, run.stop)), np.uint64)
@@ -60,7 +88,7 @@ def whole_numbers(source: Source, run: Run) -> Iterator[Array]:
         first = (first - numbers.size) % step
         left = data[whole:]
     if left.size:
-        raise DecodeError(f"a list of numbers at byte {run.start} ends within one of them")
+        raise MessageError(f"a list of numbers at byte {run.start} ends within one of them")
 
 
 def _pieces(source: Source, run: Run) -> Iterator[Array]:
@@ -76,7 +104,7 @@ def _varints(data: Array, place: int) -> Array:
     lengths = ends - starts + 1
     longest = int(lengths.max(initial=0))
     if not ends.size or longest > _LONGEST:
-        raise DecodeError(f"a number in a list at byte {place} does not end")
+        raise MessageError(f"a number in a list at byte {place} does not end")
     values = np.zeros(ends.size, np.uint64)
     for k in range(longest):
         having = np.flatnonzero(lengths > k)
@@ -88,7 +116,7 @@ def fixed_numbers(source: Source, run: Run, dtype: np.dtype[np.generic]) -> Arra
     """The numbers of a run in which each takes as many bytes as one of `dtype`.
 
     Raises:
-        DecodeError: the bytes are no multiple of that, or the tags between them are not all the same.
+        MessageError: the bytes are no multiple of that, or the tags between them are not all the same.
     """
     data = np.frombuffer(source[run.start : run.stop], np.uint8)
     if run.kind != LEN and run.fields > 1:
@@ -96,10 +124,10 @@ def fixed_numbers(source: Source, run: Run, dtype: np.dtype[np.generic]) -> Arra
         tags = step - dtype.itemsize
         rows = np.concatenate([data, data[dtype.itemsize : step]])
         if rows.size != run.fields * step or (rows.reshape(run.fields, step)[:, -tags:] != rows[-tags:]).any():
-            raise DecodeError(f"a list of numbers at byte {run.start} has tags of different forms")
+            raise MessageError(f"a list of numbers at byte {run.start} has tags of different forms")
         data = np.ascontiguousarray(rows.reshape(run.fields, step)[:, :-tags]).reshape(-1)
     if data.size % dtype.itemsize:
-        raise DecodeError(f"a list of numbers at byte {run.start} ends within one of them")
+        raise MessageError(f"a list of numbers at byte {run.start} ends within one of them")
     return data.view(dtype)
 
 

@@ -56,6 +56,13 @@ def replacing(path: str | Path, *sources: Source) -> Iterator[BinaryIO]:
             target.take(out, files)
 
 
+def is_standard_output(path: Path) -> bool:
+    """Whether `path` leads to the standard output of this process."""
+    with suppress(OSError):
+        return descriptor(followed(path), 1) == 1
+    return False
+
+
 @contextmanager
 def _as_one_line(path: Path) -> Iterator[None]:
     try:

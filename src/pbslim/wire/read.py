@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pbslim.errors import DecodeError
 from pbslim.ir import Draft, Graph
 from pbslim.wire.functions import read_library
-from pbslim.wire.nodes import NodeReader, read_node
+from pbslim.wire.nodes import SMALL_BYTES, NodeReader, read_node
 from pbslim.wire.sources import Source
 from pbslim.wire.varint import LEN, fields, first_number
 
@@ -16,7 +16,6 @@ _NODE, _LIBRARY, _VERSIONS = 1, 2, 4
 _PRODUCER = 1
 
 _NODE_TAG = _NODE << 3 | LEN
-_SMALL_BYTES = 1 << 11
 _BATCH_BYTES = 1 << 14
 
 
@@ -63,7 +62,7 @@ def read_graph(source: Source) -> Graph:
                 raise DecodeError("its first field is not a node")
             drafts.append(read_node(source, start, stop, len(drafts)))
         elif number == _LIBRARY and kind == LEN:
-            read_library(source, start, stop, graph)
+            read_library(source, start, stop, graph, reader)
         else:
             rest.append((at, stop))
             if number == _VERSIONS and kind == LEN:
@@ -82,7 +81,7 @@ def _small_nodes(data: bytes) -> tuple[list[tuple[int, int]], int]:
         size, start = data[at + 1], at + 2
         if size >= 0x80:
             size, start = size & 0x7F | data[start] << 7, start + 1
-        if size > _SMALL_BYTES or start + size > end:
+        if size > SMALL_BYTES or start + size > end:
             break
         found.append((start, start + size))
         at = start + size

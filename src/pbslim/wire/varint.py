@@ -13,11 +13,15 @@ from pbslim.wire.sources import Source
 VARINT, FIXED64, LEN, FIXED32 = 0, 1, 2, 5
 
 
+class MessageError(DecodeError):
+    """Bytes are not a message at all: no parser would read them, whatever the message means."""
+
+
 def read_varint(source: Source, at: int, end: int) -> tuple[int, int]:
     """The number at `at` and where the next thing starts.
 
     Raises:
-        DecodeError: it does not end before `end` or has more than ten bytes.
+        MessageError: it does not end before `end` or has more than ten bytes.
     """
     value = shift = 0
     while at < end and shift < 70:
@@ -27,14 +31,14 @@ def read_varint(source: Source, at: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, at
         shift += 7
-    raise DecodeError(f"a number at byte {at} does not end")
+    raise MessageError(f"a number at byte {at} does not end")
 
 
 def varints(source: Source, at: int, end: int) -> Iterator[int]:
     """The numbers between `at` and `end`, as a packed list has them.
 
     Raises:
-        DecodeError: the last one does not end.
+        MessageError: the last one does not end.
     """
     while at < end:
         value, at = read_varint(source, at, end)
@@ -52,7 +56,7 @@ def fields(source: Source, at: int, end: int, what: str) -> Iterator[tuple[int, 
     For a varint the content is its encoded bytes; a tag is never part of it.
 
     Raises:
-        DecodeError: a field does not fit into the message; `what` names the message.
+        MessageError: a field does not fit into the message; `what` names the message.
     """
     while at < end:
         tag, start = read_varint(source, at, end)
@@ -67,21 +71,21 @@ def fields(source: Source, at: int, end: int, what: str) -> Iterator[tuple[int, 
         elif kind == FIXED64:
             stop = start + 8
         else:
-            raise DecodeError(f"{what} has a field of unknown kind at byte {at}")
+            raise MessageError(f"{what} has a field of unknown kind at byte {at}")
         if number == 0:
-            raise DecodeError(f"{what} has a field without a number at byte {at}")
+            raise MessageError(f"{what} has a field without a number at byte {at}")
         if stop > end:
-            raise DecodeError(f"{what}: a field at byte {at} claims {stop - start} bytes, {end - start} are left")
+            raise MessageError(f"{what}: a field at byte {at} claims {stop - start} bytes, {end - start} are left")
         yield number, kind, start, stop
         at = stop
 
 
 def read_text(source: Source, start: int, stop: int, what: str) -> str:
-    """The text in these bytes; `what` names it in the DecodeError when they are not UTF-8."""
+    """The text in these bytes; `what` names it in the MessageError when they are not UTF-8."""
     try:
         return str(source[start:stop], "utf-8")
     except UnicodeDecodeError:
-        raise DecodeError(f"{what} at byte {start} is not UTF-8 text") from None
+        raise MessageError(f"{what} at byte {start} is not UTF-8 text") from None
 
 
 def first_text(source: Source, start: int, end: int, wanted: int) -> str:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.engines.builtin.against_tensorflow import build, check
 
+pytestmark = pytest.mark.tensorflow
+
 pytest.importorskip("tensorflow")
 
 X = np.array([[1, -2, 3], [0.5, 4, -1]], np.float32)

@@ -137,6 +137,30 @@ BODIES = {
 }
 
 
+def test_a_loop_over_numbers() -> None:
+    body = {
+        "Step(i: int32, v: float)": """
+        n = Cast(i, SrcT='int32', DstT='float')
+        y = Add(n:y:0, v)
+        -> result: float = y:z:0
+    """
+    }
+    text = """
+        x = Placeholder()
+        a = Const(1, dtype='int32')
+        b = Const(6, dtype='int32')
+        d = Const(2, dtype='int32')
+        y = For(a, b, d, x, T=['float'], body='Step')
+        z = For(b, a, d, x, T=['float'], body='Step')
+        back = Neg(d, T='int32')
+        w = For(b, a, back, x, T=['float'], body='Step')
+    """
+    with BUILTIN.load(functions.load(text, body)) as program:
+        assert [v.tolist() for v in program.run({"x": X}, ["y", "w"])] == [[10, 7], [13, 10]]
+        with pytest.raises(PbslimError, match="node 'z': delta leads away from limit"):
+            program.run({"x": X}, ["z"])
+
+
 def call(name: str) -> Graph:
     text = f"x = Placeholder()\nn = Placeholder(dtype='int32')\ny = {name}(n, x)\nodd = PartitionedCall(x, f='Odd')"
     return functions.load(text, BODIES)

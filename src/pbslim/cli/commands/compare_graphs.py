@@ -29,5 +29,5 @@ def command(files: tuple[Path, ...], show_all: bool, atol: float, library: bool,
     if as_json:
         terminal.print_json({"equal": not found, "differences": found})
     else:
-        print("\n".join(found) if found else "Graphs are equal.")  # noqa: T201
+        terminal.print_lines(found or ["Graphs are equal."])
     return 1 if found else 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, json_option
+from pbslim.cli.options import FILE, HELP, OUTPUT, json_option
 from pbslim.legacy.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
 from pbslim.report import terminal
 from pbslim.wire import PROTOBUF_LIMIT
@@ -15,7 +15,7 @@ from pbslim.wire import PROTOBUF_LIMIT
 
 @click.command("convert_graphdef_memmapped_format", context_settings=HELP)
 @click.option("--in_graph", type=FILE, required=True, help="GraphDef file, binary or text.")
-@click.option("--out_graph", type=FILE, required=True, help="Package to write.")
+@click.option("--out_graph", type=OUTPUT, required=True, help="Package to write.")
 @click.option(
     "--min_conversion_tensor_size",
     "--min_conversion_size_bytes",

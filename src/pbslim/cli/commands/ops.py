@@ -94,7 +94,7 @@ def write_header(graphs: Sequence[Graph], header: Path, default_ops: str, kernel
     for op in unknown:
         terminal.note(f"no kernel found for op {op}: TensorFlow {kernels} computes no such node on the CPU")
     if str(header) == "-":
-        print(text, end="")  # noqa: T201
+        terminal.print_lines(text.splitlines())
         return
     with replacing(header) as out:
         out.write(text.encode())

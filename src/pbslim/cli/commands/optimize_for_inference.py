@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, SWITCHES, LegacyCommand, bool_option, json_option
+from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, OUTPUT, SETTINGS, LegacyCommand, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.optimize_for_inference import optimize_for_inference
 from pbslim.report import terminal
@@ -16,13 +16,13 @@ from pbslim.wire.outputs import make_folder, require_apart
 
 @click.command("optimize_for_inference", cls=LegacyCommand, context_settings=HELP)
 @click.option("--input", "source", type=FILE, required=True, help="GraphDef file, binary or text.")
-@click.option("--output", "target", type=FILE, required=True, help="File to write.")
+@click.option("--output", "target", type=OUTPUT, required=True, help="File to write.")
 @click.option("--input_names", type=NAMES, required=True, help="Names of the inputs, separated by commas.")
 @click.option("--output_names", type=NAMES, required=True, help="Names of the outputs, separated by commas.")
 @bool_option("--frozen_graph", default=True, help="false: write the text form.")
 @click.option("--placeholder_type_enum", type=NUMBERS, help="Type of all inputs, or of each; kept if not given.")
 @bool_option("--toco_compatible", default=False, help="Leave resizing, padding and convolution apart.")
-@click.option("--placeholder_to_const_names", type=SWITCHES, help="Bool placeholders to fix, as is_training=False.")
+@click.option("--placeholder_to_const_names", type=SETTINGS, help="Placeholders to fix: is_training=False,keep_prob=1.")
 @bool_option("--all_batch_norms", default=False, help="Fold all batch norms, however they are written.")
 @click.option("--explain", is_flag=True, help="Say what could have been folded or fused and why it was not.")
 @json_option
@@ -34,7 +34,7 @@ def command(
     frozen_graph: bool,
     placeholder_type_enum: tuple[int, ...] | None,
     toco_compatible: bool,
-    placeholder_to_const_names: dict[str, bool] | None,
+    placeholder_to_const_names: dict[str, str] | None,
     all_batch_norms: bool,
     explain: bool,
     as_json: bool,

@@ -42,5 +42,5 @@ def command(graphs: tuple[str, ...], default_ops: str, kernels: str) -> int:
     text, unknown = selective_registration_header(loaded, default_ops=default_ops, release=kernels, author=author)
     for op in unknown:
         terminal.note(f"no kernel found for op {op}")
-    print(text, end="")  # noqa: T201
+    terminal.print_lines(text.splitlines())
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, LegacyCommand, bool_option, json_option
+from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, LegacyCommand, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.quantize_graph import MODES, quantize_graph
 from pbslim.report import terminal
@@ -16,7 +16,7 @@ from pbslim.wire.outputs import require_apart
 
 @click.command("quantize_graph", cls=LegacyCommand, context_settings=HELP)
 @click.option("--input", "source", type=FILE, required=True, help="GraphDef file, binary or text.")
-@click.option("--output", "target", type=FILE, required=True, help="File to write.")
+@click.option("--output", "target", type=OUTPUT, required=True, help="File to write.")
 @click.option("--output_node_names", type=NAMES, required=True, help="Names of the outputs, separated by commas.")
 @click.option("--mode", default="round", help=f"One of {', '.join(MODES)}.", show_default=True)
 @click.option("--bitdepth", type=int, default=8, help="2**bitdepth levels, for weights_rounded.", show_default=True)

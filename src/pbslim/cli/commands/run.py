@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, json_option
+from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, json_option
 from pbslim.engines import ENGINES
 from pbslim.report import terminal
 
@@ -16,7 +16,7 @@ _ENGINES = click.Choice(["auto", *ENGINES])
 @click.command("run", context_settings=HELP)
 @click.argument("source", metavar="IN.pb", type=FILE)
 @click.option("--feeds", type=FILE, required=True, help="An .npz file (tensor name → array), or .npy for one input.")
-@click.option("-o", "--out", type=FILE, help="File to write, .npz or .npy; nothing is written if not given.")
+@click.option("-o", "--out", type=OUTPUT, help="File to write, .npz or .npy; nothing is written if not given.")
 @click.option("--outputs", type=NAMES, help="Tensors to compute, inner ones too; the outputs if not given.")
 @click.option("--engine", type=_ENGINES, default="auto", show_default=True, help="What runs the graph.")
 @json_option

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pbslim.analysis.zipsize import ZipSize
-from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, PERCENT, json_option
-from pbslim.errors import UsageError, one_line
-from pbslim.report import terminal, verification
-from pbslim.shrinking.proof import Proof, advice, is_alarming
+from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
+from pbslim.compression.plan import Plan
+from pbslim.compression.promises import PROMISES, promise_of
+from pbslim.compression.writing import TARGETS
+from pbslim.errors import UsageError
+from pbslim.report import shrinking, terminal
+from pbslim.shrinking.automatic import CompressionOptions
+from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
-from pbslim.shrinking.shrink import ShrinkResult, shrink
+from pbslim.shrinking.shrink import shrink
+from pbslim.wire.outputs import replacing
+from pbslim.wire.paths import descriptor
+
+_SAMPLES = 48
+"""Inputs that an automatic compression is proven on."""
 
 
 @click.command("shrink", context_settings=HELP)
 @click.argument("source", metavar="IN.pb", type=FILE)
-@click.option("-o", "--out", type=FILE, help="File to write; IN-small.pb if not given.")
+@click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
+@click.option(
+    "--quality",
+    type=click.Choice(list(PROMISES)),
+    default="balanced",
+    show_default=True,
+    help="What to promise: "
+    + "; ".join(f"{name}: {each.snr:g} dB, {each.agreement:.0%} of decisions" for name, each in PROMISES.items())
+    + ".",
+)
 @click.option(
     "--recipe",
     type=click.Choice(list(RECIPES)),
-    default="round",
-    show_default=True,
-    help="; ".join(f"{name}: {what}" for name, what in SUMMARIES.items()) + ".",
+    help="Run a recipe of the Graph Transform Tool instead. "
+    + "; ".join(f"{name}: {what}" for name, what in SUMMARIES.items())
+    + ".",
 )
 @click.option(
     "--input",
@@ -36,112 +54,114 @@ from pbslim.shrinking.shrink import ShrinkResult, shrink
     help="Inputs, inner tensors too, such as images:float[?,224,224,3] or IteratorGetNext:1; found if not given.",
 )
 @click.option("--outputs", type=NAMES, help="Names of the outputs; found from the graph if not given.")
-@click.option("--keep", type=NAMES, default="", help="Names of nodes to keep as they are though no output needs them.")
+@click.option("--set", "values", type=SETTINGS, help="Placeholders to make constants: keep_prob=1.0,phase_train=false.")
+@click.option("--calibrate", type=FILE, help="An .npz file or folder of typical inputs; photographs if not given.")
+@click.option(
+    "--keep",
+    type=NAMES,
+    default="",
+    help="Nodes to keep as they are though no output needs them, and weights such as 'logits/*'.",
+)
 @click.option(
     "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
 )
+@click.option(
+    "--target", type=click.Choice(list(TARGETS)), default="tf2", show_default=True, help="What reads the file."
+)
+@click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
+@click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
+@click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to tell their zipped size.")
 @click.option("--verify/--no-verify", "verify", default=True, help="Compare the result with the original (default).")
 @click.option("--eval", "evaluation", type=FILE, help="An .npz file of inputs and 'labels' to verify with.")
 @click.option("--min-snr", type=float, metavar="DB", help="Write nothing if an output has less signal to noise.")
+@click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Write nothing if fewer decisions agree: 99%.")
 @click.option("--max-drop", type=PERCENT, metavar="SHARE", help="Write nothing if accuracy (--eval) drops more: 1%.")
-@click.option("--explain", is_flag=True, help="Say where a transform could have fired and why it did not.")
+@click.option("--explain", is_flag=True, help="Show each weight, and where a transform could have fired and did not.")
 @json_option
-def command(
-    source: Path,
-    out: Path | None,
-    recipe: str,
-    inputs: tuple[tuple[str, ...], ...],
-    outputs: tuple[str, ...] | None,
-    keep: tuple[str, ...],
-    keep_constants: bool,
-    exact_zip: bool,
-    verify: bool,
-    evaluation: Path | None,
-    min_snr: float | None,
-    max_drop: float | None,
-    explain: bool,
-    as_json: bool,
-) -> int:
-    """Make a frozen graph smaller by a well-known recipe."""
-    target = out or source.with_name(f"{source.stem}-small.pb")
-    if max_drop is not None and evaluation is None:
-        raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
-    asked = evaluation is not None or min_snr is not None
-    if asked and not verify:
-        raise UsageError("--no-verify leaves nothing for --eval, --min-snr and --max-drop to look at")
+def command(source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any) -> int:
+    r"""Make a frozen graph as small as a promise allows, and prove it.
+
+    \b
+    pbslim shrink model.pb
+    pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/
+    pbslim shrink model.pb --recipe round
+    """
+    _check(recipe, options)
+    target = out or _beside(source)
+    promise = promise_of(quality, options["min_snr"], options["min_agreement"])
     with terminal.progress("reading") as show:
-        proof = Proof(evaluation, min_snr, max_drop, on_progress=lambda done, total: show(f"verifying {done}/{total}"))
+
+        def tell(what: str, done: int, total: int) -> None:
+            show(f"{what} {done}/{total}" if total > 1 else what)
+
         result = shrink(
             source,
             target,
             recipe,
-            inputs=[name for names in inputs for name in names] or None,
-            outputs=outputs,
-            keep=keep,
-            keep_constants=keep_constants,
-            exact_zip=exact_zip,
-            proof=proof if verify else None,
+            inputs=[name for names in options["inputs"] for name in names] or None,
+            outputs=options["outputs"],
+            values=options["values"],
+            keep=options["keep"],
+            keep_constants=options["keep_constants"],
+            exact_zip=options["exact_zip"],
+            options=CompressionOptions(
+                promise,
+                options["calibrate"],
+                target=options["target"],
+                target_size=options["target_size"],
+                plan=Plan.read(options["plan"]) if options["plan"] else None,
+                tell=tell,
+            ),
+            proof=_proof(recipe, promise.snr, options, tell) if options["verify"] else None,
             on_step=lambda step: show(step.step),
         )
-    for text in result.notes:
-        terminal.note(text)
-    terminal.tell_steps(result.steps, explain=explain)
+    if options["save_plan"] and result.plan:
+        with replacing(options["save_plan"]) as file:
+            file.write(result.plan.to_json().encode())
+    terminal.tell_steps(result.steps, explain=options["explain"])
     terminal.tell_size(result.after.size)
-    _warn(result)
-    if as_json:
-        found = verification.content(result.verification) if result.verification else None
-        content = asdict(replace(result, verification=None)) | {"verification": found}
-        terminal.print_json(content | {"steps": terminal.step_rows(result.steps), "out": str(target)})
-        return 0
-    console = terminal.stdout()
-    for label, endpoints in (("input", result.inputs), ("output", result.outputs)):
-        for endpoint in endpoints:
-            console.print(f"{label:7} {one_line(str(endpoint))}", markup=False)
-    before, after = result.before, result.after
-    rows = [
-        ("nodes", str(before.nodes), str(after.nodes), ""),
-        ("constants", str(before.constants), str(after.constants), ""),
-        _size_row("bytes", before.size, after.size),
-        _zip_row(before.zipped, after.zipped),
-        *_verdict_rows(result),
-    ]
-    console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
-    console.print(f"{target} written in {result.seconds:.2f} s (recipe {recipe})", markup=False)
-    if result.verification:
-        for line in verification.summary(result.verification):
-            console.print(one_line(line), markup=False)
+    shrinking.warn(result)
+    if options["as_json"]:
+        terminal.print_json(shrinking.content(result, target))
+    else:
+        shrinking.show(result, target, quality, explain=options["explain"])
     return 0
 
 
-def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
-    """How the result compares with the original, as far as anybody looked."""
-    found = result.verification
-    if found is None:
-        return [("verdict", "", "not verified", "")] if result.not_verified else []
-    rows = [("verdict", "", str(found.verdict), "")]
-    if found.accuracy:
-        rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
-    return rows
+def _beside(source: Path) -> Path:
+    """Where the result belongs that nobody has named."""
+    if descriptor(source, 0) is not None:
+        raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
+    return source.with_name(f"{source.stem}-small.pb") if source.name else source / "small.pb"
 
 
-def _warn(result: ShrinkResult) -> None:
-    """Notes on stderr about a result that is worse than it should be, or that nobody knows."""
-    found = result.verification
-    if result.not_verified:
-        terminal.note(f"not verified: {result.not_verified}")
-    if found:
-        for text in found.notes:
-            terminal.note(text)
-        if is_alarming(found, result.recipe):
-            terminal.say(f"WARNING: the result is {verification.verdict_text(found)}{advice(result.recipe)}")
+_AUTOMATIC = ("calibrate", "target_size", "plan", "save_plan")
+_PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 
-def _size_row(label: str, before: int, after: int) -> tuple[str, str, str, str]:
-    return label, terminal.size_text(before), terminal.size_text(after), f"{before / max(after, 1):.2f}x"
+def _check(recipe: str | None, options: dict[str, Any]) -> None:
+    """Refuse options that mean nothing together."""
+    for name in _AUTOMATIC if recipe else ():
+        if options[name]:
+            raise UsageError(f"--{name.replace('_', '-')} means nothing to a recipe; leave out --recipe")
+    if options["max_drop"] is not None and options["evaluation"] is None:
+        raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
+    asked = any(options[name] is not None for name in _PROVING)
+    if asked and recipe and not options["verify"]:
+        raise UsageError("--no-verify leaves nothing for --eval, --min-snr, --min-agreement and --max-drop to look at")
 
 
-def _zip_row(before: ZipSize, after: ZipSize) -> tuple[str, str, str, str]:
-    label, *figures, ratio = _size_row("zipped", before.bytes, after.bytes)
-    marked = [text if size.exact else f"≈ {text}" for text, size in zip(figures, (before, after), strict=True)]
-    return label, marked[0], marked[1], ratio
+def _proof(recipe: str | None, snr: float, options: dict[str, Any], tell: Callable[[str, int, int], None]) -> Proof:
+    """How the result is verified; a recipe promises nothing by itself."""
+
+    def progress(done: int, total: int) -> None:
+        tell("verifying", done, total)
+
+    given = options["evaluation"], options["min_snr"], options["max_drop"], options["min_agreement"]
+    unasked = not any([*given, options["calibrate"]])
+    if recipe:
+        return Proof(*given, cautious=unasked, on_progress=progress)
+    evaluation, _, drop, _ = given
+    demanded = None if options["target_size"] or options["plan"] else snr
+    return Proof(evaluation, demanded, drop, samples=_SAMPLES, cautious=unasked, on_progress=progress)

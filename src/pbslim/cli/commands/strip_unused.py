@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, LegacyCommand, bool_option, json_option
+from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, LegacyCommand, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.strip_unused import strip_unused
 from pbslim.report import terminal
@@ -17,7 +17,7 @@ from pbslim.wire.outputs import require_apart
 @click.command("strip_unused", cls=LegacyCommand, context_settings=HELP)
 @click.option("--input_graph", type=FILE, required=True, help="GraphDef file, binary or text.")
 @bool_option("--input_binary", default=False, help="No effect: the format is detected.", expose_value=False)
-@click.option("--output_graph", type=FILE, required=True, help="File to write.")
+@click.option("--output_graph", type=OUTPUT, required=True, help="File to write.")
 @bool_option("--output_binary", default=True, help="Write the binary form.")
 @click.option("--input_node_names", type=NAMES, required=True, help="Names of the inputs, separated by commas.")
 @click.option("--output_node_names", type=NAMES, required=True, help="Names of the outputs, separated by commas.")
@@ -45,5 +45,5 @@ def command(
     if as_json:
         terminal.print_steps([result], size)
     else:
-        print(f"{len(graph)} ops in the final graph.")  # noqa: T201
+        terminal.print_lines([f"{len(graph)} ops in the final graph."])
     return 0

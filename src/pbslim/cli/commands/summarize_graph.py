@@ -32,7 +32,7 @@ def command(in_graph: str | None, print_structure: bool, as_json: bool) -> int:
     if as_json:
         terminal.print_json(_content(found, in_graph))
     else:
-        print("\n".join(lines(found, in_graph)))  # noqa: T201
+        terminal.print_lines(lines(found, in_graph))
     return 0
 
 

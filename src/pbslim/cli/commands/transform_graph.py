@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import pbslim.transforms  # noqa: F401 - registers them
-from pbslim.cli.options import FILE, HELP, NAMES, TEXT, bool_option, json_option
+from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, TEXT, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.names import node_name
 from pbslim.passes import pipeline, registry
@@ -18,7 +18,7 @@ from pbslim.wire.outputs import require_apart
 
 @click.command("transform_graph", context_settings=HELP)
 @click.option("--in_graph", type=FILE, required=True, help="GraphDef file, binary or text.")
-@click.option("--out_graph", type=FILE, required=True, help="File to write.")
+@click.option("--out_graph", type=OUTPUT, required=True, help="File to write.")
 @click.option("--inputs", type=NAMES, default="", help="Names of the inputs, separated by commas.")
 @click.option("--outputs", type=NAMES, default="", help="Names of the outputs, separated by commas.")
 @click.option(

@@ -23,8 +23,7 @@ def command(name: str | None) -> int:
         found = map(registry.find, registry.names())
         rows = [(each.name, each.effect, each.manual.strip().splitlines()[0]) for each in found]
         if console.width < _WIDE_ENOUGH:
-            lines = "\n".join(f"{name} ({effect})\n    {text}" for name, effect, text in rows)
-            console.print(lines, markup=False)
+            terminal.print_lines(line for name, effect, text in rows for line in (f"{name} ({effect})", f"    {text}"))
         else:
             console.print(terminal.table(["transform", "effect", "what it does"], rows))
         return 0
@@ -33,5 +32,6 @@ def command(name: str | None) -> int:
     text = f"{one.name}({parameters})    {one.effect}\n\n{one.manual.strip()}\n\n{inspect.getdoc(one.function)}"
     if one.in_functions:
         text += "\n\nWith functions=true (or --functions) it transforms the bodies in the function library as well."
-    console.print(text, markup=False)
+    for line in text.splitlines():
+        console.print(line, markup=False)
     return 0

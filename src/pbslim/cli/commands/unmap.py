@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP
+from pbslim.cli.options import FILE, HELP, OUTPUT
 from pbslim.report import terminal
 from pbslim.wire.unmap import unmap
 
 
 @click.command("unmap", context_settings=HELP)
 @click.argument("package", metavar="PACKAGE", type=FILE)
-@click.option("-o", "--out", type=FILE, required=True, help="GraphDef file to write.")
+@click.option("-o", "--out", type=OUTPUT, required=True, help="GraphDef file to write.")
 def command(package: Path, out: Path) -> int:
     """Turn a memory-mapped package back into an ordinary graph."""
     with terminal.progress("reading") as show:

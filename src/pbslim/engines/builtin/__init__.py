@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pbslim.engines.builtin import (  # noqa: F401  # each module registers its actions
-    dilations,
     functions,
     images,
     passing,

@@ -43,17 +43,12 @@ def make_action(node: Node, scope: Scope) -> Action:
         if node.op in scope.graph.library.functions:
             return _MAKERS["PartitionedCall"](node, scope)
         if has_kernel(node.op):
-            return kernel_of(node, scope)
+            kernel = Prepared(node.op, kernel_attrs(scope.attrs(node)), scope.input_dtypes(node))
+            kernel.check_types()
+            return kernel
     except (KernelError, PbslimError) as error:
         raise CannotRun(node, str(error)) from None
     raise CannotRun(node, _reason(node))
-
-
-def kernel_of(node: Node, scope: Scope) -> Prepared:
-    """The kernel of a node whose op has one; raises KernelError where the types of its inputs are not for it."""
-    kernel = Prepared(node.op, kernel_attrs(scope.attrs(node)), scope.input_dtypes(node))
-    kernel.check_types()
-    return kernel
 
 
 def _reason(node: Node) -> str:

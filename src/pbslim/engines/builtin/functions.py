@@ -12,8 +12,10 @@ from pbslim.engines.builtin.plan import Plan, make_plan
 from pbslim.engines.builtin.scope import Action, CannotRun, Scope, Shared
 from pbslim.errors import PbslimError
 from pbslim.ir import Body, FunctionRef, Node
-from pbslim.kernels.checks import require
+from pbslim.kernels.checks import STEP, check_work, require, scalar
 from pbslim.ops.families import CALLS, CASES, IFS, WHILES
+
+_CALL = 8  # steps that a call takes by itself
 
 MAX_DEPTH = 64
 """Calls within calls beyond this are taken for recursion without end."""
@@ -51,6 +53,7 @@ class Callee:
             raise PbslimError(f"function '{self.ref.name}' is called within {MAX_DEPTH} other calls")
         if self._plan is None:
             self._plan = self._make_plan()
+        check_work(STEP * (_CALL + len(self._plan.steps)))
         run.depth += 1
         try:
             return self._plan.run(values)
@@ -103,6 +106,8 @@ def _references(node: Node, scope: Scope) -> Iterable[FunctionRef]:
         return [scope.function_attr(node, "f")]
     if node.op in IFS:
         return [scope.function_attr(node, key) for key in ("then_branch", "else_branch")]
+    if node.op == "For":
+        return [scope.function_attr(node, "body")]
     if node.op in WHILES:
         return [scope.function_attr(node, key) for key in ("cond", "body")]
     if node.op in CASES:
@@ -156,6 +161,24 @@ def _while(node: Node, scope: Scope) -> Action:
     def run(values: list[Any]) -> list[Any]:
         while truth(condition(values)[0]):
             values = body(values)
+        return values
+
+    return run
+
+
+@action("For")
+def _for(node: Node, scope: Scope) -> Action:
+    """A body for each number from start to limit, which it gets before what it hands on."""
+    [body] = _checked(node, scope, len(node.inputs) - 2)
+    if len(body.body.returns) != len(node.inputs) - 3:
+        raise CannotRun(node, "its function does not give what it hands on")
+
+    def run(values: list[Any]) -> list[Any]:
+        start, limit, delta = (int(scalar(value, "a bound")) for value in values[:3])
+        require(delta and (limit - start) * delta >= 0, "delta leads away from limit")
+        values = values[3:]
+        for i in range(start, limit, delta):
+            values = body([np.asarray(i, np.int32), *values])
         return values
 
     return run

@@ -17,6 +17,8 @@ from pbslim.kernels.checks import Array, checked_shape, require, scalar
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _ANIMATED = ("GIF",)
+_ONE = 1 << 15
+_RED, _GREEN = 29900 * _ONE // 100000, 58700 * _ONE // 100000
 
 
 @action("DecodeJpeg", "DecodePng", "DecodeBmp", "DecodeGif", "DecodeImage")
@@ -49,8 +51,8 @@ def _pixels(data: bytes, channels: int, ratio: int, frames: bool) -> Array:
             warnings.simplefilter("ignore")  # of large images; the size is looked at here
             image = Image.open(io.BytesIO(data))
             checked_shape([image.height, image.width, 4], "the image")
-            if ratio > 1:
-                image.draft(None, (image.width // ratio, image.height // ratio))
+            if ratio > 1 or channels == 1:  # a JPEG is decoded smaller or without colors; other formats are as they are
+                image.draft(_MODES.get(channels), (image.width // ratio, image.height // ratio))
             animated = frames and image.format in _ANIMATED
             pages = ImageSequence.Iterator(image) if animated else [image]
             arrays = [np.asarray(_in_mode(page, channels)) for page in pages]
@@ -60,9 +62,27 @@ def _pixels(data: bytes, channels: int, ratio: int, frames: bool) -> Array:
     return np.stack(arrays) if animated else arrays[0]
 
 
+def _gray(image: Any) -> Array:
+    """As libpng makes it, in fixed point."""
+    red, green, blue = np.asarray(image.convert("RGB"), np.int32).transpose(2, 0, 1)
+    mixed = (red * _RED + green * _GREEN + blue * (_ONE - _RED - _GREEN)) // _ONE
+    return np.asarray(np.where((red == green) & (red == blue), red, mixed), np.uint8)
+
+
+def _own_mode(image: Any) -> str:
+    """The mode of as many channels as the file has."""
+    gray = image.mode in ("1", "L", "LA")
+    if image.mode in ("LA", "RGBA") or "transparency" in image.info:
+        return "LA" if gray else "RGBA"
+    return "L" if gray else "RGB"
+
+
 def _in_mode(image: Any, channels: int) -> Any:
-    mode = _MODES.get(channels)
-    if mode is None:
-        mode = image.mode if image.mode in _MODES.values() else "RGB"
-        mode = "L" if image.mode in ("1", "I", "I;16") else mode
+    if image.mode.startswith("I"):  # 16 bits, of which the upper ones count
+        from PIL import Image
+
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    mode = _MODES.get(channels) or _own_mode(image)
+    if mode == "L" and image.mode in ("RGB", "RGBA", "P"):
+        return _gray(image)
     return image if image.mode == mode else image.convert(mode)

@@ -13,7 +13,7 @@ from pbslim.errors import PbslimError
 from pbslim.ir import Node
 from pbslim.ops.families import ALIASES, ENTERS, EXITS, NEXT_ITERATIONS
 
-_ONE = ALIASES | {"PlaceholderWithDefault", "RefIdentity", "Print"}
+_ONE = ALIASES | {"Copy", "DeepCopy", "GuaranteeConst", "PlaceholderWithDefault", "Print", "RefIdentity"}
 _ONE |= {"DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "_EagerConst"}
 _ONE |= {"ReadVariableOp"}  # old tools that froze graphs let some of them read constants
 

@@ -16,7 +16,7 @@ from pbslim.engines.builtin.actions import action
 from pbslim.engines.builtin.scope import Action, CannotRun, Scope
 from pbslim.ir import Node
 from pbslim.kernels.checks import Array, checked_shape, require, scalar, vector
-from pbslim.kernels.philox import RESERVED, Philox, normal, truncated_normal, uniform, uniform_integers
+from pbslim.kernels.philox import Philox, normal, truncated_normal, uniform, uniform_integers
 
 Draw: TypeAlias = Callable[[Philox, int, "np.dtype[Any]"], Array]
 _DRAWS: dict[str, Draw] = {
@@ -24,6 +24,9 @@ _DRAWS: dict[str, Draw] = {
     "RandomStandardNormal": normal,
     "TruncatedNormal": truncated_normal,
 }
+
+
+_SET_ASIDE = 256  # blocks for each number that an op draws, whether it needs them or not
 
 
 class _Stream:
@@ -39,7 +42,7 @@ class _Stream:
         """Where the next `count` numbers come from."""
         drawn = self._shared.run.draws
         done = drawn.get(self._node, 0)
-        drawn[self._node] = done + count * RESERVED
+        drawn[self._node] = done + count * _SET_ASIDE
         return self._start.skipped(done)
 
     def numpy(self, count: int) -> np.random.Generator:

@@ -1,4 +1,7 @@
-"""Lookup tables whose entries are in the graph: what would initialize them in a session does so at the first look."""
+"""Lookup tables whose entries are in the graph: what would initialize them in a session does so at the first look.
+
+A table that can change serves as it is initialized; nodes that insert into it cannot be run.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from pbslim.engines.builtin.scope import Action, CannotRun, Scope
 from pbslim.ir import Node
 from pbslim.kernels.checks import Array, require
 
-_TABLES = ("HashTable", "HashTableV2")
-_INITIALIZERS = ("InitializeTable", "InitializeTableV2")
+_FIXED = ("HashTable", "HashTableV2")
+_TABLES = (*_FIXED, "MutableHashTable", "MutableHashTableV2")
+_INITIALIZERS = ("InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2")
 _FROM_FILES = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
 
 
@@ -53,14 +57,16 @@ def _initializers(node: Node, scope: Scope) -> Iterator[Node]:
 @action(*_TABLES)
 def _make(node: Node, scope: Scope) -> Action:
     filled_by = next(_initializers(node, scope), None)
-    if filled_by is None:
+    if filled_by is None and node.op in _FIXED:
         raise CannotRun(node, "nothing in the graph initializes this table")
-    if filled_by.op in _FROM_FILES:
+    if filled_by is not None and filled_by.op in _FROM_FILES:
         raise CannotRun(node, f"the entries of this table are in a file outside of the graph ('{filled_by.name}')")
-    table = Table()
+    table, attrs = Table(), scope.attributes(node)
+    if filled_by is None:
+        table.fill(*(np.empty(0, attrs.array_dtype(key)) for key in ("key_dtype", "value_dtype")))
 
     def run(_values: list[Any]) -> list[Any]:
-        if table.keys is None:
+        if table.keys is None and filled_by is not None:
             from pbslim.engines.builtin.plan import make_plan
 
             table.fill(*make_plan(scope, filled_by.inputs[1:3], ()).run(()))

@@ -36,17 +36,22 @@ class BatchNorm:
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
+def check_inference(node: Node) -> None:
+    """Raise `Skip` where one of `BATCH_NORMS` trains, or gives away the statistics of the batch."""
+    if node.op != "BatchNormWithGlobalNormalization" and node.attr("is_training", bool, True):
+        raise Skip("is_training is set: it computes the statistics from the batch")
+    if any(value.uses for value in node.outputs if value.port):
+        raise Skip("the batch statistics it computes are read")
+
+
 def batch_norm(node: Node) -> BatchNorm:
     """The statistics of one of `BATCH_NORMS`.
 
     Raises:
         Skip: they are not constant, or it computes or gives away others.
     """
+    check_inference(node)
     fused = node.op != "BatchNormWithGlobalNormalization"
-    if fused and node.attr("is_training", bool, True):
-        raise Skip("is_training is set: it computes the statistics from the batch")
-    if any(value.uses for value in node.outputs if value.port):
-        raise Skip("the batch statistics it computes are read")
     if len(node.inputs) != 5:
         raise Skip(f"it has {len(node.inputs)} inputs, not 5")
     epsilon = node.attr("epsilon", float) if fused else node.attr("variance_epsilon", float, 1e-3)

@@ -13,7 +13,7 @@ from pbslim.passes.registry import Context
 from pbslim.rewrite import Match, Pattern, Skip, anything, const, op
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.replacing import set_const
-from pbslim.transforms.batch_norms.forms import BatchNorm, batch_norm
+from pbslim.transforms.batch_norms.forms import BatchNorm, batch_norm, check_inference
 from pbslim.transforms.batch_norms.linear_ops import (
     MAX_CHANNELS,
     channel_axes,
@@ -103,6 +103,7 @@ class Folder:
 
     def _checked(self, match: Match, convs: list[str], between: list[str]) -> Scale:
         norm = match["norm"]
+        check_inference(norm)
         weights = [match[name.replace("conv", "weights")] for name in convs]
         nodes = [match[name] for name in convs]
         if len(set(nodes)) < len(nodes) or len(set(weights)) < len(weights):

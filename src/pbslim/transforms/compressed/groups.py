@@ -23,6 +23,7 @@ from pbslim.transforms.compressed.stored import Stored, groups_of
 
 _PLAIN = 2 * LARGEST + 1
 _PACKINGS = tuple(levels for levels in PER_BYTE if levels % 2)
+_STREAM_COST = 150  # bytes of the nodes that take numbers out of a stream
 _KIND_COST = 420  # bytes of the nodes that decode one more kind of stream
 
 
@@ -85,11 +86,20 @@ def _halves(decoders: Decoders, wanted: Mapping[Hashable, Array]) -> dict[Hashab
     keys = list(wanted)
     for group in groups_of([wanted[key].size for key in keys]):
         arrays = [wanted[keys[number]] for number in group]
-        vector = b"".join(array.astype(HALF.numpy).tobytes() for array in arrays)
-        parts = decoders.split(decoders.floats(np.frombuffer(vector, HALF.numpy)), [array.size for array in arrays])
+        vector = np.concatenate([array.astype(HALF.numpy).reshape(-1) for array in arrays])
+        parts = decoders.split(_floats(decoders, vector), [array.size for array in arrays])
         for number, array, part in zip(group, arrays, parts, strict=True):
             found[keys[number]] = decoders.reshaped(part, array.shape, (array.size,))
     return found
+
+
+def _floats(decoders: Decoders, vector: Array) -> Value:
+    """float16 numbers as floats, from a stream where that is clearly shorter: many zeros, or few different values."""
+    data = vector.tobytes()
+    coded = deflated(data)
+    if len(coded) + _STREAM_COST > len(data):
+        return decoders.floats(vector)
+    return decoders.cast(decoders.inflated(zlib_stream([(data, coded)]), HALF), HALF)
 
 
 def _codes(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:

@@ -41,7 +41,8 @@ def fold_constants(
     """Replace constant expressions by constants named ``<node>/_<k>__cf__<id>``, then strip what no output needs.
 
     Args:
-        clear_output_shapes: drop the ``_output_shapes`` notes first; otherwise they must agree with the graph.
+        clear_output_shapes: drop the ``_output_shapes`` notes first; otherwise they are taken for true, and must agree
+            with the graph.
         exclude_op, exclude_node: ops and nodes that are never folded.
         max_constant_size_in_bytes: a larger result stays unfolded; a negative number is no limit.
         max_growth_in_bytes: a result that is this much larger than the constants it is made of stays unfolded.
@@ -55,7 +56,10 @@ def fold_constants(
         TransformError: an input or output is not in the graph, or an input is no placeholder or named twice.
     """
     ends = ends_of(graph, context)
-    nodes = ConstantNodes(graph, ends.fed, ends.roots, excluded_ops=exclude_op, excluded_nodes=exclude_node)
+    notes = not clear_output_shapes
+    nodes = ConstantNodes(
+        graph, ends.fed, ends.roots, excluded_ops=exclude_op, excluded_nodes=exclude_node, notes=notes
+    )
     if clear_output_shapes:
         for node in graph:
             node.remove_attr("_output_shapes")

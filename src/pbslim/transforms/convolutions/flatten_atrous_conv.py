@@ -21,7 +21,7 @@ from pbslim.dtypes import Shape
 from pbslim.ir import AttrValue, DeferredTensor, Graph, Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
-from pbslim.rewrite import Match, Skip, anything, near_misses, op, rewrite, rewrite_all
+from pbslim.rewrite import Match, Skip, anything, near_misses, op, rewrite_all
 from pbslim.rewrite.engine import read_elsewhere
 from pbslim.rewrite.inner import beyond
 from pbslim.rewrite.replacing import set_const
@@ -30,6 +30,7 @@ _MAX_SIZE = 1 << 30
 _MAX_SMALL = 1 << 24  # for whatever filter; beyond that, it may become
 _MAX_GROWTH = 1 << 10  # times as large
 _TRIALS = 12
+_SPATIAL = 2
 _SPACE = op("SpaceToBatchND", anything("x"), anything("block"), anything("paddings"), name="space")
 _CONV = op("Conv2D|DepthwiseConv2dNative", _SPACE, anything("filter"), name="conv")
 _PATTERN = op("BatchToSpaceND", _CONV, anything("block again"), anything("crops"), name="batch")
@@ -50,9 +51,9 @@ def flatten_atrous_conv(graph: Graph, context: Context, *, dilations: bool = Fal
             dilated convolutions on one image.
     """
     flattener = _Flattener(graph, context, dilations=dilations, shared=shared)
-    walk = rewrite_all if shared else rewrite  # those on one image are found one at a time
-    context.merge(walk(graph, _PATTERN, flattener.flatten))
-    context.skipped += near_misses(graph, _PATTERN)
+    # One on the result of another, and those on one image, are found one at a time.
+    context.merge(rewrite_all(graph, _PATTERN, flattener.flatten))
+    context.skipped += near_misses(graph, _PATTERN, anywhere=True)
 
 
 class _Flattener:
@@ -65,7 +66,7 @@ class _Flattener:
         batch, conv, space, weights = (match[name] for name in ("batch", "conv", "space", "filter"))
         # Readers stand before what they read: paddings may be computed from the block shape.
         inner = list(dict.fromkeys([conv, space, *(match[n] for n in ("paddings", "crops", "block", "block again"))]))
-        read_elsewhere(match, [conv] if self._shared else inner, self._context.output_nodes)
+        self._check_readers(match, conv, inner)
         block = self._block(match)
         _check(conv)
         attrs: dict[str, AttrValue] = {key: conv.attrs[key] for key in _COPIED if key in conv.attrs}
@@ -93,13 +94,24 @@ class _Flattener:
                 gone.append(node)
         return list(dict.fromkeys([*(node for node in inner if node not in gone), match["x"], weights, *made, batch]))
 
+    def _check_readers(self, match: Match, conv: Node, inner: Sequence[Node]) -> None:
+        read_elsewhere(match, [conv], self._context.output_nodes)
+        if self._shared:
+            return
+        try:
+            read_elsewhere(match, inner, self._context.output_nodes)
+        except Skip as skip:
+            raise Skip(f"{skip}; shared=true allows that") from None
+
     def _block(self, match: Match) -> tuple[int, int]:
         found = []
         for reader, node in ((match["space"], match["block"]), (match["batch"], match["block again"])):
             if node.op != "Const":
                 raise Skip(f"the block shape of '{reader.name}' is no constant; run fold_constants before")
+            if (size := const_value(node).size) != _SPATIAL:
+                raise Skip(f"the block shape of '{reader.name}': expected {_SPATIAL} numbers, got {size}")
             found.append(tuple(map(int, const_value(node).numpy().reshape(-1))))
-        if found[0] != found[1] or len(found[0]) != 2 or min(found[0]) < 1:
+        if found[0] != found[1] or min(found[0]) < 1:
             raise Skip(f"the block shapes are {list(found[0])} and {list(found[1])}, expected the same two numbers")
         return found[0][0], found[0][1]
 

@@ -15,6 +15,7 @@ from pbslim.ir import AttrValue, Graph, Node, Value
 from pbslim.ops.families import NEXT_ITERATIONS, SWITCHES
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Skip
+from pbslim.wire import EXPLICIT_PORTS
 
 
 @transform(effect="exact")
@@ -56,7 +57,7 @@ def insert_logging(
             "first_n": first_n,
             "summarize": summarize,
         }
-        printer = graph.add(name, "Print", attrs=attrs)
+        printer = graph.add(name, "Print", attrs=attrs, origin=EXPLICIT_PORTS)
         if not values[0].uses:
             node.replace_control_uses_with([printer])
         values[0].replace_all_uses_with(printer.output())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pbslim.analysis.constants import const_value
+from pbslim.analysis.equality import same_tensor
 from pbslim.dtypes import DType
 from pbslim.ir import Graph, Node, Value
 from pbslim.passes.registry import Context
@@ -33,7 +35,7 @@ def merge_adjacent_requantizes(graph: Graph, context: Context) -> None:
         if (
             list(last.inputs[:3]) != quantized(again)
             or list(between.inputs) != quantized(first)
-            or again.inputs[1:] != (low, high)
+            or not all(map(_are_same, again.inputs[1:], (low, high)))
             or first.dtype_attr("Tinput") is not last.dtype_attr("Tinput")
         ):
             raise Skip("the two requantizations before it are not for the same tensor and range")
@@ -41,11 +43,17 @@ def merge_adjacent_requantizes(graph: Graph, context: Context) -> None:
         must_be_inner(match, dropped, context.input_nodes, context.output_nodes)
         waits = [control for node in dropped for control in node.controls if control not in dropped]
         last.set_controls([*last.controls, *waits])
-        wide = first.inputs[:3]
+        wide, bounds = first.inputs[:3], [value.node for value in again.inputs[1:]]
+        read = [node for node in bounds if node.readers != [again] or node.name in context.protected]
         last.set_inputs([*wide, low, high])
-        return [*(value.node for value in wide), low.node, high.node, last]
+        return list(dict.fromkeys([*(value.node for value in wide), low.node, high.node, *read, last]))
 
     context.merge(rewrite(graph, _TWICE, merge))
+
+
+def _are_same(a: Value, b: Value) -> bool:
+    """Whether two constants are one, or have equal values."""
+    return a == b or same_tensor(const_value(a.node), const_value(b.node))
 
 
 _ROUND_TRIP = op("QuantizeV2", op("Dequantize", name="float"), op("Min", name="min"), op("Max", name="max"))

@@ -1,0 +1,40 @@
+"""Sessions in environments of their own: ``nox -l`` lists them, ``nox -s NAME`` runs one."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lint", "tests", "minimal"]
+nox.options.reuse_existing_virtualenvs = True
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+
+
+@nox.session(python="3.11")
+def lint(session: nox.Session) -> None:
+    """The linters of .ci/run."""
+    session.install("-e", ".[test]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """All tests; arguments after ``--`` go to pytest."""
+    session.install("-e", ".[test,tensorflow]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def minimal(session: nox.Session) -> None:
+    """The tests that need nothing but what pbslim itself needs: no TensorFlow, OpenCV, Pillow or Graphviz."""
+    session.install("-e", ".", "pytest>=8,<10", "hypothesis>=6.100,<7")
+    session.run("pytest", "-m", "not tensorflow", *session.posargs)
+
+
+@nox.session(python="3.11")
+def coverage(session: nox.Session) -> None:
+    """Which lines no test runs."""
+    session.install("-e", ".[test,tensorflow]")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report")

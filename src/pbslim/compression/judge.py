@@ -1,0 +1,135 @@
+"""How far a compressed graph is from the original, in a number that noise of several sites adds up in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pbslim.analysis.static_shapes import StaticShapes
+from pbslim.engines import Feeds, Program
+from pbslim.engines.protocol import find_value
+from pbslim.ir import Graph, Value
+from pbslim.ir.tensors import Array
+from pbslim.verification.metrics import Kind
+from pbslim.verification.outputs import how_to_judge
+
+_FEW_SCORES = 4
+_WIDE = 16
+_FEW_SAMPLES = 4
+_HUGE = 1e12
+_HELPER_NOISE = 2.0
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Compares what is computed right before the final softmax or sigmoid of each output that is a float.
+
+    Where that is less than four numbers, the last wide tensor before it is compared as well, as the signal-to-noise
+    ratio of two numbers jumps by several dB by luck.
+
+    Attributes:
+        kinds: tensor → what its values mean.
+        helpers: the wide tensors; what follows them averages noise, so that they may have twice as much.
+    """
+
+    kinds: Mapping[str, Kind]
+    helpers: Collection[str] = ()
+
+    @classmethod
+    def of(cls, graph: Graph, outputs: Sequence[str]) -> Judge:
+        """A judge of those `outputs` that can be compared by their values.
+
+        Codes and what comes after a selection are left out, as a small difference changes their order or number,
+        unless nothing else is left.
+        """
+        judged = [how_to_judge(graph, name) for name in outputs]
+        usable = [each for each in judged if each.kind is not Kind.CODES]
+        kinds = {each.tensor: each.kind for each in usable if not each.is_ordered}
+        kinds = kinds or {each.tensor: each.kind for each in usable}
+        shapes = StaticShapes(graph)
+        narrow = [value for tensor in kinds if _width(shapes, value := find_value(graph, tensor)) < _FEW_SCORES]
+        wide = {found.name for value in narrow if (found := _wide_before(shapes, value)) is not None} - kinds.keys()
+        return cls(kinds | dict.fromkeys(sorted(wide), Kind.VALUES), wide)
+
+    @property
+    def tensors(self) -> list[str]:
+        """The names of what is compared."""
+        return list(self.kinds)
+
+    def relative(self, noise: Sequence[float] | Array, signal: Sequence[float]) -> Array:
+        """Noise as a part of its signal, for each tensor; where one never varies, only no noise at all is good."""
+        parts = [n / s if s > 0 else (0.0 if n == 0 else _HUGE) for n, s in zip(noise, signal, strict=True)]
+        allowed = [_HELPER_NOISE if tensor in self.helpers else 1.0 for tensor in self.kinds]
+        return np.nan_to_num(np.array(parts, np.float64), nan=_HUGE, posinf=_HUGE) / allowed
+
+    def values(self, found: Sequence[Array]) -> list[Array]:
+        """What a run gave for `tensors`, without what a softmax does not see."""
+        values = []
+        for kind, array in zip(self.kinds.values(), found, strict=True):
+            exact = array.astype(np.float64)
+            values.append(exact - exact.mean(-1, keepdims=True) if kind is Kind.SCORES else exact)
+        return values
+
+
+def _width(shapes: StaticShapes, value: Value) -> int:
+    dims = shapes.of(value).dims
+    return dims[-1] if dims and dims[-1] > 0 else _WIDE
+
+
+def _wide_before(shapes: StaticShapes, value: Value) -> Value | None:
+    """The nearest tensor of floats before `value` that is wide."""
+    todo, seen = [value], {value}
+    while todo:
+        node = todo.pop(0).node
+        for source in node.inputs:
+            if source not in seen and source.node.op != "Const":
+                if (shapes.of(source).dims or (0,))[-1] >= _WIDE:
+                    return source
+                seen.add(source)
+                todo.append(source)
+    return None
+
+
+class Measure:
+    """Runs samples with changed weights and compares with what the original weights give.
+
+    Attributes:
+        signal: the power of what varies with the sample, for each tensor.
+    """
+
+    def __init__(self, program: Program, judge: Judge, samples: Sequence[Feeds]) -> None:
+        self._program, self._judge, self._samples = program, judge, samples
+        self._reference = [self._run(sample, {}) for sample in samples]
+        self.signal = [signal_power(column) for column in zip(*self._reference, strict=True)]
+
+    def _run(self, sample: Feeds, weights: Feeds) -> list[Array]:
+        return self._judge.values(self._program.run({**sample, **weights}, self._judge.tensors))
+
+    def noise(self, weights: Feeds, on_sample: Callable[[], None] = lambda: None) -> float:
+        """The power of the change of the outputs as a part of that of their signal; the largest over the outputs.
+
+        Args:
+            weights: tensors that take the place of those in the graph.
+        """
+        power = np.zeros(len(self.signal))
+        count = np.zeros(len(self.signal))
+        for sample, reference in zip(self._samples, self._reference, strict=True):
+            for i, (before, after) in enumerate(zip(reference, self._run(sample, weights), strict=True)):
+                power[i] += np.square(after - before).sum()
+                count[i] += before.size
+            on_sample()
+        return float(self._judge.relative(power / np.maximum(count, 1), self.signal).max(initial=0))
+
+
+def signal_power(values: Sequence[Array]) -> float:
+    """The power of what varies with the sample; with few samples, of what varies at all."""
+    count = sum(map(len, values)) if values[0].ndim else 0
+    comparable = count >= _FEW_SAMPLES and len({value.shape[1:] for value in values}) == 1
+    if comparable:
+        mean = sum(value.sum(axis=0) for value in values) / count
+    else:
+        mean = sum(value.sum() for value in values) / max(sum(value.size for value in values), 1)
+    power = sum(float(np.square(value - mean).sum()) for value in values)
+    return power / max(sum(value.size for value in values), 1)

@@ -1,0 +1,95 @@
+"""A graph whose weights can be changed while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pbslim.analysis.constants import const_value
+from pbslim.analysis.weight_sites import Site, find_sites
+from pbslim.compression.moments import Moments
+from pbslim.compression.rounding import Rounded, SiteRounder
+from pbslim.engines import Program
+from pbslim.ir import Graph
+from pbslim.ir.tensors import Array
+from pbslim.transforms.compressed.selection import half_constants, matches
+
+
+@dataclass
+class Model:
+    """What is compressed.
+
+    Attributes:
+        graph: simplified already; it is not changed before the end.
+        program: the same, loaded by an engine.
+        sites: the weights whose bits are chosen.
+        vectors: other float constants, by name, that are stored as float16.
+    """
+
+    graph: Graph
+    program: Program
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    sites: list[Site] = field(default_factory=list)
+    vectors: dict[str, Array] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        graph: Graph,
+        program: Program,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        keep: Sequence[str] = (),
+    ) -> Model:
+        """The model with its sites.
+
+        Args:
+            keep: names of constants to leave alone, in which ``*`` stands for anything.
+        """
+        protected = {name.partition(":")[0] for name in (*inputs, *outputs)}
+        sites = [site for site in find_sites(graph, protected) if not matches(site.name, keep)]
+        vectors = half_constants(graph, protected | {site.name for site in sites}, keep)
+        return cls(graph, program, inputs, outputs, sites, vectors)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the sites."""
+        return [site.name for site in self.sites]
+
+    def site(self, name: str) -> Site:
+        """The site of that name."""
+        return next(site for site in self.sites if site.name == name)
+
+    def rounders(self, moments: Mapping[str, Moments]) -> list[SiteRounder]:
+        """What rounds each site."""
+        return [
+            SiteRounder(site, const_value(self.graph[site.name]).numpy(), moments.get(site.name)) for site in self.sites
+        ]
+
+    def content(self, rounded: Mapping[str, Rounded], *, alone: bool = False) -> dict[str, Array]:
+        """The constants to run with when these sites are rounded and their biases repaired.
+
+        Args:
+            alone: nothing else changes; without it all vectors are float16.
+        """
+        found = {} if alone else {name: vector.astype(np.float32) for name, vector in self.vectors.items()}
+        found |= self.biases(rounded)
+        for site in self.sites:
+            if site.name in rounded:
+                found[site.name] = site.from_matrix(rounded[site.name].weights)
+        return found
+
+    def biases(self, rounded: Mapping[str, Rounded]) -> dict[str, Array]:
+        """The biases of rounded sites with what they make up for, float32 of the precision in which they are stored."""
+        found = {}
+        for site in self.sites:
+            shift = rounded[site.name].shift if site.name in rounded else None
+            if site.bias is not None and shift is not None:
+                bias = const_value(self.graph[site.bias]).numpy()
+                repaired = bias + shift.reshape(bias.shape)
+                half = repaired.astype(np.float16).astype(np.float32)
+                found[site.bias] = half if site.bias in self.vectors and np.isfinite(half).all() else repaired
+        return found

@@ -1,0 +1,122 @@
+"""The weights of a site in fewer bits, for one coarseness: codes with a step per channel, or float16."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pbslim.analysis.weight_sites import Site
+from pbslim.compression.moments import Moments
+from pbslim.ir.tensors import Array
+from pbslim.quant.channels import channel_steps, cheaper, code_bits, entropy, is_too_coarse, nearest, used_coarseness
+from pbslim.quant.compensation import Choose, blocks_of, depthwise_factors, round_depthwise
+
+_CHEAPER_BELOW = 3.0  # bits per weight: above, plain rounding is as good
+_HALF_BITS = 16
+_HALF_COARSENESS = 2.0**-12
+_Part = tuple[slice, Callable[[Array, Choose], Array], Array]
+# Rows of the matrix, what rounds them, and how much an error of each counts.
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A site in fewer bits.
+
+    Attributes:
+        codes: int8 [K, N] in units of `steps`, or the weights themselves as float16.
+        steps: float16 [N]; None where the weights are float16.
+        shift: what the bias must make up for, [N]; None where it cannot.
+    """
+
+    codes: Array
+    steps: Array | None
+    shift: Array | None
+
+    @property
+    def weights(self) -> Array:
+        """What a reader gets, float32 [K, N]."""
+        decoded = self.codes.astype(np.float32)
+        if self.steps is not None:
+            decoded *= self.steps.astype(np.float32)
+        return decoded
+
+    @property
+    def bits(self) -> float:
+        """About what it takes in a file that is entropy-coded."""
+        if self.steps is None:
+            return float(_HALF_BITS * self.codes.size)
+        return entropy(self.codes) + _HALF_BITS * self.steps.size
+
+
+class SiteRounder:
+    """Rounds the weights of one site at any coarseness.
+
+    Args:
+        weights: in their own shape.
+        moments: of the inputs; without them rounding is plain.
+    """
+
+    def __init__(self, site: Site, weights: Array, moments: Moments | None) -> None:
+        self.site, self._moments = site, moments
+        self._weights = site.matrix(np.asarray(weights, np.float32))
+
+    def round(self, coarseness: float) -> Rounded:
+        """The weights with steps of `coarseness` times the rms of each channel, as far as codes of a byte allow."""
+        if is_too_coarse(self._weights, coarseness) and (half := self._half()) is not None:
+            return self._rounded(half, None)
+        steps = channel_steps(self._weights, coarseness)
+        return self._rounded(self._codes(steps.astype(np.float32)), steps)
+
+    def coarseness(self, rounded: Rounded) -> float:
+        """How coarse that really is: float16 keeps about a 4096th of each weight."""
+        return _HALF_COARSENESS if rounded.steps is None else used_coarseness(self._weights, rounded.steps)
+
+    def _half(self) -> Array | None:
+        with np.errstate(over="ignore"):
+            half = self._weights.astype(np.float16)
+        return half if np.isfinite(half).all() else None
+
+    def _rounded(self, codes: Array, steps: Array | None) -> Rounded:
+        plain = Rounded(codes, steps, None)
+        if self._moments is None or self.site.bias is None:
+            return plain
+        error, mean = self._weights - plain.weights, self._moments.mean
+        if self.site.kind == "depthwise":
+            per_input = error.reshape(len(error), len(mean), -1)
+            shift = np.einsum("ck,kcm->cm", mean, per_input).reshape(-1)
+        else:
+            shift = mean @ error
+        return Rounded(codes, steps, shift.astype(np.float32))
+
+    def _codes(self, steps: Array) -> Array:
+        codes = np.empty(self._weights.shape, np.int8)
+        if self._moments is None:
+            codes[:] = nearest(self._weights / steps)
+            return codes
+        for part, rounded, _ in self._parts:
+            codes[part] = rounded(self._weights[part] / steps, nearest)
+        if entropy(codes) < _CHEAPER_BELOW * codes.size:
+            bits = code_bits(codes)
+            for part, rounded, importance in self._parts:
+                codes[part] = rounded(self._weights[part] / steps, cheaper(importance, steps, bits))
+        return codes
+
+    @cached_property
+    def _parts(self) -> list[_Part]:
+        """The groups of rows that are rounded on their own."""
+        if self._moments is None:
+            return []
+        if self.site.kind != "depthwise":
+            return [
+                (part, compensation.round, np.diag(compensation.factor)[:, None] ** -2.0)
+                for part, compensation in blocks_of(self._moments.second)
+            ]
+        factors = np.repeat(depthwise_factors(self._moments.second[0]), self.site.shape[3], axis=0)
+
+        def rounded(codes: Array, choose: Choose) -> Array:
+            return round_depthwise(codes, factors, choose)
+
+        return [(slice(0, len(self._weights)), rounded, np.diagonal(factors, axis1=1, axis2=2).T ** -2.0)]

@@ -1,0 +1,109 @@
+"""Find the coarsest weights that keep a promise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pbslim.compression.allocation import Sensitivity, allocate
+from pbslim.compression.judge import Measure
+from pbslim.compression.model import Model
+from pbslim.compression.rounding import Rounded, SiteRounder
+from pbslim.errors import CheckError
+
+_CLOSE = 0.4  # dB above the target: nearer is not worth another run
+_AIM = 0.15
+_MOST_TRIES = 8
+_FINEST = 60.0  # dB
+_BISECTIONS = 10
+_SILENT = 200.0  # dB of an output that does not move at all
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """All sites rounded.
+
+    Attributes:
+        noise: what was allowed, as a part of the power of the signal.
+        coarseness: of each site, in steps per rms.
+        rounded: the sites.
+        snr: signal to noise in dB on the samples of the search.
+    """
+
+    noise: float
+    coarseness: Mapping[str, float]
+    rounded: Mapping[str, Rounded]
+    snr: float
+
+    @property
+    def bits(self) -> float:
+        """About what its weights take in a file."""
+        return sum(each.bits for each in self.rounded.values())
+
+
+class Search:
+    """Tries total amounts of noise until the measured one is right."""
+
+    def __init__(
+        self,
+        model: Model,
+        rounders: Sequence[SiteRounder],
+        sensitivities: Mapping[str, Sensitivity],
+        measure: Measure,
+        on_try: Callable[[Candidate], None] = lambda _: None,
+    ) -> None:
+        self._model, self._rounders, self._sensitivities = model, rounders, sensitivities
+        self._measure, self._on_try = measure, on_try
+
+    def candidate(self, coarseness: Mapping[str, float], noise: float = 0.0) -> Candidate:
+        """All sites rounded to these steps per rms, and measured."""
+        rounded = {each.site.name: each.round(coarseness[each.site.name]) for each in self._rounders}
+        found = self._measure.noise(self._model.content(rounded))
+        return Candidate(noise, coarseness, rounded, -10 * math.log10(found) if found > 0 else _SILENT)
+
+    def fit(self, nbytes: float) -> Candidate:
+        """The best weights that take about so many bytes.
+
+        Raises:
+            CheckError: even the coarsest take more.
+        """
+        low, high = 0.0, _FINEST
+        for _ in range(_BISECTIONS):
+            level = (low + high) / 2
+            coarseness = allocate(self._sensitivities, 10 ** (-level / 10))
+            bits = sum(each.round(coarseness[each.site.name]).bits for each in self._rounders)
+            low, high = (level, high) if bits <= 8 * nbytes else (low, level)
+        if low == 0.0:
+            raise CheckError(f"weights cannot be made to fit {nbytes:.0f} bytes")
+        noise = 10 ** (-low / 10)
+        return self.candidate(allocate(self._sensitivities, noise), noise)
+
+    def find(self, target: float, start: Candidate | None = None) -> Candidate | None:
+        """The smallest candidate that was found of at least `target` dB; None if there is none.
+
+        Args:
+            start: one that was measured before, to go on from.
+        """
+        level = target if start is None else -10 * math.log10(start.noise) + target - start.snr + _AIM
+        good: Candidate | None = None
+        bad: Candidate | None = None
+        for _ in range(_MOST_TRIES):
+            noise = 10 ** (-level / 10)
+            tried = self.candidate(allocate(self._sensitivities, noise), noise)
+            self._on_try(tried)
+            if tried.snr >= target:
+                good = tried if good is None or tried.bits <= good.bits else good
+                if tried.snr < target + _CLOSE:
+                    break
+            else:
+                bad = tried if bad is None or tried.noise < bad.noise else bad
+            # Noise is nearly proportional to what was allowed, so the next level is the old one and what is missing.
+            level += target + _AIM - tried.snr
+            if good and bad:
+                low, high = sorted((-10 * math.log10(good.noise), -10 * math.log10(bad.noise)))
+                if not low < level < high:
+                    level = (low + high) / 2
+                if high - low < _AIM:
+                    break
+        return good

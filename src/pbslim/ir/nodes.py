@@ -1,0 +1,266 @@
+"""Nodes and the values that they hold; what changes them is recorded in the journal of their graph.
+
+A `Value` is one output port of a node and knows who reads it. Control edges are edges of their own kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
+
+from pbslim.dtypes import DType, Shape
+from pbslim.errors import GraphError
+from pbslim.ir.attributes import Attributes, AttrValue, Encoded
+from pbslim.ir.tensors import Tensor
+from pbslim.ops.attributes import read
+
+if TYPE_CHECKING:
+    from pbslim.ir.graph import Graph
+
+T = TypeVar("T")
+
+
+class Use(NamedTuple):
+    """A place where a value is read: the reader and the number of its data input."""
+
+    node: Node
+    slot: int
+
+
+class Value:
+    """One output port of a node."""
+
+    __slots__ = ("_uses", "node", "port")
+
+    def __init__(self, node: Node, port: int) -> None:
+        self.node, self.port = node, port
+        self._uses: dict[Use, None] = {}
+
+    @property
+    def uses(self) -> list[Use]:
+        """Where this value is read, in the order in which the edges were made."""
+        return list(self._uses)
+
+    @property
+    def name(self) -> str:
+        """As GraphDef writes it in an input: ``node`` for port 0, else ``node:port``."""
+        return f"{self.node.name}:{self.port}" if self.port else self.node.name
+
+    def replace_all_uses_with(self, new: Value) -> None:
+        """Let every reader of this value read `new` instead."""
+        for use in self.uses:
+            use.node.set_input(use.slot, new)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+class Node:
+    """A node of a graph; make one with `Graph.add`.
+
+    Attributes:
+        origin: what the reader of the file left here to write an untouched node back byte for byte.
+    """
+
+    __slots__ = (
+        "_attrs",
+        "_controls",
+        "_device",
+        "_graph",
+        "_inputs",
+        "_name",
+        "_op",
+        "_outputs",
+        "_readers",
+        "_touched",
+        "origin",
+    )
+
+    def __init__(self, graph: Graph, name: str, op: str, device: str, attrs: Attributes, origin: object) -> None:
+        self._graph, self._name, self._op, self._device, self._attrs = graph, name, op, device, attrs
+        self.origin = origin
+        self._touched = False
+        self._inputs: tuple[Value, ...] = ()
+        self._controls: tuple[Node, ...] = ()
+        self._outputs: dict[int, Value] = {}
+        self._readers: dict[Node, None] = {}
+
+    @property
+    def name(self) -> str:
+        """Unique within the graph."""
+        return self._name
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything about it was changed that its origin says: name, op, device, inputs or attributes."""
+        return self._touched
+
+    @property
+    def op(self) -> str:
+        """What it computes."""
+        return self._op
+
+    @property
+    def device(self) -> str:
+        """Where it is asked to run; empty for anywhere."""
+        return self._device
+
+    @property
+    def attrs(self) -> Attributes:
+        """The attributes, read-only."""
+        return self._attrs
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The data inputs in order."""
+        return self._inputs
+
+    @property
+    def controls(self) -> tuple[Node, ...]:
+        """The nodes that must have run before, without passing data."""
+        return self._controls
+
+    @property
+    def control_readers(self) -> list[Node]:
+        """The nodes that wait for this one by a control edge."""
+        return list(self._readers)
+
+    @property
+    def outputs(self) -> list[Value]:
+        """The ports that somebody has asked for, by number."""
+        return [self._outputs[port] for port in sorted(self._outputs)]
+
+    def output(self, port: int = 0) -> Value:
+        """The value at `port`."""
+        if port not in self._outputs:
+            self._outputs[port] = Value(self, port)
+        return self._outputs[port]
+
+    @property
+    def readers(self) -> list[Node]:
+        """Every node that reads this one by data or control edge, each once."""
+        return list(dict.fromkeys([*self.data_readers, *self._readers]))
+
+    @property
+    def data_readers(self) -> list[Node]:
+        """Every node that reads an output of this one, each once."""
+        return list(dict.fromkeys(use.node for value in self._outputs.values() for use in value._uses))
+
+    @property
+    def producers(self) -> list[Node]:
+        """Every node that this one reads by data or control edge, each once."""
+        return list(dict.fromkeys([*(value.node for value in self._inputs), *self._controls]))
+
+    # Attributes by kind
+
+    @overload
+    def attr(self, key: str, kind: type[T]) -> T | None: ...
+
+    @overload
+    def attr(self, key: str, kind: type[T], default: T) -> T: ...
+
+    def attr(self, key: str, kind: type[T], default: T | None = None) -> T | None:
+        """Attribute `key`, or the default of its op; `default` when there is neither, or something of another kind.
+
+        Raises:
+            DecodeError: its bytes are broken.
+        """
+        value = read(self._op, self._attrs, key, kind)
+        return default if value is None else value
+
+    def tensor(self) -> Tensor:
+        """The ``value`` of a Const.
+
+        Raises:
+            GraphError: there is none.
+        """
+        value = self._attrs.get("value")
+        if not isinstance(value, Tensor):
+            raise GraphError(f"node '{self._name}' ({self._op}) has no 'value' tensor")
+        return value
+
+    def dtype_attr(self, key: str, default: DType | None = None) -> DType | None:
+        """The data type in attribute `key`, as `attr` finds it."""
+        return self.attr(key, DType) or default
+
+    def shape_attr(self, key: str) -> Shape:
+        """The shape in attribute `key`, as `attr` finds it; of unknown rank when there is none."""
+        return self.attr(key, Shape, Shape())
+
+    # Changes
+
+    def set_input(self, index: int, value: Value) -> None:
+        """Read `value` as data input `index`."""
+        self.set_inputs([*self._inputs[:index], value, *self._inputs[index + 1 :]])
+
+    def set_inputs(self, values: Iterable[Value]) -> None:
+        """Read these values as data inputs."""
+        self._graph._do_inputs(self, tuple(values))
+
+    def set_controls(self, nodes: Iterable[Node]) -> None:
+        """Wait for these nodes (each counts once)."""
+        self._graph._do_controls(self, tuple(dict.fromkeys(nodes)))
+
+    def set_attr(self, key: str, value: AttrValue | Encoded) -> None:
+        """Give attribute `key` a value."""
+        self._graph._do_field(self, "_attrs", self._attrs.with_(key, value))
+
+    def remove_attr(self, key: str) -> None:
+        """Drop attribute `key` if it is there."""
+        if key in self._attrs:
+            self._graph._do_field(self, "_attrs", self._attrs.without(key))
+
+    def set_device(self, device: str) -> None:
+        """Ask to run on `device`."""
+        if device != self._device:
+            self._graph._do_field(self, "_device", device)
+
+    def set_op(self, op: str) -> None:
+        """Compute something else."""
+        self._graph._do_field(self, "_op", op)
+
+    def become(
+        self,
+        op: str,
+        inputs: Iterable[Value] = (),
+        attrs: Mapping[str, AttrValue] | Attributes | None = None,
+        *,
+        controls: Iterable[Node] = (),
+        device: str = "",
+    ) -> None:
+        """Turn into another node under the same name; whoever reads this one reads the new one."""
+        self.set_op(op)
+        self.set_inputs(inputs)
+        self.set_controls(controls)
+        self.set_device(device)
+        new = attrs.copy() if isinstance(attrs, Attributes) else Attributes(dict(attrs or {}))
+        self._graph._do_field(self, "_attrs", new)
+
+    def replace_control_uses_with(self, new: Sequence[Node]) -> None:
+        """Let every node that waits for this one wait for `new` instead."""
+        for reader in self.control_readers:
+            kept: list[Node] = []
+            for control in reader.controls:
+                kept.extend(new if control is self else [control])
+            reader.set_controls(kept)
+
+    def __repr__(self) -> str:
+        return f"<{self._name} = {self._op}>"
+
+
+def link_inputs(node: Node, new: tuple[Value, ...]) -> None:
+    """Let `node` read these values; the journal does not learn of it."""
+    for index, value in enumerate(node.inputs):
+        value._uses.pop(Use(node, index), None)
+    node._inputs = new
+    for index, value in enumerate(new):
+        value._uses[Use(node, index)] = None
+
+
+def link_controls(node: Node, new: tuple[Node, ...]) -> None:
+    """Let `node` wait for these nodes; the journal does not learn of it."""
+    for control in node.controls:
+        control._readers.pop(node, None)
+    node._controls = new
+    for control in new:
+        control._readers[node] = None

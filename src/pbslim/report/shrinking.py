@@ -1,0 +1,95 @@
+"""What `shrink` did, as tables and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pbslim.analysis.zipsize import ZipSize
+from pbslim.compression.plan import Plan
+from pbslim.errors import one_line
+from pbslim.report import terminal, verification
+from pbslim.shrinking.proof import advice, is_alarming
+from pbslim.shrinking.shrink import ShrinkResult
+
+
+def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> None:
+    """Sizes, verdict and time on stdout."""
+    console = terminal.stdout()
+    for label, endpoints in (("input", result.inputs), ("output", result.outputs)):
+        for endpoint in endpoints:
+            console.print(f"{label:7} {one_line(str(endpoint))}", markup=False)
+    if explain and result.plan:
+        console.print(_weights(result.plan))
+    before, after = result.before, result.after
+    rows = [
+        ("nodes", str(before.nodes), str(after.nodes), ""),
+        ("constants", str(before.constants), str(after.constants), ""),
+        _size_row("bytes", before.size, after.size),
+        _zip_row(before.zipped, after.zipped),
+        *_verdict_rows(result),
+    ]
+    console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
+    how = f"recipe {result.recipe}" if result.recipe else f"quality {quality}"
+    console.print(f"{target} written in {result.seconds:.2f} s ({how})", markup=False)
+    if result.verification:
+        for line in verification.summary(result.verification):
+            console.print(one_line(line), markup=False)
+
+
+def warn(result: ShrinkResult) -> None:
+    """Notes on stderr about a result that is worse than it should be, or that nobody knows."""
+    found = result.verification
+    if result.not_verified:
+        terminal.note(f"not verified: {result.not_verified}")
+    for text in [*result.notes, *(found.notes if found else ())]:
+        terminal.note(text)
+    if found and is_alarming(found, result.recipe):
+        terminal.say(f"WARNING: the result is {verification.verdict_text(found)}{advice(result.recipe)}")
+
+
+def content(result: ShrinkResult, target: Path) -> dict[str, Any]:
+    """The result for JSON."""
+    found = verification.content(result.verification) if result.verification else None
+    plain = asdict(replace(result, verification=None)) | {"verification": found}
+    return plain | {"steps": terminal.step_rows(result.steps), "out": str(target)}
+
+
+def _weights(plan: Plan) -> Any:
+    """How each weight is stored and what that costs, the ones that disturb most first."""
+    columns = ["weight", "kind", "elements", "stored as", "bits", "noise"]
+    total = sum(each.noise for each in plan.choices) or 1.0
+    rows = [
+        (
+            one_line(each.name),
+            each.kind,
+            f"{each.elements:,}",
+            f"{each.form}, step {each.coarseness:.3f} rms" if each.form == "int8" else each.form,
+            f"{each.bits:.2f}",
+            f"{each.noise / total:.1%}",
+        )
+        for each in sorted(plan.choices, key=lambda each: -each.noise)
+    ]
+    return terminal.table(columns, rows, right=(2, 4, 5))
+
+
+def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
+    """How the result compares with the original, as far as anybody looked."""
+    found = result.verification
+    if found is None:
+        return [("verdict", "", "not verified", "")] if result.not_verified else []
+    rows = [("verdict", "", str(found.verdict), "")]
+    if found.accuracy:
+        rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
+    return rows
+
+
+def _size_row(label: str, before: int, after: int) -> tuple[str, str, str, str]:
+    return label, terminal.size_text(before), terminal.size_text(after), f"{before / max(after, 1):.2f}x"
+
+
+def _zip_row(before: ZipSize, after: ZipSize) -> tuple[str, str, str, str]:
+    label, *figures, ratio = _size_row("zipped", before.bytes, after.bytes)
+    marked = [text if size.exact else f"≈ {text}" for text, size in zip(figures, (before, after), strict=True)]
+    return label, marked[0], marked[1], ratio

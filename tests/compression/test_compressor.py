@@ -1,0 +1,154 @@
+"""The way from a graph to fewer bits, each step on a small network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pbslim.analysis.weight_sites import find_sites
+from pbslim.compression.allocation import Sensitivity, allocate
+from pbslim.compression.compressor import Compressor, replayed, written
+from pbslim.compression.cuts import Cutter
+from pbslim.compression.judge import Judge, Measure
+from pbslim.compression.model import Model
+from pbslim.compression.moments import collect
+from pbslim.compression.patches import sample_rows
+from pbslim.compression.rounding import SiteRounder
+from pbslim.compression.samples import generated
+from pbslim.dtypes import Shape
+from pbslim.engines import engine
+from pbslim.errors import CheckError
+from pbslim.ir import AttrValue, Graph
+from pbslim.verification.metrics import Kind
+from tests.compression.networks import classifier
+
+OUTPUTS = ["scores"]
+
+
+def _model(graph: Graph) -> Model:
+    return Model.of(graph, engine("builtin").load(graph), ["x"], OUTPUTS)
+
+
+@pytest.fixture(scope="module")
+def compressor() -> Compressor:
+    graph = classifier()
+    return Compressor.of(_model(graph), generated(graph, ["x"]))
+
+
+def test_sites_are_the_weights_with_their_kinds_and_biases() -> None:
+    sites = {site.name: site for site in find_sites(classifier())}
+    assert {name: (site.kind, site.channels, site.bias) for name, site in sites.items()} == {
+        "conv/weights": ("conv", 24, "conv/bias"),
+        "deep/weights": ("depthwise", 24, "deep/bias"),
+        "dense/weights": ("dense", 10, "dense/bias"),
+    }
+
+
+def test_a_matrix_and_back() -> None:
+    for site in find_sites(classifier()):
+        weights = np.arange(site.size, dtype=np.float32).reshape(site.shape)
+        matrix = site.matrix(weights)
+        assert matrix.shape == (site.size // site.channels, site.channels)
+        assert np.array_equal(site.from_matrix(matrix), weights)
+        assert np.broadcast_shapes(site.step_shape, site.shape) == site.shape
+
+
+def test_the_judge_looks_before_the_softmax() -> None:
+    judge = Judge.of(classifier(), OUTPUTS)
+    assert judge.kinds == {"logits": Kind.SCORES}
+
+
+@pytest.mark.parametrize("padding", [b"SAME", b"VALID"])
+@pytest.mark.parametrize("layout", [b"NHWC", b"NCHW"])
+def test_rows_times_weights_are_the_convolution(padding: bytes, layout: bytes) -> None:
+    graph = classifier()
+    conv = graph["conv"]
+    graph["x"].set_attr("shape", Shape(None))
+    strides = (1, 2, 3, 1) if layout == b"NHWC" else (1, 1, 2, 3)
+    changed: dict[str, AttrValue] = {"padding": padding, "data_format": layout, "strides": strides}
+    for key, value in changed.items():
+        conv.set_attr(key, value)
+    images = np.random.default_rng(0).standard_normal((2, 9, 11, 3)).astype(np.float32)
+    fed = images if layout == b"NHWC" else images.transpose(0, 3, 1, 2)
+    rows = sample_rows(conv, fed, (3, 3), 10**6, np.random.default_rng(0))
+    weights = graph["conv/weights"].tensor().numpy()
+    (expected,) = engine("builtin").load(graph).run({"x": fed}, ["conv"])
+    expected = expected if layout == b"NHWC" else expected.transpose(0, 2, 3, 1)
+    found = rows.reshape(len(rows), -1) @ weights.reshape(-1, 24)
+    np.testing.assert_allclose(found, expected.reshape(-1, 24), rtol=1e-4, atol=1e-5)
+
+
+def test_moments_are_those_of_all_rows() -> None:
+    graph = classifier()
+    model = _model(graph)
+    batches = [{"x": np.random.default_rng(seed).standard_normal((3, 16, 16, 3)).astype("f4")} for seed in range(4)]
+    found = collect(model.program, model.sites, batches)
+    rows = np.concatenate([model.program.run(batch, ["flat"])[0] for batch in batches])
+    np.testing.assert_allclose(found["dense/weights"].mean, rows.mean(axis=0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found["dense/weights"].second[0], np.cov(rows.T, bias=True), rtol=1e-3, atol=1e-4)
+    assert found["dense/weights"].rows == 12
+    assert found["deep/weights"].second[0].shape == (24, 25, 25)
+
+
+def test_cutting_leaves_only_what_depends_on_a_weight() -> None:
+    graph = classifier()
+    program = engine("builtin").load(graph)
+    assert Cutter(graph, ["logits"]).cut(["dense/weights", "dense/bias"]) == ["flat"]
+    assert Cutter(graph, ["logits"]).cut(["conv/weights"]) == ["x"]
+    x = np.random.default_rng(0).standard_normal((2, 16, 16, 3)).astype(np.float32)
+    flat, logits = program.run({"x": x}, ["flat", "logits"])
+    assert np.array_equal(program.run({"flat": flat}, ["logits"])[0], logits)
+
+
+def test_noise_goes_where_weights_are_many() -> None:
+    sites = {
+        "many": Sensitivity(10_000, 0.2, np.array([1e-2, 1e-4])),
+        "few": Sensitivity(100, 0.2, np.array([1e-2, 1e-2])),
+        "idle": Sensitivity(100, 0.2, np.array([0.0, 0.0])),
+    }
+    found = allocate(sites, 1e-3)
+    assert found["idle"] == 3
+    assert found["many"] > 5 * found["few"]
+    total = np.sum([(found[name] / 0.2) ** 2 * sites[name].noise for name in ("many", "few")], axis=0)
+    assert total.max() == pytest.approx(1e-3, rel=0.02)
+
+
+def test_rounding_with_moments_repairs_the_bias() -> None:
+    graph = classifier()
+    model = _model(graph)
+    samples = generated(graph, ["x"])
+    moments = collect(model.program, model.sites, samples.calibration)
+    measure = Measure(model.program, Judge.of(graph, OUTPUTS), samples.validation)
+    for site in model.sites:
+        weights = graph[site.name].tensor().numpy()
+        plain, compensated = (SiteRounder(site, weights, each).round(0.5) for each in (None, moments[site.name]))
+        noise = [measure.noise(model.content({site.name: each}, alone=True)) for each in (plain, compensated)]
+        assert noise[1] < 0.7 * noise[0], site.name
+
+
+@pytest.mark.parametrize("target", [15.0, 30.0])
+def test_the_written_graph_keeps_what_the_search_measured(compressor: Compressor, target: float) -> None:
+    candidate = compressor.compress(target)
+    assert target <= candidate.snr < target + 3
+    model = compressor.model
+    for form in ("coded", "int8", "float"):
+        graph = written(model, candidate.rounded, form)
+        x = np.random.default_rng(5).uniform(0, 1, (6, 16, 16, 3)).astype(np.float32)
+        (found,) = engine("builtin").load(graph).run({"x": x}, ["logits"])
+        (expected,) = model.program.run({"x": x, **model.content(candidate.rounded)}, ["logits"])
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_replayed_plan_gives_the_same_weights(compressor: Compressor) -> None:
+    candidate = compressor.compress(20.0)
+    graph = classifier()
+    again = replayed(_model(graph), generated(graph, ["x"]), candidate.coarseness)
+    for name, rounded in candidate.rounded.items():
+        assert np.array_equal(rounded.codes, again[name].codes)
+
+
+def test_a_size_that_nothing_fits_is_refused(compressor: Compressor) -> None:
+    with pytest.raises(CheckError, match="cannot be made to fit 10 bytes"):
+        compressor.fit(10)
+    fitted = compressor.fit(2500)
+    assert 2000 < fitted.bits / 8 <= 2500

@@ -1,0 +1,103 @@
+"""Compression without a recipe, from file to file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pbslim
+from pbslim.compression.promises import PROMISES, Promise
+from pbslim.errors import CheckError, UsageError
+from pbslim.shrinking.automatic import CompressionOptions
+from pbslim.shrinking.proof import Proof
+from pbslim.shrinking.shrink import shrink
+from tests import commands
+from tests.shared import ROOT
+
+DIGITS = ROOT / "examples" / "digits.pb"
+
+
+def test_the_result_keeps_its_promise_on_labelled_images(tmp_path: Path) -> None:
+    out, plan = tmp_path / "small.pb", tmp_path / "plan.json"
+    done = commands.run("shrink", DIGITS, "-o", out, "--save-plan", plan, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["verification"]["verdict"] in ("good", "near-lossless")
+    assert found["verification"]["snr"] >= PROMISES["balanced"].snr
+    assert out.stat().st_size < DIGITS.stat().st_size / 5
+    names = {choice["name"] for choice in json.loads(plan.read_text())["choices"]}
+    assert names <= {node.name for node in pbslim.load(out)}
+    again = tmp_path / "again.pb"
+    done = commands.run("shrink", DIGITS, "-o", again, "--plan", plan, "--no-verify")
+    assert done.code == 0, done.err
+    assert again.read_bytes() == out.read_bytes()
+
+
+def test_kept_weights_stay_as_they_are(tmp_path: Path) -> None:
+    shrink(DIGITS, tmp_path / "out.pb", keep=["*kernel"])
+    kernels = [node for node in pbslim.load(tmp_path / "out.pb") if node.name.endswith("kernel")]
+    assert kernels
+    assert all(node.op == "Const" for node in kernels)
+
+
+@pytest.mark.parametrize(
+    ("target", "unknown"), [("tf1.4", {"DecodeCompressed", "GatherV2"}), ("opencv", {"Cast", "SplitV"})]
+)
+def test_a_target_gets_only_what_it_reads(tmp_path: Path, target: str, unknown: set[str]) -> None:
+    shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(target=target))
+    assert not unknown & {node.op for node in pbslim.load(tmp_path / "out.pb")}
+
+
+def test_a_size_is_met(tmp_path: Path) -> None:
+    result = shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(target_size=30_000))
+    assert 25_000 < result.after.size <= 30_000
+
+
+def test_a_promise_that_cannot_be_kept_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CheckError, match="no weights in fewer bits keep 150"):
+        shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(Promise(150.0, 1.0)), proof=Proof(min_snr=150.0))
+    assert not list(tmp_path.iterdir())
+
+
+def test_given_inputs_are_used(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).uniform(0, 1, (40, 8, 8, 1)).astype(np.float32)
+    np.savez(tmp_path / "inputs.npz", input=images)
+    result = shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(calibrate=tmp_path / "inputs.npz"))
+    assert result.plan is not None
+    assert result.plan.origin == str(tmp_path / "inputs.npz")
+    np.savez(tmp_path / "one.npz", input=images[:1])
+    with pytest.raises(UsageError, match="holds one sample"):
+        shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(calibrate=tmp_path / "one.npz"))
+
+
+def test_what_cannot_run_gets_eight_bits_unproven(tmp_path: Path) -> None:
+    graph = pbslim.load(DIGITS)
+    output = graph["class"].inputs[0]
+    graph.add("strange", "OpOfNobody", [output])
+    graph.add("strange/end", "Identity", [graph["strange"].output()])
+    pbslim.save(graph, tmp_path / "strange.pb")
+    result = shrink(tmp_path / "strange.pb", tmp_path / "out.pb", outputs=["strange/end"], proof=Proof())
+    assert "OpOfNobody" in result.not_verified
+    assert result.after.size < result.before.size / 3
+    assert "DecodeCompressed" not in {node.op for node in pbslim.load(tmp_path / "out.pb")}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "choices": [1]}'])
+def test_a_plan_that_is_none_is_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "plan.json").write_text(content)
+    done = commands.run("shrink", DIGITS, "-o", tmp_path / "out.pb", "--plan", tmp_path / "plan.json")
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "plan.json" in done.err
+
+
+@pytest.mark.parametrize(
+    "option", [["--save-plan", "a"], ["--target-size", "9"], ["--plan", "p"], ["--calibrate", "c"]]
+)
+def test_a_recipe_knows_nothing_of_promises(tmp_path: Path, option: list[str]) -> None:
+    done = commands.run("shrink", DIGITS, "-o", tmp_path / "out.pb", "--recipe", "round", *option)
+    assert done.code == 2
+    assert "means nothing to a recipe" in done.err
