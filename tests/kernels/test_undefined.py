@@ -38,6 +38,7 @@ def test_only_folding_refuses(each: Case) -> None:
     assert found
 
 
+@pytest.mark.tensorflow
 def test_casts_out_of_range_are_those_of_tensorflow() -> None:
     """To 32 and 64 bits; of fewer, TensorFlow takes the lower ones or the nearest number, as its loops are cut up."""
     tf = pytest.importorskip("tensorflow")

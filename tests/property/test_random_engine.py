@@ -15,7 +15,7 @@ from pbslim.ops.families import PLACES
 from tests.engines.builtin.against_tensorflow import build, check
 from tests.property.random_graphs import RandomGraph
 
-pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.tensorflow
 
 SHAPE = (2, 3)
 

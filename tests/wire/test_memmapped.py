@@ -380,3 +380,16 @@ def test_an_unknown_field_of_an_entry_is_skipped(sound: bytes) -> None:
     content = tag(1, VARINT) + varint(last.offset) + length_delimited(2, last.name) + tag(3, VARINT)
     pieces.extra = length_delimited(1, content + varint(last.length) + tag(9, VARINT) + b"\x01")
     assert package_of(pbslim.load(pieces.to_bytes()))
+
+
+def test_a_truncated_package_is_recognized(tmp_path: Path) -> None:
+    """Wherever it is cut behind the first mention of a region; of what lies before, nobody can tell what it is."""
+    text = GRAPH.replace("-> z", "\n".join(f"z{i} = Relu(z)" for i in range(1000)) + "\n-> z")
+    package = packages.convert(graphs.parse(text)[0], tmp_path)
+    first = package.index(PREFIX.encode()) + len(PREFIX)
+    assert len(package) > 3 * 4096
+    path = tmp_path / "cut.pbmm"
+    for size in (first, first + 1, len(package) // 2, len(package) - 300, len(package) - 8, len(package) - 1):
+        path.write_bytes(package[:size])
+        with pytest.raises(DecodeError, match=r"cut\.pbmm' is a damaged memory-mapped package: "):
+            pbslim.load(path)

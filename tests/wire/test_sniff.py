@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pbslim
+from pbslim.errors import DecodeError
 from pbslim.wire.sniff import sniff
 from pbslim.wire.varint import length_delimited, tag, varint
 from tests.shared import SHARED, needs_shared
@@ -148,3 +150,13 @@ def test_real_files() -> None:
     assert kinds("golden_saved_model/**/*.data-*") == {"part of a checkpoint"}
     assert kinds("golden_saved_model/**/*.ckpt") == {"part of a checkpoint"}
     assert kinds("golden_saved_model/**/checkpoint") == {"part of a checkpoint"}
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d" * 32 + b"\nsize 12345\n"
+
+
+@pytest.mark.parametrize("content", [POINTER, POINTER.replace(b"\n", b"\r\n")])
+def test_a_git_lfs_pointer_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.pb").write_bytes(content)
+    with pytest.raises(DecodeError, match=r"looks like a Git LFS pointer: fetch the file .* 'git lfs pull'"):
+        pbslim.load(tmp_path / "model.pb")

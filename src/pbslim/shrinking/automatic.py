@@ -17,6 +17,7 @@ from pbslim.compression.samples import SampleSets
 from pbslim.compression.search import Candidate
 from pbslim.compression.writing import form_of
 from pbslim.engines import engine
+from pbslim.engines.allowance import AllowedProgram
 from pbslim.errors import CheckError, PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
@@ -92,7 +93,10 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
         if blocked := program.unsupported(graph, files.outputs):
             raise UsageError(f"the builtin engine cannot run {blocked[0]}")
         samples = _samples(graph, files.new_inputs, options)
-        model = Model.of(graph, program.load(graph), *names, keep=options.keep)
+        running = program.load(graph)
+        if not options.calibrate:  # nobody has asked to run it
+            running = AllowedProgram(running, files.source.stat().st_size)
+        model = Model.of(graph, running, *names, keep=options.keep)
         if options.plan:
             return _replayed(model, samples, options.plan, form, files, proof)
         compressor = Compressor.of(model, samples, options.tell) if model.sites else None

@@ -36,6 +36,7 @@ class Proof:
         min_agreement: share of equal decisions that every output must have.
         samples: how many inputs to try.
         engine: what runs the graphs.
+        cautious: give up on what takes far more time or memory than the size of the file makes likely.
         on_progress: is told how many batches are done, and of how many.
     """
 
@@ -45,6 +46,7 @@ class Proof:
     min_agreement: float | None = None
     samples: int = DEFAULT_SAMPLES
     engine: str = "builtin"
+    cautious: bool = False
     on_progress: Callable[[int, int], None] | None = None
 
     @property
@@ -76,6 +78,7 @@ class Proof:
             engine=self.engine,
             timeout=_MOST_SECONDS,
             budget=None if self.evaluation or self.is_demanding else _SECONDS,
+            cautious=self.cautious,
             on_progress=self.on_progress,
         )
 

@@ -72,6 +72,7 @@ def compare_files(
     per_layer: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     budget: float | None = None,
+    cautious: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
@@ -81,6 +82,7 @@ def compare_files(
     Args:
         second_inputs: what `inputs` are called in the second graph, if that differs.
         budget: seconds after which no further inputs are tried.
+        cautious: give up on what takes far more time or memory than the size of the file makes likely.
         on_progress: is told how many batches are done, and of how many.
 
     Raises:
@@ -95,7 +97,7 @@ def compare_files(
     given, labels = make.samples(feeds, evaluation)
     require_fed(sides, list(given.batches[0]))
     plan = _plan(sides, outputs, engine, given.batches[0])
-    setting = Setting(plan.engine, timeout)
+    setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
 
     def enough(done: int, seconds: float) -> bool:
         if on_progress:

@@ -56,10 +56,12 @@ class Setting:
     Attributes:
         engine: the name of the engine.
         timeout: seconds that one run may take.
+        cautious: give up on what takes far more time or memory than the size of the file makes likely.
     """
 
     engine: str
     timeout: float = DEFAULT_TIMEOUT
+    cautious: bool = False
 
     @contextmanager
     def running(self, side: Side) -> Iterator[ProgramApart]:
@@ -90,7 +92,9 @@ class Setting:
 
     def _start(self, path: Path, label: str, hint: str = "") -> ProgramApart:
         name = _LABELS.get(self.engine, self.engine)
-        return ProgramApart(self.engine, path, label=label, timeout=self.timeout, hint=hint, name=name)
+        return ProgramApart(
+            self.engine, path, label=label, timeout=self.timeout, cautious=self.cautious, hint=hint, name=name
+        )
 
 
 def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[str]], batch: Batch | None = None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pbslim.ir.tensors import Array
 from pbslim.wire.sources import Source
-from pbslim.wire.varint import LEN, MessageError, varints
+from pbslim.wire.varint import FIXED32, LEN, VARINT, MessageError, varints
 
 _LONGEST = 10
 _PIECE = 1 << 18
@@ -29,6 +29,35 @@ class Run(NamedTuple):
     fields: int
     start: int
     stop: int
+
+
+def equal_fields(source: Source, at: int, end: int, first: bytes, kind: int) -> tuple[int, int]:
+    """How many fields with the tag `first`, of one number each, stand one after the other from `at` on; and their end.
+
+    A list may be written number by number, and there may be millions.
+    """
+    count, mark = 0, np.frombuffer(first, np.uint8)
+    while at < end:
+        data = np.frombuffer(source[at : min(at + _PIECE, end)], np.uint8)
+        if kind == VARINT:
+            ends = np.flatnonzero(data < 0x80) + 1
+            ends = ends[: ends.size // 2 * 2]  # tag and number in turn
+            starts = np.concatenate([[0], ends[1:-1:2]])
+            sound = ends[::2] - starts == mark.size
+            sound &= ends[1::2] - ends[::2] <= _LONGEST
+            starts = starts[: int(np.argmin(sound)) if not sound.all() else sound.size]
+        else:
+            step = mark.size + (4 if kind == FIXED32 else 8)
+            starts = np.arange(0, data.size - step + 1, step)
+            ends = np.repeat(starts + step, 2)
+        same = (data[starts[:, np.newaxis] + np.arange(mark.size)] == mark).all(axis=1)
+        found = int(np.argmin(same)) if not same.all() else same.size
+        if found == 0:
+            break
+        count, at = count + found, at + int(ends[2 * found - 1])
+        if found < same.size:
+            break
+    return count, at
 
 
 def count_numbers(source: Source, run: Run) -> int:

@@ -33,7 +33,8 @@ _ELEMENT, _OFFSET, _NAME, _LENGTH = 1, 1, 2, 3
 _TRAILER = 8
 _OTHER_BYTES = re.compile(rb"[^A-Za-z0-9_.]")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]*")
-_TAIL = 4096
+_TAIL = 1 << 26
+_PIECE = 1 << 20
 _SHOWN = 3
 
 
@@ -106,8 +107,12 @@ def is_package(source: Source) -> bool:
 
 
 def was_package(source: Source) -> bool:
-    """Whether these bytes, which are no graph, must once have been a package: their end mentions regions."""
-    return PREFIX.encode() in bytes(source[-_TAIL:])
+    """Whether these bytes, which are no graph, must once have been a package: the graph in their end names regions."""
+    mark = PREFIX.encode()
+    for stop in range(len(source), max(0, len(source) - _TAIL), -_PIECE):
+        if mark in bytes(source[max(0, stop - _PIECE - len(mark)) : stop]):
+            return True
+    return False
 
 
 def directory_offset(source: Source) -> int | None:

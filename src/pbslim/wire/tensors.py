@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
 from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, RepeatedTensor, SplatTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, ArrayTensor, Buffer, gathered, rechunked
-from pbslim.wire.numbers import Run, count_numbers, fixed_numbers, packed_varints, whole_numbers
+from pbslim.wire.numbers import Run, count_numbers, equal_fields, fixed_numbers, packed_varints, whole_numbers
 from pbslim.wire.parts import Part, Piece
 from pbslim.wire.sources import Source
 from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, signed, tag, varint
@@ -58,6 +59,43 @@ LISTS: dict[str, int] = {
 FIXED_LISTS = {"float": np.float32, "double": np.float64, "complex64": np.float32, "complex128": np.float64}
 """The types whose lists hold numbers of a fixed size, and the type of these; the others hold varints."""
 _FLOAT8 = 18
+_NUMBERED = {*LISTS.values(), _FLOAT8}
+
+
+@dataclass
+class _Message:
+    """What the fields of a TensorProto say; of lists only where their numbers lie."""
+
+    dtype: int = 0
+    dims: tuple[int, ...] = ()
+    content: tuple[int, int] | None = None
+    strings: list[bytes] = field(default_factory=list)
+    runs: dict[int, list[Run]] = field(default_factory=dict)
+
+
+def _read(source: Source, start: int, end: int) -> _Message:
+    found, at = _Message(), start
+    while at < end:
+        number, kind, first, stop = next(fields(source, at, end, "a tensor"))
+        if number == _DTYPE and kind == VARINT:
+            found.dtype = read_varint(source, first, stop)[0]
+        elif number == _SHAPE and kind == LEN:
+            found.dims = decode_dims(source, first, stop) or ()
+        elif number == _CONTENT and kind == LEN:
+            found.content = (first, stop) if stop > first else None
+        elif number == _STRING and kind == LEN:
+            found.strings.append(bytes(source[first:stop]))
+        elif number in _NUMBERED:
+            count = 1
+            if kind != LEN:
+                more, stop = equal_fields(source, stop, end, bytes(source[at:first]), kind)
+                count += more
+            runs = found.runs.setdefault(number, [])
+            runs.append(Run(kind, count, first, stop))
+            if len(runs) > _MOST_RUNS:
+                raise DecodeError(f"the elements of a tensor at byte {start} are scattered over too many fields")
+        at = stop
+    return found
 
 
 def decode_tensor(source: Source, start: int, end: int) -> Tensor:
@@ -66,29 +104,14 @@ def decode_tensor(source: Source, start: int, end: int) -> Tensor:
     Raises:
         DecodeError: the message is broken, or its elements do not fit its shape.
     """
-    dtype_number, content = 0, None
-    dims: tuple[int, ...] = ()
-    strings: list[bytes] = []
-    runs: dict[int, list[Run]] = {}
-    for number, kind, at, stop in fields(source, start, end, "a tensor"):
-        if number == _DTYPE and kind == VARINT:
-            dtype_number = read_varint(source, at, stop)[0]
-        elif number == _SHAPE and kind == LEN:
-            dims = decode_dims(source, at, stop) or ()
-        elif number == _CONTENT and kind == LEN:
-            content = (at, stop)
-        elif number == _STRING and kind == LEN:
-            strings.append(bytes(source[at:stop]))
-        else:
-            _extend(runs.setdefault(number, []), kind, at, stop)
-    dtype = DTYPES.get(dtype_number)
+    message = _read(source, start, end)
+    dtype, dims, content = DTYPES.get(message.dtype), message.dims, message.content
     if dtype is None or not is_possible(dims):
-        shown = dtype or f"type number {dtype_number}"
+        shown = dtype or f"type number {message.dtype}"
         raise DecodeError(f"a tensor at byte {start} has an impossible type or shape: {shown}, {list(dims)}")
     if dtype.name in ("resource", "variant"):
         reason = f"a {dtype} has no value that could be read"
         return OpaqueTensor(bytes(source[start:end]), reason, dtype, dims)
-    content = content if content and content[1] > content[0] else None
     if content and dtype.itemsize:
         expected = math.prod(dims) * dtype.itemsize
         if content[1] - content[0] != expected:
@@ -99,28 +122,17 @@ def decode_tensor(source: Source, start: int, end: int) -> Tensor:
         return MappedTensor(source, content[0], dtype, dims)
     if dtype is dtypes.STRING:
         size = math.prod(dims)
-        values = _string_content(source[slice(*content)], size, start) if content else tuple(strings)
+        values = _string_content(source[slice(*content)], size, start) if content else tuple(message.strings)
         found: Tensor = StringTensor(values[:size], dims)  # as TensorFlow, which does not look at what is too much
     elif dtype.name in LISTS:
-        found = _listed(source, runs.get(LISTS[dtype.name], []), dtype, dims)
+        found = _listed(source, message.runs.get(LISTS[dtype.name], []), dtype, dims)
     elif dtype.name.startswith("float8"):
-        found = _float8(source, runs.get(_FLOAT8, []), dtype, dims)
+        found = _float8(source, message.runs.get(_FLOAT8, []), dtype, dims)
     else:
         reason = f"values of type {dtype} cannot be read"
         found = OpaqueTensor(bytes(source[start:end]), reason, dtype, dims)
     found.listed = True
     return found
-
-
-def _extend(runs: list[Run], kind: int, at: int, stop: int) -> None:
-    """Add a field to `runs`, to the last one if that goes on in it: a list may be written number by number."""
-    last = runs[-1] if runs else None
-    if last is not None and last.kind == kind != LEN and at - last.stop <= 2:  # a tag of a list has one byte or two
-        runs[-1] = last._replace(fields=last.fields + 1, stop=stop)
-    elif len(runs) < _MOST_RUNS:
-        runs.append(Run(kind, 1, at, stop))
-    else:
-        raise DecodeError(f"the elements of a tensor before byte {at} are scattered over too many fields")
 
 
 def _listed(source: Source, runs: list[Run], dtype: DType, dims: tuple[int, ...]) -> Tensor:

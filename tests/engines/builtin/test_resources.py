@@ -13,8 +13,7 @@ from pbslim.errors import PbslimError
 from tests import graphs
 from tests.engines.builtin.against_tensorflow import build, check
 
-pytest.importorskip("tensorflow")
-
+TENSORFLOW = pytest.mark.tensorflow
 X = np.array([[1, -2, 3], [0.5, 4, -1]], np.float32)
 
 
@@ -49,6 +48,7 @@ def changing_tables(tf: Any) -> Any:
     return [raw.LookupTableFindV2(table_handle=each, keys=words, default_value=default) for each in (filled, empty)]
 
 
+@TENSORFLOW
 @pytest.mark.parametrize("make", [tables, old_tables, changing_tables], ids=lambda make: str(make.__name__))
 def test_tables(make: Any) -> None:
     graph_def, names = build(make, old=True)
@@ -91,6 +91,7 @@ def lists(tf: Any) -> Any:
     ]
 
 
+@TENSORFLOW
 def test_lists() -> None:
     graph_def, names = build(lists, old=False)
     check(graph_def, names, {"x": X})
@@ -113,6 +114,7 @@ def draws(tf: Any) -> Any:
     return [*drawn, repeated[1]]
 
 
+@TENSORFLOW
 def test_random_numbers_are_those_of_the_first_run_in_tensorflow() -> None:
     graph_def, names = build(draws, old=True)
     check(graph_def, names, {})
@@ -157,6 +159,7 @@ def _image(form: str, mode: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+@TENSORFLOW
 @pytest.mark.parametrize(
     ("op", "form", "mode", "attrs"),
     [

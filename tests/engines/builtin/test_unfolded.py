@@ -35,10 +35,10 @@ def test_dilations_are_followed(rates: tuple[int, int]) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("data_format", ["NHWC", "NDHWC"])
 @pytest.mark.parametrize("share", [1.0, 0.25])
 def test_batch_norms_in_training_form(data_format: str, share: float) -> None:
-    pytest.importorskip("tensorflow")
     x = numbers(F4, 2, 4, 5, 3) if data_format == "NHWC" else numbers(F4, 2, 4, 2, 3, 3)
     vectors = [np.abs(numbers(F4, 3, seed=k)) + F4(0.1) for k in range(4)]
 

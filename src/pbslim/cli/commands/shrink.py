@@ -159,8 +159,9 @@ def _proof(recipe: str | None, snr: float, options: dict[str, Any], tell: Callab
         tell("verifying", done, total)
 
     given = options["evaluation"], options["min_snr"], options["max_drop"], options["min_agreement"]
+    unasked = not any([*given, options["calibrate"]])
     if recipe:
-        return Proof(*given, on_progress=progress)
+        return Proof(*given, cautious=unasked, on_progress=progress)
     evaluation, _, drop, _ = given
     demanded = None if options["target_size"] or options["plan"] else snr
-    return Proof(evaluation, demanded, drop, samples=_SAMPLES, on_progress=progress)
+    return Proof(evaluation, demanded, drop, samples=_SAMPLES, cautious=unasked, on_progress=progress)

@@ -66,6 +66,8 @@ def frames_of(order: Iterable[Node], fed: frozenset[Value]) -> dict[Node, Frame]
     """
     frames: dict[Node, Frame] = {}
     for node in order:
+        if node.op in ENTERS | EXITS | NEXT_ITERATIONS and not node.inputs:
+            raise CannotRun(node, "it has no input")
         around = {frames[producer] for producer in producers_of(node, fed)}
         if any(value in fed for value in node.inputs):
             around.add(())

@@ -12,8 +12,10 @@ from pbslim.engines.builtin.plan import Plan, make_plan
 from pbslim.engines.builtin.scope import Action, CannotRun, Scope, Shared
 from pbslim.errors import PbslimError
 from pbslim.ir import Body, FunctionRef, Node
-from pbslim.kernels.checks import require, scalar
+from pbslim.kernels.checks import STEP, check_work, require, scalar
 from pbslim.ops.families import CALLS, CASES, IFS, WHILES
+
+_CALL = 8  # steps that a call takes by itself
 
 MAX_DEPTH = 64
 """Calls within calls beyond this are taken for recursion without end."""
@@ -51,6 +53,7 @@ class Callee:
             raise PbslimError(f"function '{self.ref.name}' is called within {MAX_DEPTH} other calls")
         if self._plan is None:
             self._plan = self._make_plan()
+        check_work(STEP * (_CALL + len(self._plan.steps)))
         run.depth += 1
         try:
             return self._plan.run(values)

@@ -25,7 +25,7 @@ from pbslim.engines.builtin.steps import (
 )
 from pbslim.errors import PbslimError
 from pbslim.ir import Node, Value
-from pbslim.kernels import Prepared
+from pbslim.kernels import KernelError, Prepared
 from pbslim.ops.families import ENTERS, EXITS, FEEDABLE, MERGES, NEXT_ITERATIONS, SWITCHES
 
 _ALWAYS = frozenset({"ControlTrigger"})
@@ -200,8 +200,11 @@ class _Level:
     def _reads(self, node: Node) -> tuple[int, ...]:
         return tuple(self.register(value.node, value.port) for value in node.inputs)
 
-    def _writes(self, node: Node) -> tuple[tuple[int, int], ...]:
-        return tuple((port, self.register(node, port)) for port in sorted(self._planner.ports.get(node, ())))
+    def _writes(self, node: Node, most: int | None = None) -> tuple[tuple[int, int], ...]:
+        ports = sorted(self._planner.ports.get(node, ()))
+        if most is not None and ports and ports[-1] >= most:
+            raise CannotRun(node, f"it has no output {ports[-1]}")
+        return tuple((port, self.register(node, port)) for port in ports)
 
     def _waits(self, node: Node) -> tuple[int, ...]:
         """Registers that show whether what the node waits for has run, where that is in doubt."""
@@ -235,12 +238,10 @@ class _Level:
 
     def _add_switch(self, node: Node) -> None:
         self._perhaps_dead.add(node)
-        count = self._planner.scope.attributes(node).integer("num_outs") if node.op == "_SwitchN" else 2
-        label = self._planner.scope.label(node)
+        scope = self._planner.scope
+        count = count_branches(node, scope)
         reads = self._reads(node) + self._waits(node)
-        if len(node.inputs) != 2 or count < 1:
-            raise CannotRun(node, "it must have a value, a choice and outputs")
-        self.steps.append(SwitchStep(label, reads, self._writes(node), count, self._token(node)))
+        self.steps.append(SwitchStep(scope.label(node), reads, self._writes(node, count), count, self._token(node)))
 
     def _add_merge(self, node: Node) -> None:
         reads = []
@@ -253,7 +254,7 @@ class _Level:
                 reads.append(self.register(value.node, value.port))
         if all(value.node in self._perhaps_dead for value in node.inputs):
             self._perhaps_dead.add(node)
-        self.steps.append(MergeStep(tuple(reads), self._writes(node), self._token(node)))
+        self.steps.append(MergeStep(tuple(reads), self._writes(node, 2), self._token(node)))
 
     def _add_loop(self, frame: Frame) -> None:
         if frame in self._loops:
@@ -279,6 +280,21 @@ class _Level:
             places = [self.register(node, 0)] + [self.register(node, _TOKEN)] * (node in self._awaited)
             results.append((inner.register(node, 0), tuple(places)))
         self.steps.append(LoopStep(inner.template, inner.steps, entries, handed, results))
+
+
+def count_branches(node: Node, scope: Scope) -> int:
+    """How many outputs a Switch chooses among.
+
+    Raises:
+        CannotRun: it has none, or lacks the value or what it chooses by.
+    """
+    try:
+        count = scope.attributes(node).integer("num_outs") if node.op == "_SwitchN" else 2
+    except KernelError as error:
+        raise CannotRun(node, str(error)) from None
+    if len(node.inputs) != 2 or count < 1:
+        raise CannotRun(node, "it must have a value, a choice and outputs")
+    return count
 
 
 def is_pure(node: Node, action: Action) -> bool:

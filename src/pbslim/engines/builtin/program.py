@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,16 +12,17 @@ from pbslim.dtypes import STRING, DType, Shape
 from pbslim.engines.builtin.actions import make_action
 from pbslim.engines.builtin.frames import frames_of
 from pbslim.engines.builtin.functions import called
-from pbslim.engines.builtin.plan import Plan, make_plan, needed_nodes
+from pbslim.engines.builtin.plan import Plan, count_branches, make_plan, needed_nodes
 from pbslim.engines.builtin.scope import CannotRun, Run, Scope, Shared
 from pbslim.engines.protocol import Array, Feeds, Program, Unsupported, as_fed, find_value
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import check_inputs
-from pbslim.kernels.limits import Limits, limited
+from pbslim.kernels import KernelError
+from pbslim.kernels.limits import current, limited
 from pbslim.ops.families import FEEDABLE, MERGES, PLACEHOLDERS, SWITCHES
 
-_CONTROL = SWITCHES | MERGES | PLACEHOLDERS
+_MERGED = MERGES | PLACEHOLDERS
 _OLD_PRODUCER = 24  # files before wrote a shape that is not known like that of a scalar
 
 
@@ -37,11 +39,14 @@ class BuiltinProgram(Program):
         """The values of `fetches`; see `Program.run`. They may share memory with feeds and constants."""
         values = [self._fed(name, value) for name, value in feeds.items()]
         self._scope.shared.run = Run()
-        with np.errstate(all="ignore"), limited(Limits(exact=False)):
+        with np.errstate(all="ignore"), limited(replace(current(), exact=False)):
             key = tuple(feeds), tuple(fetches)
             if key not in self._plans:
                 self._plans[key] = self._plan(*key)
-            results = self._plans[key].run(values)
+            try:
+                results = self._plans[key].run(values)
+            except KernelError as error:
+                raise PbslimError(str(error)) from None
         for name, result in zip(fetches, results, strict=True):
             if not isinstance(result, np.ndarray):
                 raise UsageError(f"'{name}' is not a tensor but a resource")
@@ -126,7 +131,9 @@ def find_unsupported(graph: Graph, fetches: Sequence[str], fed: Collection[str] 
 
 
 def _look_at(node: Node, scope: Scope) -> None:
-    if node.op not in _CONTROL:
+    if node.op in SWITCHES:
+        count_branches(node, scope)
+    elif node.op not in _MERGED:
         make_action(node, scope)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from pbslim.engines.builtin.scope import Action
 from pbslim.errors import PbslimError
 from pbslim.kernels import KernelError, Prepared
+from pbslim.kernels.checks import STEP, check_work
 
 # numpy and objects that are no arrays have errors of their own
 _FAILURES = (KernelError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
@@ -315,6 +316,7 @@ class LoopStep(Step):
         """The registers after each turn."""
         turn = first
         while True:
+            check_work(STEP * len(self.steps))
             for step in self.steps:
                 step.run(turn)
             yield turn

@@ -1,0 +1,79 @@
+"""What a graph may take that nobody asked to run: a file of a few bytes can ask for any time and memory.
+
+Both grow with the file and with what is fed, so that models run and such files do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from pbslim.engines.protocol import Array, Feeds, Program
+from pbslim.errors import PbslimError
+from pbslim.kernels.limits import Limits, limited
+
+_BYTES, _PER_FILE_BYTE, _PER_FED_BYTE = 40 << 20, 8, 256
+_WORK, _WORK_PER_FILE_BYTE, _WORK_PER_FED_BYTE = 1 << 27, 64, 1024
+_STATUS = Path("/proc/self/status")
+
+
+class AllowedProgram(Program):
+    """A program that fails where it takes far more time or memory than the size of its file makes likely.
+
+    Memory is limited where the system can do that.
+    """
+
+    def __init__(self, program: Program, file_bytes: int) -> None:
+        self._program, self._file_bytes = program, file_bytes
+
+    def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
+        """The values of `fetches`; see `Program.run`.
+
+        Raises:
+            PbslimError: also where it would take too much.
+        """
+        fed = sum(np.asarray(value).nbytes for value in feeds.values())
+        work = _WORK + _WORK_PER_FILE_BYTE * self._file_bytes + _WORK_PER_FED_BYTE * fed
+        memory = _BYTES + _PER_FILE_BYTE * self._file_bytes + _PER_FED_BYTE * fed
+        try:
+            with limited(Limits(work=work)), _memory(memory):
+                return self._program.run(feeds, fetches)
+        except MemoryError:
+            raise PbslimError(f"it takes more than {memory >> 20} MB to run, which is much for its size") from None
+
+    def close(self) -> None:
+        """Give back what the program holds."""
+        self._program.close()
+
+
+@contextmanager
+def _memory(size: int) -> Iterator[None]:
+    """Let the process take `size` bytes more than it has."""
+    taken = _private_bytes()
+    if taken is None or find_spec("resource") is None:
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    most = taken + size
+    if before[1] != resource.RLIM_INFINITY:
+        most = min(most, before[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _private_bytes() -> int | None:
+    """What the process holds that RLIMIT_DATA counts."""
+    try:
+        lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+        return int(lines["VmData"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None

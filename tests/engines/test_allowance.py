@@ -1,0 +1,94 @@
+"""What a graph may take that nobody asked to run."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from pbslim.engines import engine
+from pbslim.engines.allowance import AllowedProgram
+from pbslim.errors import PbslimError
+from pbslim.ir import Graph
+from tests.functions import load
+from tests.graphs import parse
+
+FEEDS = {"x": np.ones((), np.float32)}
+LARGE = """
+    x = Placeholder(shape=[])
+    dims = Const([100000000], dtype='int32')
+    one = Const(1)
+    fill = Fill(dims, one, index_type='int32')
+    y = Add(x, fill)
+    -> y
+"""
+SLOW = """
+    x = Placeholder(shape=[])
+    rows = Const([1500, 1500], dtype='int32')
+    one = Const(1, dtype='int32')
+    a = Fill(rows, one, T='int32', index_type='int32')
+    p = MatMul(a, a, T='int32', transpose_a=False, transpose_b=False)
+    f = Cast(p, SrcT='int32', DstT='float')
+    y = Add(x, f)
+    -> y
+"""
+DOUBLING = {"F0(a: float)": "n = Neg(a)\n-> y = n:y:0"} | {
+    f"F{level}(a: float)": f"b = F{level - 1}(a)\nc = F{level - 1}(b:y:0)\n-> y = c:y:0" for level in range(1, 40)
+}
+
+
+def run(graph: Graph, file_bytes: int = 1000) -> np.ndarray:
+    program = AllowedProgram(engine("builtin").load(graph), file_bytes)
+    return program.run(FEEDS, ["y"])[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory cannot be limited here")
+def test_memory() -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(PbslimError, match=r"Unable to allocate|it takes more than"):
+        run(parse(LARGE)[0])
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    assert run(parse(LARGE.replace("100000000", "100000"))[0]).sum() == 200000
+    assert run(parse(LARGE.replace("100000000", "20000000"))[0], 100_000_000).size == 20_000_000
+
+
+def test_time() -> None:
+    with pytest.raises(PbslimError, match="it would take too long"):
+        run(parse(SLOW)[0])
+    assert run(parse(SLOW.replace("1500", "15"))[0])[0, 0] == 16
+
+
+def test_calls_within_calls() -> None:
+    main = "x = Placeholder(shape=[])\ny = F{}(x)\n-> y"
+    with pytest.raises(PbslimError, match="it would take too long"):
+        run(load(main.format(39), DOUBLING))
+    assert run(load(main.format(5), DOUBLING)) == 1
+
+
+@pytest.mark.parametrize("turns", [10, 10**9])
+def test_loops(turns: int) -> None:
+    graph, _ = parse(f"""
+        x = Placeholder(shape=[])
+        start = Const(0, dtype='int32')
+        enter = Enter(start, T='int32', frame_name='w')
+        merge = Merge(enter, next, T='int32', N=2)
+        limit = Const({turns}, ^merge, dtype='int32')
+        less = Less(merge, limit, T='int32')
+        cond = LoopCond(less)
+        switch = Switch(merge, cond, T='int32')
+        one = Const(1, ^switch, dtype='int32')
+        more = Add(switch:1, one, T='int32')
+        next = NextIteration(more, T='int32')
+        exit = Exit(switch, T='int32')
+        f = Cast(exit, SrcT='int32', DstT='float')
+        y = Add(x, f)
+        -> y
+    """)
+    if turns > 10:
+        with pytest.raises(PbslimError, match="it would take too long"):
+            run(graph)
+    else:
+        assert run(graph) == 11
