@@ -100,7 +100,7 @@ def shrink(
         keep: names of nodes that stay as they are, though no output needs them; where a name has a ``*``, all weights
             that it fits.
         keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
-        exact_zip: deflate the files whole, however large, to tell their zipped size.
+        exact_zip: deflate the files whole, however large, to measure their zipped size.
         options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
 
