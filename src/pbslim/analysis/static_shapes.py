@@ -147,7 +147,7 @@ def _element_shape(read: Node) -> Shape:
     while value and not value.port and value.node.op in ALIASES | ENTERS and value.node.inputs:
         value = value.node.inputs[0]
     array = value.node if value else read
-    alike = array.op == "TensorArrayV3" and array.attrs.get("identical_element_shapes") is True
+    alike = array.op == "TensorArrayV3" and array.attr("identical_element_shapes", bool, False)
     return array.shape_attr("element_shape") if alike else Shape()
 
 

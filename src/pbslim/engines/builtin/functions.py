@@ -15,6 +15,8 @@ from pbslim.ir import Body, FunctionRef, Node
 from pbslim.kernels.checks import STEP, check_work, require, scalar
 from pbslim.ops.families import CALLS, CASES, IFS, WHILES
 
+_CALL = 8  # steps that a call takes by itself
+
 MAX_DEPTH = 64
 """Calls within calls beyond this are taken for recursion without end."""
 
@@ -51,7 +53,7 @@ class Callee:
             raise PbslimError(f"function '{self.ref.name}' is called within {MAX_DEPTH} other calls")
         if self._plan is None:
             self._plan = self._make_plan()
-        check_work(STEP * len(self._plan.steps))
+        check_work(STEP * (_CALL + len(self._plan.steps)))
         run.depth += 1
         try:
             return self._plan.run(values)
