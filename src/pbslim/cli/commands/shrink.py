@@ -149,7 +149,7 @@ def _check(recipe: str | None, options: dict[str, Any]) -> None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
     asked = any(options[name] is not None for name in _PROVING)
     if asked and recipe and not options["verify"]:
-        raise UsageError("--eval, --min-snr, --min-agreement and --max-drop need the verification; leave out --no-verify")
+        raise UsageError("--eval, --min-snr, --min-agreement and --max-drop need verification: leave out --no-verify")
 
 
 def _proof(recipe: str | None, snr: float, options: dict[str, Any], tell: Callable[[str, int, int], None]) -> Proof:
