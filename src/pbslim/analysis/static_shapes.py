@@ -119,7 +119,7 @@ class StaticShapes:
         return all(number is not None and number < 1 << (8 * kind.itemsize - 1) for number in largest)
 
     def result(self, node: Node) -> list[Array]:
-        """The results of a shape op, one a port."""
+        """The results of a shape op, one per port."""
         kind = node.attr("out_type", DType, INT32).numpy
         results = []
         for value in node.inputs:

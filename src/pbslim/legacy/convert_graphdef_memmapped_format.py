@@ -47,7 +47,7 @@ Not qint32: with oneDNN, TensorFlow 2.21 has no kernel to Dequantize a mapped on
 
 BELOW = "below the threshold"
 LOST = "an attribute or field would be lost"
-UNREADABLE = "nobody can tell who reads the constants of this function"
+UNREADABLE = "what reads the constants of this function is unknown"
 WRITER = "its consumer may write into the mapping"
 _WHOLE = "give the package or the graph that has it as a Const"
 

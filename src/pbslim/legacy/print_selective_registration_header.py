@@ -102,7 +102,7 @@ def selective_registration_header(
 def _pair(text: str) -> tuple[str, str]:
     op, colon, name = text.partition(":")
     if not (op and colon and name):
-        raise UsageError(f"'{text}' among the default ops is no pair of op and class, as in NoOp:NoOp")
+        raise UsageError(f"'{text}' among the default ops is not a pair of op and class, as in NoOp:NoOp")
     return op, name
 
 

@@ -1,4 +1,4 @@
-"""What a graph holds, as TensorFlow's ``summarize_graph`` tells it."""
+"""A summary of a graph, as TensorFlow's ``summarize_graph`` prints it."""
 
 from __future__ import annotations
 

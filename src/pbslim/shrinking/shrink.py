@@ -97,7 +97,7 @@ def shrink(
         values: placeholders that become constants, by name: ``{"keep_prob": 1.0, "phase_train": False}``.
         keep: names of nodes that stay as they are, though no output needs them; with a ``*``, weights that it fits.
         keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
-        exact_zip: deflate the files whole, however large, to tell their zipped size.
+        exact_zip: deflate the files whole, however large, to measure their zipped size.
         options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
 

@@ -120,7 +120,7 @@ def texts(given: Names, what: str) -> list[str]:
         what: what the texts are, for the error message.
 
     Raises:
-        UsageError: something among them is no text.
+        UsageError: something among them is not text.
     """
     if not isinstance(given, Iterable):
         raise UsageError(f"{what} must be text or a list of texts, not {type(given).__name__}")

@@ -21,7 +21,7 @@ def unmap(package: GraphLike, out: str | Path, *, progress: Callable[[int], None
     A package that TensorFlow's tool wrote does not say what attributes its constants had; they have none then.
 
     Raises:
-        UsageError: it is no package, or `out` is the package itself.
+        UsageError: it is not a package, or `out` is the package itself.
         PbslimError: the package is damaged, or the graph cannot be written.
     """
     target = expanded(out)
@@ -31,6 +31,6 @@ def unmap(package: GraphLike, out: str | Path, *, progress: Callable[[int], None
     found = package_of(graph)
     if found is None:
         name = str(package) if isinstance(package, str | PathLike) else type(package).__name__
-        raise UsageError(f"'{name}' is no memory-mapped package but an ordinary graph")
+        raise UsageError(f"'{name}' is not a memory-mapped package but an ordinary graph")
     require_room(target, sum(constant.nbytes for constant in found.constants))
     return save(graph, target, progress=progress)

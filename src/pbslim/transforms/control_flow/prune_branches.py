@@ -38,8 +38,8 @@ def prune_branches(graph: Graph, context: Context) -> None:
     """Where the predicate of a Switch, If or Case is constant, keep only the branch that is taken, inner ones too.
 
     Raises:
-        TransformError: an input or output is not in the graph, an input is no placeholder or named twice, or no output
-            is given.
+        TransformError: an input or output is not in the graph, an input is not a placeholder or is
+            named twice, or no output is given.
     """
     ends = ends_of(graph, context)
     nodes = ConstantNodes(graph, ends.fed, ends.roots)
