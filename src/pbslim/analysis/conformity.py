@@ -141,8 +141,8 @@ class Conformity:
     def _lost_colocation(self, node: Node) -> str:
         if self._graph.scope or "_class" not in node.attrs:  # in functions nobody looks
             return ""
-        wishes = map(colocated_with, node.attr("_class", tuple, ()))
-        return next((name for name in wishes if name and name not in self._graph), "")
+        colocations = map(colocated_with, node.attr("_class", tuple, ()))
+        return next((name for name in colocations if name and name not in self._graph), "")
 
     def _given(self, node: Node) -> tuple[DType, ...] | int | None:
         """The types of the outputs; their number where only that is known."""

@@ -144,12 +144,12 @@ def _check(recipe: str | None, options: dict[str, Any]) -> None:
     """Refuse options that mean nothing together."""
     for name in _AUTOMATIC if recipe else ():
         if options[name]:
-            raise UsageError(f"--{name.replace('_', '-')} means nothing to a recipe; leave out --recipe")
+            raise UsageError(f"--{name.replace('_', '-')} has no effect with a recipe; leave out --recipe")
     if options["max_drop"] is not None and options["evaluation"] is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
     asked = any(options[name] is not None for name in _PROVING)
     if asked and recipe and not options["verify"]:
-        raise UsageError("--no-verify leaves nothing for --eval, --min-snr, --min-agreement and --max-drop to look at")
+        raise UsageError("--eval, --min-snr, --min-agreement and --max-drop need verification: leave out --no-verify")
 
 
 def _proof(recipe: str | None, snr: float, options: dict[str, Any], tell: Callable[[str, int, int], None]) -> Proof:
