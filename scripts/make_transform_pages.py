@@ -3,7 +3,7 @@
 Usage:
     python scripts/make_transform_pages.py [FOLDER]
 
-A test holds the pages in the repository against what this writes.
+A test compares the pages in the repository with what this writes.
 """
 
 from __future__ import annotations

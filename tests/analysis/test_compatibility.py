@@ -34,18 +34,18 @@ def found(text: str, since: str) -> list[Incompatibility]:
         (
             "Equal(x, x, incompatible_shape_error=True)",
             "1.4",
-            "TensorFlow 1.4 knows no attribute 'incompatible_shape_error' of Equal",
+            "TensorFlow 1.4 does not know attribute 'incompatible_shape_error' of Equal",
             "drop it: remove_attribute(op_name=Equal, attribute_name=incompatible_shape_error)",
         ),
         (
             "Equal(x, x, incompatible_shape_error=False)",
             "1.4",
-            "no attribute 'incompatible_shape_error' of Equal, and its value false is not the default",
+            "attribute 'incompatible_shape_error' of Equal, and its value false is not the default",
             "",
         ),
         ("Equal(x, x, incompatible_shape_error=True)", "2.8", "", ""),
         ("MatMul(x, x, grad_a=False)", "2.8", "", ""),
-        ("MatMul(x, x, grad_a=False)", "2.4", "TensorFlow 2.4 knows no attribute 'grad_a' of MatMul", "grad_a"),
+        ("MatMul(x, x, grad_a=False)", "2.4", "TensorFlow 2.4 does not know attribute 'grad_a' of MatMul", "grad_a"),
         (
             "Softmax(x, T='int32')",
             "1.4",
@@ -60,8 +60,8 @@ def found(text: str, since: str) -> list[Incompatibility]:
             "",
         ),
         ("MaxPool(x, ksize=[1], strides=[1])", "1.15", "attribute 'padding' is missing", ""),
-        ("MatMul(x, x, transpose_a=1)", "1.4", "attribute 'transpose_a' is 1, which is no bool", ""),
-        ("Squeeze(x, squeeze_dims=1)", "1.4", "attribute 'squeeze_dims' is 1, which is no list(int)", ""),
+        ("MatMul(x, x, transpose_a=1)", "1.4", "attribute 'transpose_a' is 1, which is not of type bool", ""),
+        ("Squeeze(x, squeeze_dims=1)", "1.4", "attribute 'squeeze_dims' is 1, which is not of type list(int)", ""),
         ("Squeeze(x, squeeze_dims=[1])", "1.4", "", ""),
         (
             "TensorArrayV3(x, dtype='float', identical_element_shapes=True)",

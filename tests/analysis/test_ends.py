@@ -54,7 +54,7 @@ def ends(text: str) -> list[str]:
         (COND, ["cond/Merge"]),
         (LOOP, ["while/Exit", "while/Exit_1"]),
         (LOOP.replace("Enter(x,", "Enter(c,") + "c = Const([2])", ["while/Exit", "while/Exit_1"]),
-        (LOOP + "y = Neg(while/Exit_1)", ["y"]),  # the counter is no result
+        (LOOP + "y = Neg(while/Exit_1)", ["y"]),  # the counter is not a result
         (COND.replace("Neg(cond/a/Switch:1)", "Neg(cond/a/Switch:1)\ny = Neg(cond/a)"), ["cond/Merge"]),
         ("s = Switch(x, x)\ny = Neg(s:1)", ["y"]),  # where a graph ends in a branch, it ends there
         ("y = Neg(x)\nn = NoOp(^y)", ["y"]),

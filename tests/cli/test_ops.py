@@ -83,9 +83,9 @@ def test_the_header(tmp_path: Path, graph: Path, monkeypatch: pytest.MonkeyPatch
     ("args", "says"),
     [
         (["ops"], "name the graphs"),
-        (["ops", DIGITS, "--since", "x"], "'x' is no release of TensorFlow"),
+        (["ops", DIGITS, "--since", "x"], "'x' is not a release of TensorFlow"),
         (["ops", DIGITS, "--since", "1.0"], "the oldest release is 1.4"),
-        (["ops", DIGITS, "--header", "-", "--default_ops=x"], "no pair of op and class"),
+        (["ops", DIGITS, "--header", "-", "--default_ops=x"], "not a pair of op and class"),
         (["ops", DIGITS, "--kernels", "3"], "is not one of"),
     ],
 )

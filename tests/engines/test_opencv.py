@@ -75,7 +75,7 @@ X = np.linspace(-1, 1, 32, dtype=np.float32).reshape(1, 4, 4, 2)
 
 
 def test_the_engine_gives_outputs_by_their_names_in_the_graph() -> None:
-    """Merged layers, other outputs' ancestors and leftovers that OpenCV does not know are no hindrance."""
+    """Merged layers, other outputs' ancestors and leftovers that OpenCV does not know do not prevent it."""
     graph = parse(SMALL)[0]
     fetches = ["same", "y", "z"]
     with engine("builtin").load(graph) as program:

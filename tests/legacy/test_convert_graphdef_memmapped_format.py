@@ -393,7 +393,7 @@ def test_every_model_comes_back(size: int, tmp_path: Path) -> None:
 
 
 def test_unmap_wants_a_package(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no memory-mapped package"):
+    with pytest.raises(UsageError, match="not a memory-mapped package"):
         unmap(DIGITS, tmp_path / "g.pb")
 
 

@@ -206,11 +206,11 @@ def test_control_edges_stay() -> None:
     ("old", "new", "reason"),
     [
         ("padding=", "data_format='NCHW', padding=", "data format NHWC only"),
-        ("padding=", "dilations=[1, 2, 2, 1], padding=", "no dilations"),
-        ("'VALID'", "'EXPLICIT'", "no explicit paddings"),
+        ("padding=", "dilations=[1, 2, 2, 1], padding=", "does not support dilations"),
+        ("'VALID'", "'EXPLICIT'", "does not support explicit paddings"),
         ("align_corners=True", "half_pixel_centers=True", "half_pixel_centers of 'rs'"),
         ("align_corners", "T='uint8', align_corners", "turns uint8 into float"),
-        ("Tpaddings='int32'", "Tpaddings='int64'", "no int32"),
+        ("Tpaddings='int32'", "Tpaddings='int64'", "are not int32"),
         ("padding=", "T='bfloat16', padding=", "no fused op for bfloat16"),
     ],
 )

@@ -100,7 +100,7 @@ def test_constants_without_a_usable_range_stay(mode: str) -> None:
     assert reasons(result) == {
         "a": "it holds NaN or infinity",
         "b": "it is empty",
-        "c": "its range is wider than a float can tell",
+        "c": "its range is too wide for a float",
     }
 
 

@@ -9,7 +9,7 @@ from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms.batch_norms.forms import BATCH_NORMS
 from tests.shared import SHARED, meta, needs_shared
 
-# Model → ops of batch norms in the file, and after the recipe (single ops, Mul and Rsqrt of those spelled out).
+# Model → ops of batch norms in the file, and after the recipe (single ops, Mul and Rsqrt of those written out).
 MODELS = {
     "checknumerics_identity": (2, 0),
     "detection_v1": (2, 0),

@@ -17,7 +17,7 @@ ROUGH = {"blazepose_lite": 8e-4, "basic_pitch": 2e-4}
 
 
 def check(path: Path, feeds: dict[str, Any], expected: dict[str, Any], tolerance: float = 1e-4) -> None:
-    """Every value of every output is within `tolerance` of the largest one, and what is no number is the same."""
+    """Every value of every output is within `tolerance` of the largest one, and what is not a number is the same."""
     with engine("builtin").load(path) as program:
         found = program.run(feeds, list(expected))
     for (name, theirs), mine in zip(expected.items(), found, strict=True):

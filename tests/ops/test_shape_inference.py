@@ -70,7 +70,7 @@ def test_a_missing_attribute_without_a_default_decides_nothing() -> None:
         ("BiasAdd", {}, [s(1, 8, 8, 3), s(4)], [],
          "channels of the value [1,8,8,3] and length of the bias differ: 3 and 4"),
         ("Reshape", {}, [s(2, 3), s(2)], [None, i32(4, 2)], "cannot reshape [2,3] to [4,2]: 6 elements are not 8"),
-        ("Reshape", {}, [s(2, 3), s(2)], [None, i32(4, -1)], "cannot reshape [2,3] to [4,?]: 6 is no multiple of 4"),
+        ("Reshape", {}, [s(2, 3), s(2)], [None, i32(4, -1)], "cannot reshape [2,3] to [4,?]: 6 is not a multiple of 4"),
         ("Squeeze", {"squeeze_dims": (0,)}, [s(2, 3)], [], "cannot squeeze axis 0 of [2,3]: its size is not 1"),
         ("ConcatV2", {"N": 2}, [s(2, 3), s(4, 5), s()], [None, None, np.array(1)], "shapes [2,?] and [4,?] differ"),
         ("Pack", {"N": 2}, [s(2), s(3)], [], "shapes [2] and [3] differ"),

@@ -47,6 +47,7 @@ STEPS = [
     "remove_nodes(op=Identity, op=CheckNumerics)",
     "repair_nodes",
     'set_device(device="/cpu:0")',
+    "simplify_arithmetic",
     "simplify_reshapes",
     "sort_by_execution_order",
     "strip_unused_nodes",

@@ -87,7 +87,9 @@ def test_what_it_reads_needs_no_control_edge(transform: str) -> None:
 
 
 def test_types_of_paddings_and_images() -> None:
-    check_refuses("fuse_pad_and_conv", PAD.replace("pads, mode", "pads, Tpaddings='int64', mode") + "-> y", "no int32")
+    check_refuses(
+        "fuse_pad_and_conv", PAD.replace("pads, mode", "pads, Tpaddings='int64', mode") + "-> y", "are not int32"
+    )
     check_refuses("fuse_resize_and_conv", RESIZE.replace("align", "T='uint8', align") + "-> y", "turns uint8 into")
     check_refuses(
         "fuse_pad_and_conv", PAD.replace("w, str", "w, T='bfloat16', str") + "-> y", "no fused op for bfloat16"
@@ -99,8 +101,8 @@ def test_types_of_paddings_and_images() -> None:
     ("old", "new", "reason"),
     [
         (ATTRS, ATTRS + ", data_format='NCHW'", "NHWC only"),
-        (ATTRS, ATTRS + ", dilations=[1, 2, 2, 1]", "no dilations"),
-        ("'VALID'", "'EXPLICIT', explicit_paddings=[0, 0, 1, 1, 1, 1, 0, 0]", "no explicit paddings"),
+        (ATTRS, ATTRS + ", dilations=[1, 2, 2, 1]", "does not support dilations"),
+        ("'VALID'", "'EXPLICIT', explicit_paddings=[0, 0, 1, 1, 1, 1, 0, 0]", "does not support explicit paddings"),
         ("[1, 4, 5, 2]", "[3, 4, 5, 2]", "first image of a batch (3)"),
         ("[[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]]", "[[[[1, 2]], [[5, 6]]]]", "2 channels for weights of 1"),
     ],

@@ -6,7 +6,9 @@ import pytest
 
 import pbslim
 from pbslim.errors import TransformError
+from pbslim.ir import FunctionRef
 from pbslim.wire import to_bytes
+from tests import functions
 from tests.graphs import apply, check_refuses, check_transform, parse
 
 BRANCH = """
@@ -103,3 +105,42 @@ def test_former_spellings_mean_the_same(former: str, now: str) -> None:
         -> r
     """
     assert to_bytes(apply(former, text)[0]) == to_bytes(apply(now, text)[0])
+
+
+@pytest.mark.parametrize(("index", "op"), [(0, "Neg"), (1, "Relu"), (2, "Abs"), (7, "Abs"), (-1, "Abs")])
+def test_one_of_several_branches(index: int, op: str) -> None:
+    before = f"""
+        x = Placeholder()
+        k = Const({index}, dtype='int32')
+        s = _SwitchN(x, k, num_outs=3)
+        i = _SwitchN(k, k, num_outs=3, T='int32')
+        g = Identity(i:2, T='int32')
+        c = Const(5, ^g)
+        p = Neg(s)
+        q = Relu(s:1)
+        r = Abs(s:2)
+        a = Mul(r, c)
+        m = Merge(p, q, a, N=3)
+        -> m
+    """
+    graph, _ = apply("prune_branches fold_constants", before)
+    assert not {node.op for node in graph} & {"_SwitchN", "Merge"}
+    assert {node.op for node in graph} & {"Neg", "Relu", "Abs"} == {op}
+
+
+@pytest.mark.parametrize(("index", "name"), [(0, "f_one"), (1, "f_two"), (5, "f_two"), (-3, "f_two")])
+@pytest.mark.parametrize(("op", "call"), [("Case", "StatefulPartitionedCall"), ("StatelessCase", "PartitionedCall")])
+def test_a_case_becomes_a_call_of_the_branch(op: str, call: str, index: int, name: str) -> None:
+    main = f"""
+        x = Placeholder()
+        k = Const({index}, dtype='int32')
+        c = {op}(k, x, Tin=['float'], Tout=['float'])
+        -> c
+    """
+    bodies = {f"{each}(a: float)": "y = Neg(a)\n-> r = y:y:0" for each in ("f_one", "f_two")}
+    graph = functions.load(main, bodies)
+    graph["c"].set_attr("branches", (FunctionRef("f_one", {}), FunctionRef("f_two", {})))
+    pbslim.transform(graph, "prune_branches", ["x"], ["c"])
+    assert graph["c"].op == call
+    assert graph["c"].attrs["f"] == FunctionRef(name, {})
+    assert [value.name for value in graph["c"].inputs] == ["x"]

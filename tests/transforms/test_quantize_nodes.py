@@ -249,9 +249,9 @@ def test_other_placeholders_stay(text: str, reason: str) -> None:
     [
         ("input_min=0", "input_min and input_max must be given together"),
         ("fallback_max=1", "fallback_min and fallback_max must be given together"),
-        ("input_min=1, input_max=0", "input_min=1 and input_max=0 are no range of finite numbers"),
-        ("input_min=nan, input_max=0", "input_min=nan and input_max=0 are no range of finite numbers"),
-        ("fallback_min=-1e39, fallback_max=0", "fallback_min=-1e[+]39 and fallback_max=0 are no range"),
+        ("input_min=1, input_max=0", "input_min=1 and input_max=0 are not a range of finite numbers"),
+        ("input_min=nan, input_max=0", "input_min=nan and input_max=0 are not a range of finite numbers"),
+        ("fallback_min=-1e39, fallback_max=0", "fallback_min=-1e[+]39 and fallback_max=0 are not a range"),
         ("fallback_min=1, fallback_max=2", "fallback_min=1 must not be above 0, Requantize refuses such a range"),
     ],
 )
@@ -374,7 +374,10 @@ SAME = "strides=[1, 1, 1, 1], padding='SAME'"
         (CONV.format("padding='SAME'"), "it has no 'strides'"),
         (CONV.format(SAME).replace("4, 2]", "4, 8]"), "its weights are for groups of 2 channels of 8"),
         (CONV.format(SAME).replace("w = Const([[[[1], [2]]]])", "w = Const([[[[1], [1e999]]]])"), "'w': it holds NaN"),
-        (CONV.format(SAME).replace("[[[[1], [2]]]]", "[[[[-3e38], [3e38]]]]"), "'w': its range is wider than a float"),
+        (
+            CONV.format(SAME).replace("[[[[1], [2]]]]", "[[[[-3e38], [3e38]]]]"),
+            "'w': its range is too wide for a float",
+        ),
         ("x = Const([])\ny = Relu(x)\n-> y", "'x' is empty, so it has no range"),
         ("x = Placeholder(shape=[0, 3])\ny = Relu(x)\n-> y", "'x' is empty, so it has no range"),
         ("x = Placeholder(dtype='int32')\ny = Add(x, x, T='int32')\n-> y", "it works on int32, only float"),
@@ -382,7 +385,7 @@ SAME = "strides=[1, 1, 1, 1], padding='SAME'"
         ("x = Placeholder()\ny = Add(x)\n-> y", "its attributes or inputs are not those of a Add"),
         (
             "a = Const(-1, dtype='int32')\nx = Placeholder()\ny = Concat(a, x, x, N=2)\n-> y",
-            "its axis is -1, QuantizedConcat knows no negative one",
+            "its axis is -1, QuantizedConcat does not support a negative one",
         ),
         (
             "x = Placeholder()\ny = MaxPool(x, ksize=[1, 1, 2, 2], strides=[1, 1, 1, 1], padding='VALID', "

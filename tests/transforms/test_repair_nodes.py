@@ -169,3 +169,16 @@ def test_a_function_that_is_called_in_two_ways_stays() -> None:
     main = MAIN.replace("-> y, z", f"h = VarHandleOp(dtype='float', shape=[2])\n{other}\n-> y, z, d")
     graph = functions.run("repair_nodes", main, FUNCTIONS)
     assert [each.node for each in misfits(graph)] == ["c"]
+
+
+def test_functions_called_by_their_names() -> None:
+    main = "x = Placeholder()\nw = Const([1, 2])\nc = by_name(x, w)\ny = Neg(c)\nz = Neg(c:1)\n-> y"
+    body = "w = ReadVariableOp(v, dtype='float')\ny = Add(a, w:value:0)\n-> r = y:z:0"
+    graph = functions.load(main, {"by_name(a: float, v: resource)": body})
+    assert list(map(str, misfits(graph))) == [
+        "'c' (by_name): input 1 is 'w', which is float, not resource",
+        "'z' (Neg): input 0 is 'c:1', but by_name has 1 output",
+    ]
+    pbslim.transform(graph, "repair_nodes", ["x"], ["y"])
+    assert [each.node for each in misfits(graph)] == ["z"]
+    assert list(map(str, graph.library.functions["by_name"].body().argument_dtypes)) == ["float", "float"]

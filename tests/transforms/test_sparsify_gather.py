@@ -189,6 +189,6 @@ def test_what_is_wrong_with_the_checkpoint(tmp_path: Path) -> None:
     behind = VARIABLE.replace("parts = Const", "parts = Identity(p)\np = Const")
     check_refuses(transform, VARIABLE.replace("'w'", "'v'") + LOOKUP + "-> y", "has 2 dimensions, not 1")
     check_refuses(transform, VARIABLE.replace("6 1 2,4", "6 1 2.4") + LOOKUP + "-> y", "names no part")
-    check_refuses(transform, behind + LOOKUP + "-> y", "is no constant")
+    check_refuses(transform, behind + LOOKUP + "-> y", "is not a constant")
     check_refuses(transform, VARIABLE.replace("save/RestoreV2:2)", "zeros)") + LOOKUP + "-> y", "no RestoreV2 gives")
     check_refuses(transform, VARIABLE + LOOKUP + "z = Neg(w/part_1)\n-> y, z", "'z' (Neg) needs")

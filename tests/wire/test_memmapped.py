@@ -60,7 +60,7 @@ DIRECTORY: dict[str, tuple[Callable[[Pieces], object], str]] = {
     "no message": (lambda p: put(p, extra=b"\x0a\x7f"), "the directory: a field at byte .* claims 127 bytes"),
     "a group": (lambda p: put(p, extra=b"\x0b\x0c"), "a field of unknown kind"),
     "a name without the prefix": (lambda p: put(p["b"], name=b"b"), "'b' does not start with memmapped_package://"),
-    "a name that is no text": (lambda p: put(p["b"], name=PREFIX.encode() + b"\xff"), "is not UTF-8 text"),
+    "a name that is not text": (lambda p: put(p["b"], name=PREFIX.encode() + b"\xff"), "is not UTF-8 text"),
     "no name": (lambda p: put(p["b"], name=b""), "'' does not start with"),
     "one name twice": (
         lambda p: put(p["b"], name=PREFIX.encode() + b"w"),
@@ -83,7 +83,7 @@ DIRECTORY: dict[str, tuple[Callable[[Pieces], object], str]] = {
     "half a GraphDef": (lambda p: put(p["."], length=p["."].length // 2), "claims"),
     "between multiples of 64": (lambda p: put(p["b"], offset=60, length=16), "starts at byte 60, no multiple of 64"),
     "too short": (lambda p: put(p["b"], length=11), r"b' has 11 bytes, node 'b' \(float \[3\]\) needs 12"),
-    "no region": (lambda p: p.entries.remove(p["b"]), "'b' wants 'memmapped_package://b', which is no region"),
+    "no region": (lambda p: p.entries.remove(p["b"]), "'b' wants 'memmapped_package://b', which is not a region"),
 }
 
 
@@ -156,13 +156,16 @@ NODES: dict[str, tuple[Callable[[Any], object], str]] = {
     "resources": (dtype(20), "is of type resource, which cannot be mapped"),
     "references": (dtype(101), "is of type float_ref, which cannot be mapped"),
     "an unknown type": (dtype(99), "data type number 99, which is not known"),
-    "another region": (region(PREFIX.encode() + b"nope"), "'memmapped_package://nope', which is no region"),
-    "the graph's region": (region(GRAPH_REGION.encode()), "'memmapped_package://.', which is no region"),
-    "a path through the prefix": (region(b"memmapped_package://../../etc/passwd"), "which is no region of the package"),
-    "an ordinary file": (region(b"/etc/passwd"), "node 'b' wants '/etc/passwd', which is no region of the package"),
-    "a file that never ends": (region(b"/dev/zero"), "wants '/dev/zero', which is no region"),
-    "a name that is no text": (region(b"\xff"), "which is no region"),
-    "no name": (region(b""), "node 'b' wants '', which is no region"),
+    "another region": (region(PREFIX.encode() + b"nope"), "'memmapped_package://nope', which is not a region"),
+    "the graph's region": (region(GRAPH_REGION.encode()), "'memmapped_package://.', which is not a region"),
+    "a path through the prefix": (
+        region(b"memmapped_package://../../etc/passwd"),
+        "which is not a region of the package",
+    ),
+    "an ordinary file": (region(b"/etc/passwd"), "node 'b' wants '/etc/passwd', which is not a region of the package"),
+    "a file that never ends": (region(b"/dev/zero"), "wants '/dev/zero', which is not a region"),
+    "a name that is not text": (region(b"\xff"), "which is not a region"),
+    "no name": (region(b""), "node 'b' wants '', which is not a region"),
     "a value left": (lambda m: setattr(node(m).attr["value"].tensor, "dtype", 1), "has an attribute 'value', which"),
     "inputs": (lambda m: node(m).input.append("x"), r"node 'b' \(ImmutableConst\) has inputs, which runtimes refuse"),
 }
@@ -180,7 +183,7 @@ def test_nodes_in_functions_count(tmp_path: Path) -> None:
     def edit(message: Any) -> None:
         message.library.function[0].node_def[0].attr["memory_region_name"].s = b"/etc/passwd"
 
-    refused(edit_graph(package, edit), "node 'F/w' wants '/etc/passwd', which is no region", tmp_path)
+    refused(edit_graph(package, edit), "node 'F/w' wants '/etc/passwd', which is not a region", tmp_path)
 
 
 def test_two_nodes_of_one_name(sound: bytes) -> None:
@@ -207,7 +210,7 @@ def no_lengths(pieces: Pieces) -> None:
         entry.length = 0
 
 
-PADDING = "something between the regions that is no padding: byte"
+PADDING = "something between the regions that is not padding: byte"
 REMARKS: dict[str, tuple[Callable[[Pieces], object], list[str]]] = {
     "nothing": (lambda p: p, []),
     "padding before the graph": (lambda p: gap(p, 52, b"\0"), []),
@@ -298,7 +301,7 @@ def test_an_ordinary_graph_may_end_with_the_name_of_a_region(sound: bytes, tmp_p
     assert package_of(graph) is None
     assert [node.name for node in graph if node.op == "ImmutableConst"] == ["w", "b", "last"]
     assert "3 constants, such as 'w', have their values in other files" in inspect_file(path).advice
-    with pytest.raises(UsageError, match="no memory-mapped package"):
+    with pytest.raises(UsageError, match="not a memory-mapped package"):
         unmap(path, tmp_path / "g.pb")
     with pytest.raises(GraphError, match=r"the value of node 'w' \(ImmutableConst\) is in another file"):
         pbslim.convert_graphdef_memmapped_format(graph, tmp_path / "g.pbmm")

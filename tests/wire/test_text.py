@@ -79,7 +79,7 @@ WRONG = {
     "a string that ends nowhere": ("node { name: '" + "\\'" * 40, "a string has no end in its line"),
     "an escape": (r"node { name: '\q' }", "a backslash in a string escapes nothing that is known"),
     "a large escape": (r"node { name: '\777' }", "an escape in a string is larger than a byte"),
-    "half a pair": (r"node { name: '\ud800' }", "an escape in a string is no character"),
+    "half a pair": (r"node { name: '\ud800' }", "an escape in a string is not a character"),
     "no UTF-8": (r"node { name: '\xff' }", "line 1, column 14: a string is not UTF-8 text"),
     "a list of one": ("node { name: ['a', 'b'] }", "'name' is not a list"),
     "twice": ("node { name: 'a' name: 'b' }", "line 1, column 18: there may be one 'name' only"),

@@ -16,7 +16,7 @@ from pbslim.ir import AttrValue, FunctionRef, Graph, Tensor, TypeVariable
 from pbslim.ir.order import check
 from pbslim.ops.families import CALLS, FUNCTIONAL
 from pbslim.ops.history import Accepted, Release, accepted, release, releases_with
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.listing import ListedNode, min_consumer
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_>./\\-]*")
@@ -44,7 +44,7 @@ _INSTEAD = {
     "FusedBatchNormV3": (_OLD_BATCH_NORM.format("FusedBatchNormV3"), "where it works on floats: {}"),
     "LeakyRelu": ("", "Maximum(x, Mul(x, alpha)) is the same for alpha up to 1"),
     **dict.fromkeys(FUNCTIONAL, ("", "freeze the model with lower_control_flow=True")),
-    **dict.fromkeys(CALLS, ("inline_partitionedcall", "put the bodies of functions in the place of the calls: {}")),
+    **dict.fromkeys(CALLS, ("inline_partitionedcall", "inline the bodies of functions where they are called: {}")),
 }
 _REPAIR = "if it can have only one meaning, it is repaired: repair_nodes"
 _IDLE = {("TensorArrayV3", "identical_element_shapes"): "it matters only for elements that nothing writes, drop it: {}"}
@@ -83,7 +83,7 @@ def incompatibilities(graph: GraphLike, since: Release | str) -> list[Incompatib
         GraphError: no release accepts it: it reads what is not there, or has a cycle.
         DecodeError: a function is broken.
     """
-    found = opened(graph)
+    found = load(graph)
     check(found)
     return list(_incompatibilities(found, release(since) if isinstance(since, str) else since))
 
@@ -162,7 +162,7 @@ def _of_attrs(node: ListedNode, wanted: Accepted, release: Release) -> Iterator[
 
 
 def _unknown(node: ListedNode, key: str, value: AttrValue, release: Release) -> Iterator[Incompatibility]:
-    problem = f"TensorFlow {release.name} knows no attribute '{key}' of {node.op}"
+    problem = f"TensorFlow {release.name} does not know attribute '{key}' of {node.op}"
     drop = f"remove_attribute(op_name={node.op}, attribute_name={key})"
     if not ops.is_default(node.op, key, value):
         problem += f", and its value {value_text(value)} is not the default"
@@ -183,7 +183,7 @@ def _wrong_value(op: str, key: str, value: AttrValue, allowed: tuple[DType | byt
     if single in _KINDS and (
         isinstance(value, tuple) != kind.startswith("list(") or not all(_is(each, single) for each in items)
     ):
-        return f"is {value_text(value)}, which is no {kind}" if value is not None else "is empty"
+        return f"is {value_text(value)}, which is not of type {kind}" if value is not None else "is empty"
     for each in items:
         if isinstance(each, DType) and each.base.number not in release.types:
             return f"is {each}, a type that TensorFlow {release.name} does not know"

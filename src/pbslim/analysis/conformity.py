@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pbslim import ops
 from pbslim.dtypes import DType
-from pbslim.errors import PbslimError
+from pbslim.errors import DecodeError, PbslimError
 from pbslim.ir import Body, FunctionRef, Graph, Library, Node, Value
 from pbslim.ir.attributes import colocated_with
 from pbslim.ir.functions import used_functions
@@ -60,14 +60,8 @@ def listed(found: Sequence[object]) -> str:
 def used_bodies(graph: Graph) -> dict[str, Body]:
     """The bodies of the functions that can run when `graph` does, as far as they can be decoded."""
     used = used_functions(graph) if graph.library.functions else set()
-    found: dict[str, Body] = {}
-    for name, function in graph.library.functions.items():
-        try:
-            if name in used:
-                found[name] = function.body()
-        except PbslimError:
-            continue
-    return found
+    found = ((name, called_body(name, graph.library)) for name in graph.library.functions if name in used)
+    return {name: body for name, body in found if body}
 
 
 def _misfits(graph: Graph, nodes: Iterable[Node], function: str) -> Iterator[Misfit]:
@@ -85,19 +79,33 @@ class Conformity:
         self._outputs: dict[Node, tuple[DType, ...] | int | None] = {}
 
     def problem(self, node: Node) -> str:
-        """What is wrong with a node, empty when it fits its op."""
+        """What is wrong with a node, empty when it fits its op or cannot be decoded."""
+        try:
+            return self._problem(node)
+        except DecodeError:
+            return ""
+
+    def _problem(self, node: Node) -> str:
         if lost := self._lost_colocation(node):
             return f"it is to be colocated with '{lost}', which is not in the graph"
-        if not self._is_known(node):
-            return ""
-        expected = ops.input_dtypes(node.op, node.attrs)
-        count = ops.input_count(node.op, node.attrs) if expected is None else len(expected)
+        expected, count = self._expected(node)
         if count is not None and count != len(node.inputs):
             return f"it has {_counted(len(node.inputs), 'input')}, expected {count}"
         for slot, value in enumerate(node.inputs):
             if problem := self._wrong_input(value, expected[slot] if expected else None):
                 return f"input {slot} {problem}"
         return self._wrong_function(node, expected) if expected and calls(node) else ""
+
+    def _expected(self, node: Node) -> tuple[Sequence[DType | None], int | None]:
+        """The types of the inputs, as far as they are known, and how many there are."""
+        if node.op in self._library.functions:
+            body = called_body(node.op, self._library)
+            types = [each if isinstance(each, DType) else None for each in body.argument_dtypes] if body else []
+            return types, len(types) if body else None
+        if _is_internal(node.op):
+            return [], None
+        known = ops.input_dtypes(node.op, node.attrs)
+        return known or [], ops.input_count(node.op, node.attrs) if known is None else len(known)
 
     def dtype(self, value: Value) -> DType | None:
         """The type of a value, None where it is not known."""
@@ -119,7 +127,7 @@ class Conformity:
         fits = dtype is expected or (dtype.base is expected.base and not expected.is_ref)
         return "" if fits else f"is '{value.name}', which is {dtype}, not {expected}"
 
-    def _wrong_function(self, node: Node, expected: tuple[DType, ...]) -> str:
+    def _wrong_function(self, node: Node, expected: Sequence[DType | None]) -> str:
         handed = expected[arguments_from(node) :]
         for name, body in called_bodies(node, self._library).items():
             takes = body.argument_dtypes
@@ -131,24 +139,31 @@ class Conformity:
         return ""
 
     def _lost_colocation(self, node: Node) -> str:
-        graph, wishes = self._graph, node.attrs.get("_class") if "_class" in node.attrs else ()
-        if graph.scope or not isinstance(wishes, tuple):  # in functions nobody looks
+        if self._graph.scope or "_class" not in node.attrs:  # in functions nobody looks
             return ""
-        return next((name for wish in wishes if (name := colocated_with(wish)) and name not in graph), "")
+        colocations = map(colocated_with, node.attr("_class", tuple, ()))
+        return next((name for name in colocations if name and name not in self._graph), "")
 
     def _given(self, node: Node) -> tuple[DType, ...] | int | None:
         """The types of the outputs; their number where only that is known."""
         if node not in self._outputs:
-            known = self._is_known(node)
-            types = ops.output_dtypes(node.op, node.attrs) if known else None
-            count = ops.output_count(node.op, node.attrs) if known and types is None else None
-            self._outputs[node] = count if types is None else types
+            self._outputs[node] = self._find_outputs(node)
         return self._outputs[node]
 
-    def _is_known(self, node: Node) -> bool:
-        # Internal ops have other signatures from release to release.
-        internal = node.op.startswith("_") and node.op not in _STABLE
-        return not internal and node.op not in self._library.functions
+    def _find_outputs(self, node: Node) -> tuple[DType, ...] | int | None:
+        if node.op in self._library.functions:
+            body = called_body(node.op, self._library)
+            types = tuple(each for each in body.dtypes if isinstance(each, DType)) if body else ()
+            return None if body is None else types if len(types) == len(body.dtypes) else len(body.dtypes)
+        if _is_internal(node.op):
+            return None
+        known = ops.output_dtypes(node.op, node.attrs)
+        return ops.output_count(node.op, node.attrs) if known is None else known
+
+
+def _is_internal(op: str) -> bool:
+    """Whether an op may have another signature in another release."""
+    return op.startswith("_") and op not in _STABLE
 
 
 def calls(node: Node) -> bool:
@@ -164,15 +179,22 @@ def arguments_from(node: Node) -> int:
 def called_bodies(node: Node, library: Library) -> dict[str, Body]:
     """The functions that such a node calls, as far as they can be had."""
     found: dict[str, Body] = {}
-    for key in _REFERENCES:
-        value = node.attrs.get(key)
+    for key in _REFERENCES if calls(node) else ():
+        value = node.attr(key, object, None)
         for ref in value if isinstance(value, tuple) else (value,):
-            if isinstance(ref, FunctionRef) and ref.name in library.functions:
-                try:
-                    found[ref.name] = library.functions[ref.name].body()
-                except PbslimError:
-                    continue
+            if isinstance(ref, FunctionRef) and (body := called_body(ref.name, library)):
+                found[ref.name] = body
+    if node.op in library.functions and (body := called_body(node.op, library)):
+        found[node.op] = body
     return found
+
+
+def called_body(name: str, library: Library) -> Body | None:
+    """The body of a function; None where there is none of that name or it cannot be decoded."""
+    try:
+        return library.functions[name].body() if name in library.functions else None
+    except PbslimError:
+        return None
 
 
 def _counted(number: int, what: str) -> str:

@@ -60,7 +60,7 @@ class ConstantNodes:
         defaults: names of placeholders that are not fed and so have their default.
 
     Raises:
-        GraphError: the graph has a cycle that is no loop.
+        GraphError: the graph has a cycle that is not a loop.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from pbslim import ops
 from pbslim.analysis.constants import way_to_constant
 from pbslim.analysis.frames import conditional, decider
 from pbslim.dtypes import INT32, INT64, RESOURCE, VARIANT
-from pbslim.errors import GraphError
+from pbslim.errors import DecodeError, GraphError
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import reachable
 from pbslim.ops.families import (
@@ -104,7 +104,10 @@ def _frame(leaving: Node) -> object:
         if not node.inputs:
             return leaving
         node = node.inputs[0].node
-    return node.attrs.get("frame_name", leaving) if node.op in ENTERS else leaving
+    try:
+        return (node.op in ENTERS and node.attr("frame_name", bytes)) or leaving
+    except DecodeError:
+        return leaving
 
 
 def idle_constants(graph: Graph) -> list[Node]:

@@ -38,8 +38,8 @@ def conditional(graph: Graph) -> set[Node]:
         inner = max((depth[producer] for producer in node.producers if producer in depth), default=0)
         depth[node] = inner + (node.op in ENTERS) - (node.op in EXITS)
         branches = [_conditions(value, conditions, depth) for value in node.inputs if value.node in conditions]
-        met = frozenset.intersection(*branches) if node.op in MERGES and branches else frozenset().union(*branches)
-        found = met.union(*(conditions[control] for control in node.controls if control in conditions))
+        reached = frozenset.intersection(*branches) if node.op in MERGES and branches else frozenset().union(*branches)
+        found = reached.union(*(conditions[control] for control in node.controls if control in conditions))
         conditions[node] = frozenset(each for each in found if node.op not in EXITS or each[0] < inner)
     return {node for node, found in conditions.items() if found or depth[node]}
 

@@ -171,7 +171,7 @@ def pipeline_inputs(graph: Graph, outputs: Iterable[str], inputs: Iterable[str] 
     Where such a tensor goes through a placeholder with a default, that is the one.
 
     Args:
-        outputs, inputs: tensor names; what is behind an input does not count.
+        outputs, inputs: tensor names; what lies before an input does not count.
     """
     fed = {graph[node_name(name)] for name in inputs}
     roots = [graph[node_name(name)] for name in outputs]

@@ -119,7 +119,7 @@ class StaticShapes:
         return all(number is not None and number < 1 << (8 * kind.itemsize - 1) for number in largest)
 
     def result(self, node: Node) -> list[Array]:
-        """The results of a shape op, one a port."""
+        """The results of a shape op, one per port."""
         kind = node.attr("out_type", DType, INT32).numpy
         results = []
         for value in node.inputs:
@@ -147,7 +147,7 @@ def _element_shape(read: Node) -> Shape:
     while value and not value.port and value.node.op in ALIASES | ENTERS and value.node.inputs:
         value = value.node.inputs[0]
     array = value.node if value else read
-    alike = array.op == "TensorArrayV3" and array.attrs.get("identical_element_shapes") is True
+    alike = array.op == "TensorArrayV3" and array.attr("identical_element_shapes", bool, False)
     return array.shape_attr("element_shape") if alike else Shape()
 
 

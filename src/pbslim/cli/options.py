@@ -119,7 +119,7 @@ class SettingList(NameList):
 
 
 class LegacyCommand(click.Command):
-    """A command whose flags can be spelled as argparse and absl took them: ``--out`` for ``--output``, ``--noflag``.
+    """A command whose flags can be written as argparse and absl took them: ``--out`` for ``--output``, ``--noflag``.
 
     Neither is tried where it could mean several flags.
     """

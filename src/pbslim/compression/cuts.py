@@ -11,7 +11,7 @@ from pbslim.ops.families import PLACES
 
 
 class Cutter:
-    """Knows where a graph can be cut in front of what depends on a constant."""
+    """Knows where a graph can be cut before what depends on a constant."""
 
     def __init__(self, graph: Graph, fetches: Sequence[str]) -> None:
         self._graph = graph

@@ -36,7 +36,7 @@ def choose(name: str, graph: Graph, fetches: Sequence[str], fed: Collection[str]
     Args:
         name: of an engine, or ``auto`` for the first that is usable and can run the graph.
         fetches: tensor names.
-        fed: names of tensors that will be fed, behind which nothing is needed.
+        fed: names of tensors that will be fed, before which nothing is needed.
 
     Raises:
         UsageError: there is no such engine, it is not installed, or it cannot run the graph; the message names the

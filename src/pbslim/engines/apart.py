@@ -55,7 +55,7 @@ class ProgramApart(Program):
     """A graph that an engine has loaded in another process; loading goes on while this one does something else.
 
     Attributes:
-        memory: what loading and running took so far, None where the system does not tell.
+        memory: what loading and running took so far, None where the system does not report it.
         seconds: how long the last request took there.
         timeout: seconds to wait for an answer before giving up.
 
@@ -165,7 +165,7 @@ class ProgramApart(Program):
                 if time.monotonic() > end:
                     self.close()
                     reason = f"'{self._label}' did not {what} within {timeout:g} s"
-                    advice = "it may wait for a queue or file that nobody fills; --timeout allows more time"
+                    advice = "it may wait for a queue or file that nothing fills; --timeout allows more time"
                     raise PbslimError(f"{reason}: {advice}") from None
         if answer is None:
             code = self._process.wait()

@@ -125,7 +125,7 @@ class _Network:
 
 
 def _needed(values: Iterable[Value]) -> set[Node]:
-    """What values are made of; OpenCV knows no control edges."""
+    """What values are made of; OpenCV has no control edges."""
     return reachable((value.node for value in values), lambda node: [value.node for value in node.inputs])
 
 

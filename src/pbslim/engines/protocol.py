@@ -74,11 +74,11 @@ class Engine(ABC):
 
     @abstractmethod
     def unsupported(self, graph: Graph, fetches: Sequence[str], fed: Collection[str] = ()) -> list[Unsupported]:
-        """The nodes that `fetches` need and that this engine cannot run, as far as the graph tells beforehand.
+        """The nodes that `fetches` need and that this engine cannot run, as far as the graph shows beforehand.
 
         Args:
             fetches: tensor names.
-            fed: names of tensors that will be fed, behind which nothing is needed.
+            fed: names of tensors that will be fed, before which nothing is needed.
 
         Raises:
             UsageError: a name is not in the graph.

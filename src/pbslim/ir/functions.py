@@ -33,7 +33,7 @@ class Body:
     """What a function computes.
 
     Attributes:
-        graph: its nodes, and in front of them a Placeholder for each argument, under the argument's name.
+        graph: its nodes, and before them a Placeholder for each argument, under the argument's name.
         arguments: the names of the arguments.
         returns: name of each output → tensor name in `graph`, ``node`` or ``node:port``; perhaps an argument's.
         dtypes: the type of each output; a `TypeVariable` where the call says it.
@@ -80,7 +80,7 @@ class Body:
         raise GraphError(f"output {value.port} of '{node.name}' ({node.op}) has no known name")
 
     def check(self) -> None:
-        """Hold the body against the rules that are not those of every graph.
+        """Check the body against the rules that are not those of every graph.
 
         Raises:
             GraphError: an argument or return is no longer there, or a value has no name that can be written.

@@ -92,7 +92,7 @@ class Graph:
         return self._edited or bool(self.journal)
 
     def missing(self) -> list[Node]:
-        """What is read in the place of nodes that do not exist."""
+        """What is read in place of nodes that do not exist."""
         return [node for node in self._missing.values() if node.readers]
 
     def unique_name(self, wanted: str) -> str:
@@ -181,7 +181,7 @@ class Graph:
         for node in removed:
             for reader in node.readers:
                 if reader not in removed:
-                    raise GraphError(f"'{node.name}' cannot go: '{reader.name}' reads it")
+                    raise GraphError(f"cannot remove '{node.name}': '{reader.name}' still uses it")
         if not removed:
             return
         for node in removed:

@@ -113,7 +113,7 @@ def _edges(node: Node) -> Iterator[tuple[Node, Use | None]]:
 
 
 def check(graph: Graph) -> None:
-    """Hold the graph against the rules: inputs exist, and cycles only go through a Merge.
+    """Check the graph against the rules: inputs exist, and cycles only go through a Merge.
 
     Raises:
         GraphError: a rule is broken; the message names the nodes.

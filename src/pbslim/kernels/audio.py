@@ -23,7 +23,7 @@ def _decode_wav(attrs: Attributes, contents: Array) -> list[Array]:
     samples = np.frombuffer(data, "<i2").reshape(-1, channels)
     wanted, count = attrs.integer("desired_channels", -1), attrs.integer("desired_samples", -1)
     wanted, count = (channels if wanted == -1 else wanted), (len(samples) if count == -1 else count)
-    require(wanted > 0, f"{wanted} is no number of channels")
+    require(wanted > 0, f"{wanted} is not a number of channels")
     result = np.zeros(checked_shape([count, wanted]), np.float32)
     samples = samples[:count, np.minimum(np.arange(wanted), channels - 1)]
     result[: len(samples)] = samples / np.float32(1 << 15)

@@ -27,7 +27,9 @@ def _string_to_number(attrs: Attributes, x: Array) -> Any:
     pattern = _DECIMAL if target.kind == "f" else _WHOLE
     texts = x.reshape(-1).tolist()
     for text in texts:
-        require(len(text) <= _MAX_DIGITS and pattern.fullmatch(text), f"{text[:40]!r} is no plain number of {target}")
+        require(
+            len(text) <= _MAX_DIGITS and pattern.fullmatch(text), f"{text[:40]!r} is not a plain number of {target}"
+        )
     if target.kind == "i":
         return np.array([int(text) for text in texts], target).reshape(x.shape)
     numbers = np.array([float(text) for text in texts], np.float64)

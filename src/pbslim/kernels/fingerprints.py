@@ -26,7 +26,7 @@ _STEPS = 128  # for each byte, compared with what numpy does to an element
 @kernel("StringToHashBucketFast", takes="string")
 def _to_hash_bucket(attrs: Attributes, x: Array) -> Any:
     buckets = attrs.integer("num_buckets")
-    require(0 < buckets < 2**63, f"{buckets} is no number of buckets")
+    require(0 < buckets < 2**63, f"{buckets} is not a number of buckets")
     texts = x.reshape(-1).tolist()
     size = sum(map(len, texts))
     require(size <= _MAX_BYTES, f"there are more than {_MAX_BYTES} bytes")

@@ -1,4 +1,4 @@
-"""Several ops in one node, as TensorFlow's optimizers and the transforms of old write them."""
+"""Several ops in one node, as TensorFlow's optimizers and the legacy transforms write them."""
 
 from __future__ import annotations
 

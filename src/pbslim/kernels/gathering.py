@@ -68,7 +68,7 @@ def flat_index(indices: Array, shape: tuple[int, ...]) -> Array:
 @kernel("DynamicPartition", takes="any int32")
 def _dynamic_partition(attrs: Attributes, data: Array, partitions: Array) -> list[Array]:
     count = attrs.integer("num_partitions")
-    require(0 < count <= 2**16, f"{count} is no number of partitions")
+    require(0 < count <= 2**16, f"{count} is not a number of partitions")
     require(data.shape[: partitions.ndim] == partitions.shape, "data and partitions differ in their first dimensions")
     check_indices(partitions, count, "partition")
     rows = data.reshape(partitions.size, *data.shape[partitions.ndim :])

@@ -49,7 +49,7 @@ def _range(_attrs: Attributes, start: Array, limit: Array, delta: Array) -> Any:
 @kernel("LinSpace", takes="T:float|double T:float|double index")
 def _lin_space(_attrs: Attributes, start: Array, stop: Array, num: Array) -> Array:
     count = int(scalar(num, "num"))
-    require(count > 0, f"{count} is no number of points")
+    require(count > 0, f"{count} is not a number of points")
     checked_shape([count])
     first, last = scalar(start, "start"), scalar(stop, "stop")
     if count == 1:

@@ -64,7 +64,7 @@ def split_at(x: Array, axis: int, sizes: list[int]) -> list[Array]:
 def _split(attrs: Attributes, axis: Array, x: Array) -> list[Array]:
     count = attrs.integer("num_split")
     place = axis_of(scalar(axis, "axis"), x.ndim)
-    require(0 < count <= MAX_OUTPUTS, f"{count} is no number of outputs")
+    require(0 < count <= MAX_OUTPUTS, f"{count} is not a number of outputs")
     require(x.shape[place] % count == 0, f"{x.shape[place]} elements cannot be split into {count} equal parts")
     return split_at(x, place, [x.shape[place] // count] * count)
 

@@ -51,7 +51,7 @@ def _replaced(x: Array, pattern: bytes, rewrite: bytes, everywhere: bool) -> Any
 
 
 def _substituted(text: str, pattern: re.Pattern[str], rewrite: str, everywhere: bool) -> str:
-    """Unlike in Python, nothing empty is found right behind a match."""
+    """Unlike in Python, nothing empty is found right after a match."""
     parts: list[str] = []
     end = 0
     for match in pattern.finditer(text):

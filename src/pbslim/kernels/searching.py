@@ -85,7 +85,7 @@ def _histogram(attrs: Attributes, values: Array, value_range: Array, nbins: Arra
     require(value_range.shape == (2,), "value_range must have 2 elements")
     low, high = value_range
     count = int(scalar(nbins, "nbins"))
-    require(count > 0, f"{count} is no number of bins")
+    require(count > 0, f"{count} is not a number of bins")
     checked_shape([count])
     require(np.isfinite(low) and np.isfinite(high) and low < high, "value_range is not a range")
     require_defined(lambda: not has_nan(values), "NaN is in no bin")

@@ -21,7 +21,7 @@ _MAX_BYTES = 2**24  # more would take minutes
 @kernel("StringToHashBucketStrong", takes="string")
 def _to_strong_hash_bucket(attrs: Attributes, x: Array) -> Any:
     buckets, key = attrs.integer("num_buckets"), attrs.integers("key")
-    require(0 < buckets < 2**63, f"{buckets} is no number of buckets")
+    require(0 < buckets < 2**63, f"{buckets} is not a number of buckets")
     require(len(key) == 2, "the key must be 2 numbers")
     texts = x.reshape(-1).tolist()
     size = sum(map(len, texts))

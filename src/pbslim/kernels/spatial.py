@@ -14,7 +14,7 @@ from pbslim.kernels.registry import Attributes, kernel
 
 def _block(attrs: Attributes) -> int:
     size = attrs.integer("block_size")
-    require(size >= 2, f"{size} is no block size")
+    require(size >= 2, f"{size} is not a block size")
     return size
 
 
@@ -40,7 +40,7 @@ def _space_to_depth(attrs: Attributes, x: Array) -> Array:
 
 def _check_blocks(x: Array, blocks: list[int], pairs: Array) -> None:
     require(pairs.shape == (len(blocks), 2), f"paddings and crops must have the shape [{len(blocks)}, 2]")
-    require(all(b >= 1 for b in blocks), f"{blocks} are no block sizes")
+    require(all(b >= 1 for b in blocks), f"{blocks} are not block sizes")
     require(x.ndim > len(blocks), f"{len(blocks)} block dimensions for {x.ndim} dimensions")
     require(not pairs.size or pairs.min() >= 0, "a padding or crop is negative")
 

@@ -145,7 +145,7 @@ def _as_string(attrs: Attributes, x: Array) -> Array:
 def _prefix(attrs: Attributes) -> str:
     fill, width = attrs.text("fill", ""), attrs.integer("width", -1)
     require(fill in ("", " ", "+", "-", "0"), f"fill '{fill}' is not known")
-    require(-1 <= width <= 1000, f"{width} is no width")
+    require(-1 <= width <= 1000, f"{width} is not a width")
     return "%" + fill + (str(width) if width >= 0 else "")
 
 
@@ -158,7 +158,7 @@ def _integer_form(attrs: Attributes) -> str:
 def _float_form(attrs: Attributes) -> str:
     precision = attrs.integer("precision", -1)
     scientific, shortest = attrs.flag("scientific"), attrs.flag("shortest")
-    require(-1 <= precision <= 1000, f"{precision} is no precision")
+    require(-1 <= precision <= 1000, f"{precision} is not a precision")
     require(not (scientific and shortest), "it cannot be both scientific and shortest")
     kind = "e" if scientific else "g" if shortest else "f"
     return _prefix(attrs) + (f".{precision}" if precision >= 0 else "") + kind

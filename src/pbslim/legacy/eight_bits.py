@@ -90,7 +90,7 @@ def to_eight_bits(
     """Rewrite every op that has an eight-bit form and that an output of `context` needs; the rest goes.
 
     Args:
-        strip: read the codes behind a Dequantize rather than quantize what it gives.
+        strip: read the codes after a Dequantize rather than quantize what it gives.
         input_range: float placeholders take codes that stand for this range.
         fallback_range: the range of every 32-bit result; found when the graph runs if None.
 
@@ -118,7 +118,7 @@ class _Rewriter:
     Attributes:
         order: the nodes of the result so far.
         constants: those that belong behind all others.
-        wanted: the names of outputs, and of the floats behind one that is given as codes.
+        wanted: the names of outputs, and of the floats after one that is given as codes.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class _Rewriter:
         return found
 
     def _fake_quant_behind(self, node: Node) -> Node | None:
-        """The FakeQuant that can take the place of the Dequantize behind `node`."""
+        """The FakeQuant that can take the place of the Dequantize after `node`."""
         uses = node.output().uses
         reader = uses[0].node if uses else node
         if reader.op != _FAKE_QUANT or uses[0].slot:

@@ -38,11 +38,11 @@ def optimize_for_inference(
     placeholder_to_const_names: Mapping[str, bool | float | str] | None = None,
     all_batch_norms: bool = False,
 ) -> list[StepResult]:
-    """Make `graph` ready for inference, in place, and tell what each step did.
+    """Make `graph` ready for inference, in place, and report what each step did.
 
-    Unused nodes go, then CheckNumerics and Identity; FusedBatchNorm and BatchNormWithGlobalNormalization behind a
+    Unused nodes go, then CheckNumerics and Identity; FusedBatchNorm and BatchNormWithGlobalNormalization after a
     convolution are folded into its weights and a BiasAdd; ResizeBilinear and MirrorPad before a convolution become part
-    of it. A ``GraphDef`` message, bytes or a path in the place of a `Graph` stays as it is, and the changed graph is
+    of it. A ``GraphDef`` message, bytes or a path instead of a `Graph` stays as it is, and the changed graph is
     given back.
 
     Args:
@@ -53,7 +53,7 @@ def optimize_for_inference(
         placeholder_to_const_names: each placeholder with such a text in its name becomes this constant, which must
             fit its type; branches that are then never taken go, and so does dropout that drops nothing.
         all_batch_norms: fold constants, and all batch norms however they are written (FusedBatchNormV2 and V3, or
-            spelled out with Mul, Add, Sub and Rsqrt), as ``fold_all_batch_norms`` does.
+            written out with Mul, Add, Sub and Rsqrt), as ``fold_all_batch_norms`` does.
 
     Raises:
         UsageError: a name is not in the graph or names a tensor, or a type is not known.
@@ -151,7 +151,7 @@ def _scale(_: str, norm: BatchNorm) -> Scale:
     if any(tensor.dtype is not dtype for tensor in norm.statistics.values()):
         raise Skip("its statistics are of several types")
     if any(tensor.shape != norm.mean.shape or len(tensor.shape) != 1 for tensor in norm.statistics.values()):
-        raise Skip("its statistics differ in shape or are no vectors")
+        raise Skip("its statistics differ in shape or are not vectors")
     with np.errstate(all="ignore"):
         scale = 1 / np.sqrt((norm.variance.numpy() + dtype.numpy.type(norm.epsilon)).astype(np.float64))
         if norm.gamma is not None:

@@ -43,14 +43,14 @@ def quantize_graph(
 ) -> StepResult:
     """Quantize `graph` for these outputs, in place; what they do not need goes.
 
-    A ``GraphDef`` message, bytes or a path in the place of a `Graph` stays as it is, and the changed graph is given
+    A ``GraphDef`` message, bytes or a path instead of a `Graph` stays as it is, and the changed graph is given
     back.
 
     Args:
         output_node_names: names of nodes.
         mode: ``weights_rounded``: every float constant on ``2**bitdepth`` levels, same type and ops. ``weights``: every
             float constant as eight-bit codes and a Dequantize. ``eightbit``: eight-bit ops where there are some.
-            ``round``: RoundToSteps behind convolutions and the like, an op that no TensorFlow has.
+            ``round``: RoundToSteps after convolutions and the like, an op that no TensorFlow has.
         bitdepth: 0 to 30; for the modes ``weights_rounded`` and ``round``.
         strip_redundant_quantization: in mode ``eightbit``, hand codes from op to op without turning them into floats
             and back.

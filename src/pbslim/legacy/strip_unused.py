@@ -41,7 +41,7 @@ def strip_unused(
 ) -> StepResult:
     """Make the inputs placeholders and drop every node that no output needs, in place.
 
-    A ``GraphDef`` message, bytes or a path in the place of a `Graph` stays as it is, and the changed graph is given
+    A ``GraphDef`` message, bytes or a path instead of a `Graph` stays as it is, and the changed graph is given
     back.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the Python tools of old share: keep what the outputs need, and take out what only training needed."""
+"""What the legacy Python tools share: keep what the outputs need, and take out what only training needed."""
 
 from __future__ import annotations
 

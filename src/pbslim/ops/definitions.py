@@ -45,7 +45,7 @@ class ArgDef:
         dtype: the type, where it is always the same.
         type_attr: the attribute that holds the type.
         number_attr: the attribute that holds how many ports of one type there are.
-        type_list_attr: the attribute that holds a list of types, one a port.
+        type_list_attr: the attribute that holds a list of types, one per port.
         is_ref: whether the tensors are references, as those of old variables.
     """
 

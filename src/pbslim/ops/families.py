@@ -66,7 +66,7 @@ RANDOM = (
     | RANDOM_NORMAL
     | {"RandomUniformInt", "StatelessRandomGetAlg", "StatelessRandomGetKeyCounter", "StatelessRandomGetKeyCounterAlg"}
 )
-"""Give other numbers each time, but do nothing else: where nobody reads them they can go."""
+"""Give other numbers each time, but do nothing else: without consumers they can be removed."""
 
 SHAPES = frozenset({"Rank", "Shape", "ShapeN", "Size"})
 """Look at the shape of their inputs alone, never at an element."""

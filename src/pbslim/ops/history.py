@@ -71,12 +71,12 @@ def release(text: str) -> Release:
     """The newest release that is known and not newer than the one called `text`, for instance ``1.14`` or ``2.3.1``.
 
     Raises:
-        UsageError: `text` is no release, or all that are known are newer.
+        UsageError: `text` is not a release, or all that are known are newer.
     """
     try:
         wanted = _numbers(text)
     except ValueError:
-        raise UsageError(f"'{text}' is no release of TensorFlow; name one as 1.15") from None
+        raise UsageError(f"'{text}' is not a release of TensorFlow; name one as 1.15") from None
     found = [each for each in releases() if _numbers(each.name) <= wanted[:2]]
     if not found:
         raise UsageError(f"the ops of TensorFlow {text} are not known here; the oldest release is {releases()[0].name}")

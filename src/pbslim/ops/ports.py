@@ -36,7 +36,7 @@ def _count(op: str, arg: ArgDef, attrs: Attrs) -> int:
 
 
 def input_dtypes(op: str, attrs: Attrs) -> tuple[DType, ...] | None:
-    """The types of the data inputs of a node, one a port.
+    """The types of the data inputs of a node, one per port.
 
     Returns:
         None for an unknown op, or when an attribute that decides is missing or of the wrong kind.
@@ -46,7 +46,7 @@ def input_dtypes(op: str, attrs: Attrs) -> tuple[DType, ...] | None:
 
 
 def output_dtypes(op: str, attrs: Attrs) -> tuple[DType, ...] | None:
-    """The types of the outputs of a node, one a port; those of old variables are reference types.
+    """The types of the outputs of a node, one per port; those of old variables are reference types.
 
     Returns:
         None for an unknown op, or when an attribute that decides is missing or of the wrong kind.
@@ -63,13 +63,13 @@ def _all_types(definition: OpDef, args: tuple[ArgDef, ...], attrs: Attrs) -> tup
 
 
 def input_count(op: str, attrs: Attrs) -> int | None:
-    """How many data inputs a node has; None for an unknown op, or when the attributes do not tell."""
+    """How many data inputs a node has; None for an unknown op, or when the attributes do not say."""
     definition = find(op)
     return None if definition is None else _total(definition, definition.inputs, attrs)
 
 
 def output_count(op: str, attrs: Attrs) -> int | None:
-    """How many outputs a node has; None for an unknown op, or when the attributes do not tell."""
+    """How many outputs a node has; None for an unknown op, or when the attributes do not say."""
     definition = find(op)
     return None if definition is None else _total(definition, definition.outputs, attrs)
 

@@ -154,7 +154,7 @@ class _Parser:
                 raise self._error(f"expected a value after '{name}='")
             raise self._error(f'{quote!r} needs quotes: {name}="..."')
         self._at = match.end()
-        # A stray quote behind a value, left over from copying, is dropped as in the reference.
+        # A stray quote after a value, left over from copying, is dropped as in the reference.
         for stray in "\"'":
             if self._peek() == stray:
                 self._at += 1

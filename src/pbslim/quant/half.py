@@ -1,4 +1,4 @@
-"""float16 in the place of float32."""
+"""float16 instead of float32."""
 
 from __future__ import annotations
 

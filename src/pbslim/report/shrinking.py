@@ -39,7 +39,7 @@ def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> 
 
 
 def warn(result: ShrinkResult) -> None:
-    """Notes on stderr about a result that is worse than it should be, or that nobody knows."""
+    """Notes on stderr about a result that is worse than it should be, or that could not be verified."""
     found = result.verification
     if result.not_verified:
         terminal.note(f"not verified: {result.not_verified}")

@@ -37,7 +37,7 @@ def show(found: Verification, paths: Sequence[Path]) -> None:
 
 
 def summary(found: Verification) -> list[str]:
-    """The verdict, and what was measured besides, a line each."""
+    """The verdict, and what was measured as well, one line each."""
     lines = [f"verdict: {verdict_text(found)}"]
     if found.accuracy:
         before, after = found.accuracy.first, found.accuracy.second

@@ -1,8 +1,8 @@
-"""Nodes of a match that a rule takes away, and what the node that stays then waits for."""
+"""Nodes that a rule takes away, and what the node that stays then waits for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pbslim.ir import Node, Value
 from pbslim.rewrite import Match, Skip
@@ -16,6 +16,14 @@ def must_be_inner(match: Match, nodes: Iterable[Node], inputs: frozenset[str], o
         if node.name in inputs:
             raise Skip(f"'{node.name}' is an input of the graph")
     read_elsewhere(match, nodes, outputs)
+
+
+def is_inner(value: Value, protected: Collection[str]) -> bool:
+    """Whether `value` is read once, is all that is asked of its node, and the node waits for nothing else."""
+    node = value.node
+    if value.port or node.controls or node.control_readers or node.name in protected:
+        return False
+    return sum(len(each.uses) for each in node.outputs) == 1
 
 
 def beyond(controls: Iterable[Node], inputs: Iterable[Value]) -> list[Node]:

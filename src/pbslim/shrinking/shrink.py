@@ -91,16 +91,13 @@ def shrink(
     """Make the frozen graph in `source` small and write the result to `out`.
 
     Args:
-        recipe: one of `RECIPES`: ``optimize``, ``round``, ``eight-bit``. When not given, weights are stored in as few
-            bits as keep a promise.
-        inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``: placeholders, or inner ones at which the
-            graph is cut. Found from the graph when not given.
-        outputs: tensor names; found from the graph when not given.
+        recipe: one of `RECIPES`; when not given, weights are stored in as few bits as keep a promise.
+        inputs: tensors to be fed, each ``NAME[:PORT][:DTYPE][SHAPE]``, at inner ones the graph is cut.
+        outputs: tensor names; like the inputs they are found from the graph when not given.
         values: placeholders that become constants, by name: ``{"keep_prob": 1.0, "phase_train": False}``.
-        keep: names of nodes that stay as they are, though no output needs them; where a name has a ``*``, all weights
-            that it fits.
+        keep: names of nodes that stay as they are, though no output needs them; with a ``*``, weights that it fits.
         keep_constants: the same for all constants that nothing reads, as programs fetch some by name.
-        exact_zip: deflate the files whole, however large, to tell their zipped size.
+        exact_zip: deflate the files whole, however large, to measure their zipped size.
         options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
 

@@ -1,5 +1,6 @@
 # Each transform and the module that holds it; type checkers read this table, and so does pbslim.lazy.
 
+from pbslim.transforms.arithmetic.simplify_arithmetic import simplify_arithmetic as simplify_arithmetic
 from pbslim.transforms.attributes.add_default_attributes import add_default_attributes as add_default_attributes
 from pbslim.transforms.attributes.remove_attribute import remove_attribute as remove_attribute
 from pbslim.transforms.attributes.remove_device import remove_device as remove_device

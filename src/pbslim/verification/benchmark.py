@@ -28,7 +28,7 @@ class Measurement:
         load: seconds to load the graph, without what the engine needs for any.
         first: seconds of the first run.
         median, quickest, slowest: seconds of the runs after it; `runs` says how many these were.
-        memory: bytes that the graph takes in the end, None where the system does not tell.
+        memory: bytes that the graph takes in the end, None where the system does not report it.
         problem: why there are no figures; empty when there are.
     """
 

@@ -91,5 +91,5 @@ def _difference(found: Comparison) -> str:
     if not found.is_numeric:
         return f"{found.largest_difference:.0f} of {found.size} values differ"
     if found.largest_difference == 0:
-        return "the scores that it tells the best of are off"
+        return "the scores that it selects from differ"
     return f"off by {found.largest_difference:.3g}"

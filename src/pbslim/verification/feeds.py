@@ -318,7 +318,7 @@ def _image_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float]
     if found is None:
         found, how = _tried_range(graph, value, plan), "which suits its first layer best"
     if found is None:
-        found, how = (0.0, 1.0), "as nothing tells otherwise"
+        found, how = (0.0, 1.0), "as nothing in the graph says otherwise"
     plan.notes.append(f"input '{plan.name}' takes pixels from {found[0]:g} to {found[1]:g}, {how}")
     return found
 

@@ -94,7 +94,7 @@ class Verification:
 
     Attributes:
         comparisons: one for each output.
-        memory: what each graph took, where one of them is a memory-mapped package and the system tells.
+        memory: what each graph took, where one of them is a memory-mapped package and the system reports it.
         verdict: how good the second graph is.
         failures: which of the demands are not met.
         engine: what ran the graphs.

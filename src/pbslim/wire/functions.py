@@ -32,7 +32,7 @@ _KEY, _VALUE = 1, 2
 
 @dataclass(frozen=True)
 class LibraryOrigin:
-    """Where a library came from, and the spans of all that is no function, tags included."""
+    """Where a library came from, and the spans of all that is not a function, tags included."""
 
     source: Source
     rest: tuple[tuple[int, int], ...] = ()
@@ -200,13 +200,13 @@ def _resolve(body: Body, text: str) -> list[Value]:
     node = body.graph[name]
     if name in body.arguments:
         if place not in ([], ["0"]):
-            raise GraphError(f"'{text}' is no argument")
+            raise GraphError(f"'{text}' is not an argument")
         return [node.output()]
     ports = body.ports(node)
     if ports is None:
         raise GraphError(f"the op {node.op} of '{name}' is not known, so '{text}' cannot be told from other outputs")
     if not place or place[0] not in ports or len(place) > 2:
-        raise GraphError(f"'{text}' is no output of '{name}' ({node.op})")
+        raise GraphError(f"'{text}' is not an output of '{name}' ({node.op})")
     first, count = ports[place[0]]
     if len(place) == 1:
         return [node.output(first + i) for i in range(count)]

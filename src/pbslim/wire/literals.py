@@ -133,5 +133,5 @@ def _character(escape: re.Match[bytes]) -> bytes:
             raise ValueError("an escape in a string is larger than a byte")
         return bytes([number])
     if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
-        raise ValueError("an escape in a string is no character")
+        raise ValueError("an escape in a string is not a character")
     return chr(number).encode()

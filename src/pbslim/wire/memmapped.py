@@ -103,7 +103,7 @@ def _checked(label: str, node: Node, regions: dict[str, Region]) -> MappedConsta
     text = name.decode(errors="replace")
     region = regions.get(text)
     if region is None or region.name == GRAPH_REGION or region.name.encode() != name:
-        raise DecodeError(f"node '{label}' wants '{text}', which is no region of the package")
+        raise DecodeError(f"node '{label}' wants '{text}', which is not a region of the package")
     if dtype is None or shape.dims is None or not is_possible(shape.dims):
         raise DecodeError(f"node '{label}' (ImmutableConst) has no type or no shape that a constant can have")
     if not dtype.itemsize or dtype.is_ref:

@@ -197,7 +197,7 @@ def _check_regions(package: Package, source: Source) -> None:
     starts = [0, *(region.end for region in regions)]
     gaps = [(at, stop) for at, stop in zip(starts, [regions[0].offset, *limits], strict=True) if stop > at]
     strange = [f"byte {at}" for at, stop in gaps if stop - at >= ALIGNMENT or any(source[at:stop])]
-    remarks += remark("something between the regions that is no padding", strange)
+    remarks += remark("something between the regions that is not padding", strange)
     odd = [region.name for region in regions if not _PLAIN_NAME.fullmatch(region.name, len(PREFIX))]
     remarks += remark("regions with names as TensorFlow does not write them", odd)
 

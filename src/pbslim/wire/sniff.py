@@ -157,7 +157,7 @@ class _Field:
 
 
 def _fields(message: memoryview) -> list[_Field] | None:
-    """The first fields; what the end of `message` cuts off is missing. None if this is no message."""
+    """The first fields; what the end of `message` cuts off is missing. None if this is not a message."""
     found: list[_Field] = []
     at, end = 0, len(message)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pbslim.errors import UsageError
 from pbslim.wire import save
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.memmapped import package_of
 from pbslim.wire.outputs import require_apart, require_room
 from pbslim.wire.paths import expanded
@@ -21,16 +21,16 @@ def unmap(package: GraphLike, out: str | Path, *, progress: Callable[[int], None
     A package that TensorFlow's tool wrote does not say what attributes its constants had; they have none then.
 
     Raises:
-        UsageError: it is no package, or `out` is the package itself.
+        UsageError: it is not a package, or `out` is the package itself.
         PbslimError: the package is damaged, or the graph cannot be written.
     """
     target = expanded(out)
     if isinstance(package, str | PathLike):
         require_apart(target, Path(package))
-    graph = opened(package)
+    graph = load(package)
     found = package_of(graph)
     if found is None:
         name = str(package) if isinstance(package, str | PathLike) else type(package).__name__
-        raise UsageError(f"'{name}' is no memory-mapped package but an ordinary graph")
+        raise UsageError(f"'{name}' is not a memory-mapped package but an ordinary graph")
     require_room(target, sum(constant.nbytes for constant in found.constants))
     return save(graph, target, progress=progress)

@@ -22,7 +22,7 @@ from pbslim.wire import load
 @click.option("--ignore-defaults", is_flag=True, help="An attribute at its default value is the same as none.")
 @json_option
 def command(first: Path, second: Path, by_op: bool, atol: float, ignore_defaults: bool, as_json: bool) -> int:
-    """Tell what was added, removed and changed from A to B; exit code 1 if anything was."""
+    """List what was added, removed and changed from A to B; exit code 1 if anything was."""
     found = diff(load(first), load(second), atol=atol, ignore_defaults=ignore_defaults)
     if as_json:
         content = asdict(found)

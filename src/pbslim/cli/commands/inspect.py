@@ -20,7 +20,7 @@ _MOST_REGIONS = 1000
 @click.argument("source", metavar="IN.pb", type=FILE)
 @json_option
 def command(source: Path, as_json: bool) -> int:
-    """Tell what a graph file holds."""
+    """Summarize what a graph file contains."""
     found = inspect_file(source)
     if as_json:
         terminal.print_json(asdict(found))

@@ -71,7 +71,7 @@ _SAMPLES = 48
 @click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
 @click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
 @click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
-@click.option("--exact-zip", is_flag=True, help="Deflate large files whole to tell their zipped size.")
+@click.option("--exact-zip", is_flag=True, help="Deflate large files whole to measure their zipped size.")
 @click.option("--verify/--no-verify", "verify", default=True, help="Compare the result with the original (default).")
 @click.option("--eval", "evaluation", type=FILE, help="An .npz file of inputs and 'labels' to verify with.")
 @click.option("--min-snr", type=float, metavar="DB", help="Write nothing if an output has less signal to noise.")
@@ -80,13 +80,13 @@ _SAMPLES = 48
 @click.option("--explain", is_flag=True, help="Show each weight, and where a transform could have fired and did not.")
 @json_option
 def command(source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any) -> int:
-    r"""Make a frozen graph as small as a promise allows, and prove it.
+    """Make a frozen graph as small as a promise allows, and prove it.
 
     \b
     pbslim shrink model.pb
     pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/
     pbslim shrink model.pb --recipe round
-    """
+    """  # noqa: D301 - the character that click looks for
     _check(recipe, options)
     target = out or _beside(source)
     promise = promise_of(quality, options["min_snr"], options["min_agreement"])
@@ -144,12 +144,12 @@ def _check(recipe: str | None, options: dict[str, Any]) -> None:
     """Refuse options that mean nothing together."""
     for name in _AUTOMATIC if recipe else ():
         if options[name]:
-            raise UsageError(f"--{name.replace('_', '-')} means nothing to a recipe; leave out --recipe")
+            raise UsageError(f"--{name.replace('_', '-')} has no effect with a recipe; leave out --recipe")
     if options["max_drop"] is not None and options["evaluation"] is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
     asked = any(options[name] is not None for name in _PROVING)
     if asked and recipe and not options["verify"]:
-        raise UsageError("--no-verify leaves nothing for --eval, --min-snr, --min-agreement and --max-drop to look at")
+        raise UsageError("--eval, --min-snr, --min-agreement and --max-drop need verification: leave out --no-verify")
 
 
 def _proof(recipe: str | None, snr: float, options: dict[str, Any], tell: Callable[[str, int, int], None]) -> Proof:

@@ -23,7 +23,7 @@ _TOOL = "tensorflow/tools/benchmark:benchmark_model"
 @bool_option("--print_structure", default=False, help="List the nodes with their inputs, in execution order.")
 @json_option
 def command(in_graph: str | None, print_structure: bool, as_json: bool) -> int:
-    """Tell what a graph holds, in the words of TensorFlow's summarize_graph."""
+    """Summarize a graph in the words of TensorFlow's summarize_graph."""
     if not in_graph:
         raise UsageError("in_graph graph can't be empty; name the file with --in_graph")
     found = summarize_graph(load(in_graph), structure=print_structure)

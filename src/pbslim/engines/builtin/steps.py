@@ -38,7 +38,7 @@ class Step(ABC):
     """One thing to do.
 
     Attributes:
-        freed: the registers that nobody reads afterwards.
+        freed: the registers that nothing reads afterwards.
     """
 
     freed: tuple[int, ...] = ()

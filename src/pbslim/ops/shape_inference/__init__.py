@@ -49,7 +49,7 @@ _LARGEST = (1 << 63) - 1
 
 
 def infer(op: str, attrs: Attrs, inputs: Sequence[Shape], constants: Sequence[Value | None]) -> tuple[Shape, ...]:
-    """The shapes of the outputs of a node, one a port and at least one.
+    """The shapes of the outputs of a node, one per port and at least one.
 
     A Placeholder has the shape of its attribute. Files with a producer version below 24 wrote an unknown shape as
     rank 0: whoever knows the file must see to that.

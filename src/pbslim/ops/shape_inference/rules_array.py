@@ -42,7 +42,7 @@ def _check_divides(partial: Dims, whole: Dims, dims: Dims, asked: Dims) -> None:
     """What is known of one shape must divide the number of elements of the other."""
     known = _known_product(partial)
     if -1 not in whole and partial.count(-1) == 1 and (product(*whole) % known if known else product(*whole)):
-        reason = f"{product(*whole)} is no multiple of {known}"
+        reason = f"{product(*whole)} is not a multiple of {known}"
         raise ShapeError(f"cannot reshape {Shape(dims)} to {Shape(asked)}: {reason}")
 
 

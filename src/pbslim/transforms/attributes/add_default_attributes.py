@@ -33,7 +33,7 @@ def add_default_attributes(graph: Graph, context: Context, *, version: str = "1.
     op that release does not know stay as they are, and so do calls of functions.
 
     Raises:
-        UsageError: `version` is no release from 1.4 on.
+        UsageError: `version` is not a release from 1.4 on.
     """
     if not _VERSION.fullmatch(version) or _number(version) < _OLDEST:
         raise UsageError(f"'version' must be a release of TensorFlow from 1.4 on, such as 2.4, not '{version}'")

@@ -13,7 +13,7 @@ from pbslim.passes.registry import Context, transform
 
 @transform(effect="exact", in_functions=True)
 def backport_concatv2(graph: Graph, context: Context) -> None:
-    """Replace every ConcatV2 whose axis is int32: Concat knows no other."""
+    """Replace every ConcatV2 whose axis is int32: Concat supports no other."""
     for node in graph:
         if node.op != "ConcatV2":
             continue

@@ -15,7 +15,7 @@ from pbslim.transforms.batch_norms.forms import BATCH_NORMS, batch_norm
 from pbslim.transforms.batch_norms.linear_ops import Layout, channel_axis
 
 Affine = tuple[Array, Array]
-"""Scale and shift: two vectors of doubles, one value a channel."""
+"""Scale and shift: two vectors of doubles, one value per channel."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class AffineStep:
     Attributes:
         scales: whether the scale can be anything but 1.
         uniform: whether all channels have the same, so that it may be anything but a batch norm.
-        affine: scale and shift for an `x` of some layout; raises `Skip` when they are not one value a channel.
+        affine: scale and shift for an `x` of some layout; raises `Skip` when they are not one value per channel.
     """
 
     node: Node

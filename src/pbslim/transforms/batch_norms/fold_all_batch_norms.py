@@ -175,7 +175,7 @@ class _Folder:
     # Changing
 
     def _apply(self, chain: _Chain) -> None:
-        """Let the top of the run be what is left of it: the base, or the BiasAdd behind it."""
+        """Let the top of the run be what is left of it: the base, or the BiasAdd that follows."""
         base, linear, shifts = chain.base, not chain.below, bool(chain.shift.any())
         if linear and not (chain.scale == 1).all():
             self._scale_weights(base, chain.scale)
@@ -199,7 +199,7 @@ class _Folder:
         self._drop_idle(value.node for value in read)
 
     def _bias(self, conv: Node, chain: _Chain) -> tuple[list[Value], dict[str, AttrValue]]:
-        """Inputs and attributes of the BiasAdd behind `conv`."""
+        """Inputs and attributes of the BiasAdd that follows `conv`."""
         weights = _weights(conv)
         attrs: dict[str, AttrValue] = {"dtype": weights.dtype, "value": ArrayTensor(chain.shift, weights.dtype)}
         name = self.graph.unique_name(f"{conv.name}_bn_offset")
@@ -225,7 +225,7 @@ class _Folder:
         self._drop_idle(way)
 
     def _drop_idle(self, nodes: Iterable[Node]) -> None:
-        """Erase those constants, and the Identities before them, that nobody reads any more."""
+        """Erase those constants, and the Identities before them, without consumers."""
         for node in nodes:
             for each in way_to_constant(node.output()):
                 if each.readers or each.name in self.context.protected or each.name not in self.graph:

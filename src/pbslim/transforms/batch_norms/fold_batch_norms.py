@@ -32,7 +32,7 @@ def fold_batch_norms(graph: Graph, context: Context, *, algebraic: bool = False,
     Weights, convolution and scale must have no other reader.
 
     Args:
-        algebraic: run fold_all_batch_norms instead; spelled so before that was a transform of its own.
+        algebraic: run fold_all_batch_norms instead; the form used before that was a transform of its own.
         keep_coarse: leave weights alone that have no more than 257 different values: they were rounded before, compress
             well, and would have to be rounded once more.
     """

@@ -3,7 +3,7 @@
 Before::  x ─► Conv2D(weights) ─► FusedBatchNorm(gamma, beta, mean, variance) ─► y
 After::   x ─► Conv2D(weights · s) ─► BiasAdd(beta − mean · s) ─► y        s = gamma / √(variance + ε)
 
-The batch norm may also stand behind a BatchToSpaceND, or behind the concatenation of two convolutions.
+The batch norm may also stand after a BatchToSpaceND, or after the concatenation of two convolutions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fold batch norms that are spelled Sub, RealDiv, Mul, as converters of YOLO networks write them.
+"""Fold batch norms written as Sub, RealDiv, Mul, as converters of YOLO networks write them.
 
 Before::  x ─► Conv2D(weights) ─► Sub(mean) ─► RealDiv(std) ─► Mul(gamma) ─► BiasAdd(beta) ─► y
 After::   x ─► Conv2D(weights · gamma / std) ─► BiasAdd(beta − mean · gamma / std) ─► y
@@ -32,7 +32,7 @@ _PATTERNS = [
 def fold_subdivmul_batch_norms(graph: Graph, context: Context) -> None:
     """Fold each batch norm that is written out with a standard deviation (the root is taken already, no epsilon).
 
-    Operands must be float vectors, one value a channel. Convolution, weights and ``beta`` must have no other reader.
+    Operands must be float vectors, one value per channel. Convolution, weights and ``beta`` must have no other reader.
     ``fold_all_batch_norms`` folds these and other forms; only the rounding differs.
     """
 

@@ -1,4 +1,4 @@
-"""Ops that are linear in constant weights: where their output channels lie, and weights times a factor a channel."""
+"""Ops that are linear in constant weights: where their output channels lie, and weights times a factor per channel."""
 
 from __future__ import annotations
 

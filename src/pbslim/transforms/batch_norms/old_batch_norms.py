@@ -37,12 +37,12 @@ def _norm(source: Pattern) -> Pattern:
 DIRECT = _norm(_conv())
 BATCH_TO_SPACE = _norm(op("BatchToSpaceND", _conv(), const("block"), const("crops"), name="space"))
 CONCAT = _norm(op("ConcatV2|Concat", _conv("0"), _conv("1"), const("axis"), name="concat"))
-"""Where the batch norm stands: right behind the convolution, or with one of these in between."""
+"""Where the batch norm stands: right after the convolution, or with one of these in between."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What goes into the weights and into the bias, one value a channel each; both are written as `dtype`."""
+    """What goes into the weights and into the bias, one value per channel each; both are written as `dtype`."""
 
     scale: Array
     offset: Array
@@ -146,7 +146,7 @@ class Folder:
         return parts
 
     def _fold(self, conv: Node, weights: Node, folded: Scale, bias: Node) -> list[Node]:
-        """Scale `weights` and make `bias` the BiasAdd behind `conv`; gives the nodes before it, in order."""
+        """Scale `weights` and make `bias` the BiasAdd that follows `conv`; gives the nodes before it, in order."""
         set_const(weights, scaled(const_value(weights), channel_axes(conv), folded.scale))
         name = self.graph.unique_name(f"{conv.name}_bn_offset")
         value = ArrayTensor(folded.offset, folded.dtype)

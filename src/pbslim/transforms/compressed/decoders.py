@@ -19,7 +19,7 @@ from pbslim.quant.packing import table
 
 
 class Decoders:
-    """Adds decoding nodes to a graph, in front of all others.
+    """Adds decoding nodes to a graph, before all others.
 
     Args:
         prefix: new nodes are called ``prefix/0``, ``prefix/1``, …: short, as names take room in the file.
@@ -107,7 +107,7 @@ class Decoders:
         return self.node("Slice", inputs, T=FLOAT, Index=INT32).output()
 
     def place(self) -> None:
-        """Put the new nodes in front of the others, in the order in which they were added."""
+        """Put the new nodes before the others, in the order in which they were added."""
         old = set(self._before)
         new = [node for node in self._graph if node not in old]
         self._graph.reorder([*new, *(node for node in self._before if node.name in self._graph)])

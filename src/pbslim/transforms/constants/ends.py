@@ -29,8 +29,8 @@ def ends_of(graph: Graph, context: Context) -> Ends:
     """What `context` names.
 
     Raises:
-        TransformError: an input or output is not in the graph, an input is no placeholder or named twice, or there is
-            no output.
+        TransformError: an input or output is not in the graph, an input is not a placeholder or is
+            named twice, or there is no output.
     """
     if twice := next((name for k, name in enumerate(context.inputs) if name in context.inputs[:k]), None):
         raise TransformError(f"input '{twice}' is named twice")

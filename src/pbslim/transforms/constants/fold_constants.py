@@ -44,16 +44,16 @@ def fold_constants(
         clear_output_shapes: drop the ``_output_shapes`` notes first; otherwise they are taken for true, and must agree
             with the graph.
         exclude_op, exclude_node: ops and nodes that are never folded.
-        max_constant_size_in_bytes: a larger result stays unfolded; a negative number is no limit.
+        max_constant_size_in_bytes: a larger result stays unfolded; a negative number means no limit.
         max_growth_in_bytes: a result that is this much larger than the constants it is made of stays unfolded.
-        drop_idle_controls, prune_branches: run the transform of this name first; spelled so before these were
+        drop_idle_controls, prune_branches: run the transform of this name first; the form used before these were
             transforms of their own.
 
     An op without a kernel, and one that fails on its operands, stays as it is. Inputs must be placeholders; an
     input with a default becomes a plain Placeholder.
 
     Raises:
-        TransformError: an input or output is not in the graph, or an input is no placeholder or named twice.
+        TransformError: an input or output is not in the graph, or an input is not a placeholder or is named twice.
     """
     ends = ends_of(graph, context)
     notes = not clear_output_shapes
@@ -180,7 +180,7 @@ def _read_by_lost(refused: Node, constant: Constants, lost: set[Node]) -> list[V
 
 
 def _as_folded(tensor: Tensor) -> Tensor:
-    # The reference spells out one element and stores several raw, and merges equal constants of one encoding only.
+    # The reference writes out one element and stores several raw, and merges equal constants of one encoding only.
     listed = tensor.size <= 1
     if tensor.listed is not listed:
         tensor = copy(tensor)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pbslim import ops
 from pbslim.analysis.content_keys import ContentKeys
-from pbslim.ir import Graph, Node
+from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import execution_order
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes.registry import Context, transform
@@ -20,27 +20,64 @@ def merge_duplicate_nodes(graph: Graph, context: Context) -> None:
 
     Inputs and outputs of the graph, placeholders and stateful ops are never merged. The first one in the file stays.
     """
-    keys, protected = ContentKeys(), context.protected
-    contents: dict[Node, object] = {
-        node: (node.op, node.device, keys.of_attributes(node))
-        for node in graph
-        if node.name not in protected and _mergeable(node, context)
-    }
-    while _merge_once(graph, contents):
+    protected = context.protected
+    mergeable = {node for node in graph if node.name not in protected and _mergeable(node, context)}
+    if len({(node.op, node.inputs) for node in mergeable}) == len(mergeable):
+        return  # the inputs of the first pair that is merged are the same from the start
+    contents = _Contents()
+    while _merge_once(graph, mergeable, contents):
         pass  # only a loop needs a second round, for what flows back into it
 
 
-def _merge_once(graph: Graph, contents: dict[Node, object]) -> bool:
+class _Contents:
+    """Op, device and attributes of nodes, looked at closely only where two nodes may be the same."""
+
+    def __init__(self) -> None:
+        self._keys = ContentKeys()
+        self._whole: dict[Node, object] = {}
+
+    def outline(self, node: Node) -> object:
+        """What differs between nodes of different contents at a glance; of a tensor no element is read."""
+        tensor = node.attrs.get("value") if node.op == "Const" else None
+        shape = (tensor.dtype.number, tensor.shape) if isinstance(tensor, Tensor) else None
+        return node.op, node.device, shape
+
+    def whole(self, node: Node) -> object:
+        """What is equal for nodes of one outline if their contents are."""
+        if node not in self._whole:
+            self._whole[node] = self._keys.of_attributes(node)
+        return self._whole[node]
+
+
+class _Firsts:
+    """The first node of each kind."""
+
+    def __init__(self, contents: _Contents) -> None:
+        self._contents = contents
+        self._by_outline: dict[object, Node] = {}
+        self._by_contents: dict[object, Node] = {}
+
+    def like(self, node: Node, *edges: object) -> Node:
+        """The first node that has the same contents and edges; `node` itself if it is the first."""
+        outline = (self._contents.outline(node), *edges)
+        alone = self._by_outline.setdefault(outline, node)
+        if alone is node:
+            return node
+        self._by_contents.setdefault((outline, self._contents.whole(alone)), alone)
+        return self._by_contents.setdefault((outline, self._contents.whole(node)), node)
+
+
+def _merge_once(graph: Graph, mergeable: set[Node], contents: _Contents) -> bool:
     place = {node: i for i, node in enumerate(graph)}
-    first: dict[object, Node] = {}
+    firsts = _Firsts(contents)
     same: dict[Node, Node] = {}  # each node → the first that turned out to be the same
     groups: dict[Node, list[Node]] = {}
     for node in execution_order(graph):
-        if node not in contents:
+        if node not in mergeable:
             continue
         inputs = tuple((same.get(value.node, value.node), value.port) for value in node.inputs)
         controls = frozenset(same.get(control, control) for control in node.controls)
-        other = first.setdefault((contents[node], inputs, controls), node)
+        other = firsts.like(node, inputs, controls)
         if other is not node:
             same[node] = other
             groups.setdefault(other, [other]).append(node)

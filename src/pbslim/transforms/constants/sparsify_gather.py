@@ -45,7 +45,7 @@ def sparsify_gather(
             begin with. Which value is whose follows from the RestoreV2 of the graph.
 
     Raises:
-        TransformError: `group_init_node` is the name of a node that is no NoOp.
+        TransformError: `group_init_node` is the name of a node that is not a NoOp.
         DecodeError: the checkpoint cannot be read.
     """
     sparsifier = _Sparsifier(graph, context, expanded(input_checkpoint) if input_checkpoint else None)
@@ -176,7 +176,7 @@ def _is_lookup(node: Node, weights: Node) -> bool:
 
 def _check(gather: Node) -> None:
     if gather.op not in ("Gather", "GatherV2") or len(gather.inputs) != (2 if gather.op == "Gather" else 3):
-        raise Skip("it is no lookup")
+        raise Skip("it is not a lookup")
     if gather.dtype_attr("Tindices") is not INT64:
         raise Skip(f"its ids are {gather.dtype_attr('Tindices')}, a hash table takes int64")
     if gather.op == "GatherV2":
@@ -197,7 +197,7 @@ def _restored(variable: Node) -> tuple[str, str]:
                 for operand in value.node.inputs[1:]:
                     tensor = const_value(operand.node) if operand.node.op == "Const" else None
                     if not isinstance(tensor, StringTensor) or value.port >= tensor.size:
-                        raise Skip(f"'{operand.name}', which says how '{variable.name}' is restored, is no constant")
+                        raise Skip(f"'{operand.name}', which says how '{variable.name}' is restored, is not a constant")
                     found.append(tensor.numpy().reshape(-1)[value.port].decode(errors="replace"))
                 return found[0], found[1]
     raise Skip(f"no RestoreV2 gives '{variable.name}' its value")

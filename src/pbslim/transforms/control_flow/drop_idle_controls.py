@@ -20,8 +20,8 @@ def drop_idle_controls(graph: Graph, context: Context) -> None:
     """Drop the control edges of needed nodes from constant nodes that wait for nothing that is not constant.
 
     Raises:
-        TransformError: an input or output is not in the graph, an input is no placeholder or named twice, or no output
-            is given.
+        TransformError: an input or output is not in the graph, an input is not a placeholder or is
+            named twice, or no output is given.
     """
     ends = ends_of(graph, context)
     drop_controls(ConstantNodes(graph, ends.fed, ends.roots))

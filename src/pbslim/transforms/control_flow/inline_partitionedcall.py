@@ -1,4 +1,4 @@
-"""Put the bodies of functions in the place of the calls.
+"""Inline the bodies of functions where they are called.
 
 Before::  x ─► PartitionedCall(f) ─► y,  f(a) = Relu(a · w)
 After::   x ─► MatMul(w) ─► Relu ─► y

@@ -1,4 +1,4 @@
-"""Put the bodies of functions in the place of the calls.
+"""Inline the bodies of functions where they are called.
 
 A body node ``B`` of a call ``P`` becomes ``P/B``. What the caller may rely on stays: nothing of the body runs before
 what the call waits for, whoever waits for the call waits for what its function promises to run, and effects that
@@ -25,7 +25,7 @@ _GROWTH = 64
 _LONG_NAME = 1 << 8
 
 Callee = Callable[[Node], FunctionRef | None]
-"""The function that a node calls, None when it is no call or one that is to stay."""
+"""The function that a node calls, None when it is not a call or one that is to stay."""
 
 
 def inline_calls(graph: Graph, context: Context, callee: Callee, most_nodes: int | None = None) -> int:

@@ -4,7 +4,7 @@ Before::  x ─► Switch(true) ─► Relu ─► Merge ─► y,  Switch ─�
 After::   x ─► Identity ─► Relu ─► Identity ─► y
 
 A taken Switch becomes an Identity, and so does a Merge of which one input is left: names stay, and what waits for
-such a node is dead or alive exactly when it was before. A functional If becomes a call of the branch.
+such a node is dead or alive exactly when it was before. A functional If or Case becomes a call of the branch.
 """
 
 from __future__ import annotations
@@ -18,21 +18,28 @@ from pbslim.analysis.evaluation import CannotFold
 from pbslim.dtypes import INT32
 from pbslim.ir import ArrayTensor, AttrValue, FunctionRef, Graph, Node, Value
 from pbslim.ir.order import ancestors
-from pbslim.ops.families import MERGES
+from pbslim.ops.families import CASES, MERGES, SWITCHES
 from pbslim.passes.registry import Context, transform
 from pbslim.transforms.constants.ends import Ends, ends_of
 
-_CALLS = {"If": "StatefulPartitionedCall", "StatelessIf": "PartitionedCall"}
-_PREDICATES = {"Switch": 1, "If": 0, "StatelessIf": 0}  # the number of the input that decides
+_CALLS = {
+    "Case": "StatefulPartitionedCall",
+    "If": "StatefulPartitionedCall",
+    "StatelessCase": "PartitionedCall",
+    "StatelessIf": "PartitionedCall",
+}
+_PREDICATES = {"Switch": 1, "_SwitchN": 1, **dict.fromkeys(_CALLS, 0)}  # the number of the input that decides
+
+_TWO = 2
 
 
 @transform(effect="exact", in_functions=True)
 def prune_branches(graph: Graph, context: Context) -> None:
-    """Where the predicate of a Switch or If is constant, keep only the branch that is taken, inner ones too.
+    """Where the predicate of a Switch, If or Case is constant, keep only the branch that is taken, inner ones too.
 
     Raises:
-        TransformError: an input or output is not in the graph, an input is no placeholder or named twice, or no output
-            is given.
+        TransformError: an input or output is not in the graph, an input is not a placeholder or is
+            named twice, or no output is given.
     """
     ends = ends_of(graph, context)
     nodes = ConstantNodes(graph, ends.fed, ends.roots)
@@ -55,8 +62,8 @@ def prune(graph: Graph, context: Context, ends: Ends, nodes: ConstantNodes) -> N
         nodes.refresh()
 
 
-def _decided(nodes: ConstantNodes, ends: Ends, context: Context, done: set[Node]) -> dict[Node, bool]:
-    """The nodes with a constant predicate, and its value."""
+def _decided(nodes: ConstantNodes, ends: Ends, context: Context, done: set[Node]) -> dict[Node, int]:
+    """The nodes with a constant predicate, and the number of the branch that it takes."""
     candidates = [node for node in nodes.order if node.op in _PREDICATES and node in nodes.needed and node not in done]
     if not candidates:
         return {}
@@ -66,16 +73,26 @@ def _decided(nodes: ConstantNodes, ends: Ends, context: Context, done: set[Node]
         slot = _PREDICATES[node.op]
         if slot >= len(node.inputs) or node.inputs[slot].node not in constant:
             continue
-        if node.op == "Switch" and any(value in ends.fetched for value in node.outputs):
+        if node.op in SWITCHES and any(value in ends.fetched for value in node.outputs):
             continue
         try:
             tensor = evaluator.value(node.inputs[slot])
         except CannotFold as problem:
             context.skip(node.name, f"its predicate is not known: {problem}")
             continue
-        if tensor.shape == () and tensor.dtype.scalar is not None:
-            found[node] = bool(tensor.numpy())
+        count = _branches(node)
+        if tensor.shape == () and tensor.dtype.scalar is not None and count:
+            number = int(tensor.numpy())
+            many = node.op == "_SwitchN" or node.op in CASES
+            found[node] = (number if 0 <= number < count else count - 1) if many else int(bool(number))
     return found
+
+
+def _branches(node: Node) -> int:
+    """How many branches a node has; 0 where it does not say."""
+    if node.op in CASES:
+        return len(node.attr("branches", tuple, ()))
+    return node.attr("num_outs", int, 0) if node.op == "_SwitchN" else _TWO
 
 
 class _UndecidableError(Exception):
@@ -86,8 +103,8 @@ class _UndecidableError(Exception):
         self.node = node
 
 
-def _take_branches(graph: Graph, taken: Mapping[Node, bool], fed: Iterable[Node], roots: Iterable[Value]) -> None:
-    """Rewrite `graph` as if each node of `taken` always had this predicate.
+def _take_branches(graph: Graph, taken: Mapping[Node, int], fed: Iterable[Node], roots: Iterable[Value]) -> None:
+    """Rewrite `graph` as if each node of `taken` always took this branch.
 
     Args:
         fed: nodes that are alive whatever they wait for.
@@ -97,7 +114,7 @@ def _take_branches(graph: Graph, taken: Mapping[Node, bool], fed: Iterable[Node]
         _UndecidableError: one of `roots` would never have a value, or a Merge would tell another branch than before;
             nothing has changed.
     """
-    switches = {node: int(value) for node, value in taken.items() if node.op == "Switch"}
+    switches = {node: number for node, number in taken.items() if node.op in SWITCHES}
     fed = list(fed)
     live = _live(graph, switches, fed)
     merges = {node: _live_inputs(node, live) for node in live if node.op in MERGES}
@@ -112,14 +129,16 @@ def _take_branches(graph: Graph, taken: Mapping[Node, bool], fed: Iterable[Node]
             raise _UndecidableError(node, "it says which of several branches was taken")
     spared = ancestors(fed)  # what an input waits for is not asked for, but must not dangle
     dead = [node for node in graph if node not in live and node not in spared]
-    for node, then in taken.items():
+    for node, number in taken.items():
         if node.op in _CALLS:
-            _become_call(node, then)
+            _become_call(node, number)
     for node, slots in merges.items():
         _narrow(graph, node, slots, [control for control in node.controls if control in live])
     for node in graph:
         if node in switches and node in live:
-            node.output(1).replace_all_uses_with(node.output(0))
+            for value in node.outputs:
+                if value.port:
+                    value.replace_all_uses_with(node.output())
             _become_identity(node, node.inputs[0], node.controls)
     graph.erase(dead)
 
@@ -176,9 +195,12 @@ def _become_identity(node: Node, value: Value, controls: Iterable[Node]) -> None
     node.become("Identity", [value], attrs, controls=controls, device=node.device)
 
 
-def _become_call(node: Node, then: bool) -> None:
-    branch = node.attr("then_branch" if then else "else_branch", FunctionRef)
-    if branch is None:
+def _become_call(node: Node, number: int) -> None:
+    if node.op in CASES:
+        branch = node.attr("branches", tuple, ())[number]
+    else:
+        branch = node.attr("then_branch" if number else "else_branch", FunctionRef)
+    if not isinstance(branch, FunctionRef):
         return
     attrs = {key: node.attrs[key] for key in ("Tin", "Tout") if key in node.attrs}
     node.become(_CALLS[node.op], node.inputs[1:], {"f": branch, **attrs}, controls=node.controls, device=node.device)

@@ -1,4 +1,4 @@
-"""Turn a dilated convolution that is spelled with SpaceToBatchND into a plain one whose filter has zeros between.
+"""Turn a dilated convolution written with SpaceToBatchND into a plain one whose filter has zeros between.
 
 Before::  x ─► SpaceToBatchND(block) ─► Conv2D(filter) ─► BatchToSpaceND(block) ─► y
 After::   x ─► Conv2D(filter with zeros between) ─► y
@@ -107,7 +107,7 @@ class _Flattener:
         found = []
         for reader, node in ((match["space"], match["block"]), (match["batch"], match["block again"])):
             if node.op != "Const":
-                raise Skip(f"the block shape of '{reader.name}' is no constant; run fold_constants before")
+                raise Skip(f"the block shape of '{reader.name}' is not a constant; run fold_constants before")
             if (size := const_value(node).size) != _SPATIAL:
                 raise Skip(f"the block shape of '{reader.name}': expected {_SPATIAL} numbers, got {size}")
             found.append(tuple(map(int, const_value(node).numpy().reshape(-1))))
@@ -159,7 +159,7 @@ class _Flattener:
 
     def _upsampled(self, node: Node, block: tuple[int, int]) -> Tensor:
         if node.op != "Const":
-            raise Skip(f"its filter '{node.name}' is no constant; run fold_constants before")
+            raise Skip(f"its filter '{node.name}' is not a constant; run fold_constants before")
         old = const_value(node)
         if not old.dtype.is_floating:
             raise Skip(f"its filter is {old.dtype}")

@@ -17,8 +17,8 @@ from pbslim.transforms.convolutions.fused_convs import fuse_convs
 def fuse_convolutions(graph: Graph, context: Context) -> None:
     """Do what fuse_resize_pad_and_conv, fuse_resize_and_conv and fuse_pad_and_conv do, each as often as it finds some.
 
-    The fused ops run in TensorFlow on a CPU only, take NHWC and know no dilations. What they replace must have no other
-    reader, and the convolution loses its device.
+    The fused ops run in TensorFlow on a CPU only, take NHWC and do not support dilations. What they replace must have
+    no other reader, and the convolution loses its device.
     """
     for resize, pad in ((True, True), (True, False), (False, True)):
         fuse_convs(graph, context, resize=resize, pad=pad, repeat=True)

@@ -13,10 +13,10 @@ from pbslim.transforms.convolutions.fused_convs import fuse_convs
 
 @transform(effect="reassociates")
 def fuse_pad_and_conv(graph: Graph, context: Context) -> None:
-    """Fuse each MirrorPad with the Conv2D behind it.
+    """Fuse each MirrorPad with the Conv2D that follows.
 
-    The fused ops run in TensorFlow on a CPU only, take NHWC and know no dilations. What they replace must have no other
-    reader, and the convolution loses its device.
+    The fused ops run in TensorFlow on a CPU only, take NHWC and do not support dilations. What they replace must have
+    no other reader, and the convolution loses its device.
 
     Run fuse_resize_pad_and_conv before, which takes a ResizeBilinear along. In a chain of such pairs each run fuses
     every second one; fuse_convolutions fuses all.

@@ -13,9 +13,9 @@ from pbslim.transforms.convolutions.fused_convs import fuse_convs
 
 @transform(effect="reassociates")
 def fuse_resize_and_conv(graph: Graph, context: Context) -> None:
-    """Fuse each ResizeBilinear with the Conv2D right behind it.
+    """Fuse each ResizeBilinear with the Conv2D that follows.
 
-    The fused ops run in TensorFlow on a CPU only, take NHWC and know no dilations. What they replace must have no other
-    reader, and the convolution loses its device.
+    The fused ops run in TensorFlow on a CPU only, take NHWC and do not support dilations. What they replace must have
+    no other reader, and the convolution loses its device.
     """
     fuse_convs(graph, context, resize=True, pad=False)

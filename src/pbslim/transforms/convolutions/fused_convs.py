@@ -85,7 +85,9 @@ class ConvFuser:
         shapes = [self._shapes.of(value) for value in conv.inputs]
         source, weights = ((shape.dims if shape.rank == 4 else None) or (-1,) * 4 for shape in shapes)
         if -1 != source[-1] != weights[2] != -1:
-            raise Skip(f"the fused op knows no groups: it has {source[-1]} channels for weights of {weights[2]}")
+            raise Skip(
+                f"the fused op does not support groups: it has {source[-1]} channels for weights of {weights[2]}"
+            )
         if source[0] > 1:
             raise Skip(f"TensorFlow computes the fused op wrongly but for the first image of a batch ({source[0]})")
         if source[0] < 0:
@@ -102,15 +104,15 @@ def _check(conv: Node, resize: Node | None, pad: Node | None) -> None:
     if conv.attr("data_format", bytes) != b"NHWC":
         raise Skip("the fused op knows the data format NHWC only")
     if conv.attr("padding", bytes) not in (b"SAME", b"VALID"):
-        raise Skip("the fused op knows no explicit paddings")
+        raise Skip("the fused op does not support explicit paddings")
     if any(dilation != 1 for dilation in conv.attr("dilations", tuple, ())):
-        raise Skip("the fused op knows no dilations")
+        raise Skip("the fused op does not support dilations")
     if resize and resize.attr("half_pixel_centers", bool):
         raise Skip(f"the fused op does not know half_pixel_centers of '{resize.name}'")
     if resize and resize.dtype_attr("T") is not dtype:
         raise Skip(f"'{resize.name}' turns {resize.dtype_attr('T')} into {dtype}")
     if pad and pad.dtype_attr("Tpaddings", INT32) is not INT32:
-        raise Skip(f"the paddings of '{pad.name}' are no int32")
+        raise Skip(f"the paddings of '{pad.name}' are not int32")
     if pad and pad.attr("mode", bytes) not in (b"REFLECT", b"SYMMETRIC"):
         raise Skip(f"'{pad.name}' has no mode")
     paddings = constant(pad.inputs[1]) if pad else None

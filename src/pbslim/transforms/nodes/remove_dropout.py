@@ -134,7 +134,7 @@ class _Remover:
         if number is not None:
             return number == 1 or number == known
         part = _behind_aliases(size).node
-        if part.op != "StridedSlice" or not part.attrs.get("shrink_axis_mask") or integers(part.inputs[1]) != [axis]:
+        if part.op != "StridedSlice" or not part.attr("shrink_axis_mask", int, 0) or integers(part.inputs[1]) != [axis]:
             return False
         shape = _behind_aliases(part.inputs[0]).node
         return shape.op == "Shape" and self._is_alike(shape.inputs[0], value)

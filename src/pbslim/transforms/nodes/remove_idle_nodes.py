@@ -31,6 +31,8 @@ def remove_idle_nodes(graph: Graph, context: Context) -> None:
 
     Inputs and outputs of the graph stay, and so do nodes that wait for others.
     """
+    if not any(node.op in _RULES for node in graph):
+        return
     remover = _Remover(graph, context)
     for node in execution_order(graph):
         if node.op in _RULES and node.inputs:

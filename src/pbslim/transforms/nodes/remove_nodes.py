@@ -20,7 +20,7 @@ from pbslim.rewrite import op as op_pattern
 def remove_nodes(graph: Graph, context: Context, *, op: tuple[str, ...], max_inputs: int = 1) -> None:
     """Remove every node of the given `op` types that has 1 to `max_inputs` data inputs; the first one takes its place.
 
-    Inputs and outputs of the graph stay, and so does a node right behind a Switch that others wait for, because a
+    Inputs and outputs of the graph stay, and so does a node right after a Switch that others wait for, because a
     control edge from the Switch itself would be alive in both branches.
 
     Raises:

@@ -17,6 +17,7 @@ from pbslim.dtypes import INT32, DType
 from pbslim.ir import ArrayTensor, Graph, Node, Value
 from pbslim.ir.order import execution_order
 from pbslim.passes.registry import Context, transform
+from pbslim.rewrite.inner import is_inner
 from pbslim.rewrite.replacing import erase_unread, put_before
 
 _VIEWS = frozenset({"ExpandDims", "Reshape", "Squeeze"})
@@ -37,6 +38,8 @@ def simplify_reshapes(graph: Graph, context: Context) -> None:
     A graph that would have stopped because the number of elements fits and a dimension does not, runs. Inputs and
     outputs of the graph stay. Nothing changes in loops of the Enter and Exit kind.
     """
+    if not any(node.op in _VIEWS for node in graph):
+        return
     inside = in_loops(graph) if has_frames(graph) else set()
     simplifier = _Simplifier(graph, context)
     while True:  # what goes may have been the second reader of a view that now is read once
@@ -63,9 +66,9 @@ class _Simplifier:
         """Let `node` do all at once what it and the views and reduction before it do."""
         dims = self._flat_dims(node) or self._dims(node.output())
         source = node.inputs[0]
-        while self._is_inner(source) and source.node.op in _VIEWS and source.node.inputs:
+        while is_inner(source, self.context.protected) and source.node.op in _VIEWS and source.node.inputs:
             source = source.node.inputs[0]
-        if dims is not None and self._is_inner(source) and self._kept_dims(source.node) == dims:
+        if dims is not None and is_inner(source, self.context.protected) and self._kept_dims(source.node) == dims:
             self._become_reduction(node, source.node)
         elif dims is not None and (source is not node.inputs[0] or self._computes_shape(node)):
             self._become_reshape(node, source, dims)
@@ -93,12 +96,6 @@ class _Simplifier:
             return None
         inferred = math.prod(before[1:]) // math.prod(known)
         return (before[0], *(number if number != -1 and number else inferred for number in wanted))
-
-    def _is_inner(self, value: Value) -> bool:
-        """Whether `value` is read once and all that is asked of its node."""
-        node = value.node
-        uses = sum(len(each.uses) for each in node.outputs) + len(node.control_readers)
-        return uses == 1 and value.port == 0 and not node.controls and node.name not in self.context.protected
 
     def _kept_dims(self, node: Node) -> Dims | None:
         """What the result of a reduction would be if it kept the dimensions that it removes."""

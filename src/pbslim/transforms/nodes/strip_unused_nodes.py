@@ -59,8 +59,8 @@ def strip_unused_nodes(
         if len(name) != len(type_for_name) or len(name) != len(shape_for_name):
             raise TransformError("name, type_for_name and shape_for_name must be given equally often")
         by_name = dict(zip(name, zip(type_for_name, shape_for_name, strict=True), strict=True))
-        wishes = _Wishes(type, shape, by_name, {Input.parse(text).node for text in input})
-        forms = _Forms(graph, context, needed, wishes)
+        declared = _Declared(type, shape, by_name, {Input.parse(text).node for text in input})
+        forms = _Forms(graph, context, needed, declared)
         made = cut(graph, {value: forms.attrs(value, each) for value, each in replaced.items()})
         forms.drop_notes()
         needed.update(made.values())
@@ -113,7 +113,7 @@ def _needed(graph: Graph, inputs: Collection[str], outputs: Collection[str]) -> 
 
 
 @dataclass(frozen=True)
-class _Wishes:
+class _Declared:
     """The parameters: for all inputs, for single ones, and the nodes of those that ``input`` names."""
 
     dtype: str | None
@@ -125,8 +125,8 @@ class _Wishes:
 class _Forms:
     """Types and shapes of the new placeholders."""
 
-    def __init__(self, graph: Graph, context: Context, needed: Collection[Node], wishes: _Wishes) -> None:
-        self._graph, self._context, self._needed, self._wishes = graph, context, needed, wishes
+    def __init__(self, graph: Graph, context: Context, needed: Collection[Node], declared: _Declared) -> None:
+        self._graph, self._context, self._needed, self._declared = graph, context, needed, declared
         self._shapes = StaticShapes(graph)
         self._contradicts = False
 
@@ -136,7 +136,7 @@ class _Forms:
         known = known_shape(value, self._shapes)
         if shape is None:
             # Those of old graphs are as in the reference: empty, and so unknown.
-            old = self._graph.producer < _SCALARS_SINCE and each.node not in self._wishes.given
+            old = self._graph.producer < _SCALARS_SINCE and each.node not in self._declared.given
             shape = Shape(()) if old else known
         else:
             self._contradicts |= not fits(shape, known)
@@ -147,17 +147,17 @@ class _Forms:
 
     def _chosen(self, value: Value, each: Input) -> tuple[DType, Shape | None]:
         """The type, and the shape that somebody asks for."""
-        wishes, expected = self._wishes, expected_dtype(value, self._needed)
+        declared, expected = self._declared, expected_dtype(value, self._needed)
         if each.says:
             return each.dtype or expected or FLOAT, each.shape
-        if each.node in wishes.by_name:
-            dtype, shape = wishes.by_name[each.node]
+        if each.node in declared.by_name:
+            dtype, shape = declared.by_name[each.node]
             return _dtype(dtype), _shape(shape)
-        common = FLOAT if wishes.dtype is None else _dtype(wishes.dtype)
-        asked = None if wishes.shape is None else _shape(wishes.shape)
+        common = FLOAT if declared.dtype is None else _dtype(declared.dtype)
+        asked = None if declared.shape is None else _shape(declared.shape)
         if expected is None or expected is common:
             return common, asked
-        if wishes.dtype is not None:
+        if declared.dtype is not None:
             self._context.note(f"input '{value.name}' is {expected} to those that read it, not {common}")
         known = known_shape(value, self._shapes)
         meant = asked is None or known.rank is None or known.rank == asked.rank

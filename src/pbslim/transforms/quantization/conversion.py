@@ -56,7 +56,7 @@ def finds_range(node: Node) -> bool:
 def _convert(
     graph: Graph, node: Node, attrs: dict[str, AttrValue], fallback: Range | None, in_loop: bool
 ) -> list[Node]:
-    """Turn `node` into the Dequantize behind its eight-bit form; gives what now stands before it."""
+    """Turn `node` into the Dequantize after its eight-bit form; gives what now stands before it."""
     form = EIGHT_BIT_OPS[node.op]
     made: list[Node] = []
     parts: dict[Value, list[Value]] = {}

@@ -134,7 +134,9 @@ def _check_conv(node: Node, shapes: StaticShapes) -> None:
         raise Skip(f"its dilations are {_shown(dilations)}, QuantizedConv2D knows 1 only")
     x, weights = (shapes.of(value).dims for value in node.inputs)
     if x and weights and len(weights) == 4 and x[-1] >= 0 and 0 <= weights[2] != x[-1]:
-        raise Skip(f"its weights are for groups of {weights[2]} channels of {x[-1]}, QuantizedConv2D knows no groups")
+        raise Skip(
+            f"its weights are for groups of {weights[2]} channels of {x[-1]}, QuantizedConv2D does not support groups"
+        )
 
 
 def _check_concat(node: Node, _shapes: StaticShapes) -> None:
@@ -146,7 +148,7 @@ def _check_concat(node: Node, _shapes: StaticShapes) -> None:
     except PbslimError as error:
         raise Skip(str(error)) from None
     if (values < 0).any():
-        raise Skip(f"its axis is {values.item()}, QuantizedConcat knows no negative one")
+        raise Skip(f"its axis is {values.item()}, QuantizedConcat does not support a negative one")
 
 
 def _check_broadcast(node: Node, shapes: StaticShapes) -> None:

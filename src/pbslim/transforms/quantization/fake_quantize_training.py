@@ -31,7 +31,7 @@ _STAYS_WITHIN = frozenset({"Identity", "Reshape", "MaxPool", "AvgPool", "MaxPool
 def fake_quantize_training(graph: Graph, context: Context) -> None:
     """Put a FakeQuantWithMinMaxVars before each input of each MatMul and Conv2D.
 
-    Behind Relu6, Sigmoid and Tanh the range is known. Elsewhere it is kept in two variables,
+    After Relu6, Sigmoid and Tanh the range is known. Elsewhere it is kept in two variables,
     ``<tensor>/Min/Variable`` and ``<tensor>/Max/Variable``, which move with each batch; they need no initializer, and
     are written to checkpoints and read from them if the graph does so. Nodes whose name starts with ``gradients`` stay.
     """
@@ -81,7 +81,7 @@ def _check(source: Value) -> None:
 
 
 def _bounds(source: Value) -> Bounds | None:
-    """What all values of `source` lie between, None if the ops do not tell."""
+    """What all values of `source` lie between, None if the ops do not limit them."""
     nodes = reachable([source.node], _passed_on)
     known = {_BOUNDS.get(node.op) for node in nodes if not _passed_on(node)}
     if None in known:

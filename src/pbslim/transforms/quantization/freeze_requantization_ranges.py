@@ -40,7 +40,7 @@ def freeze_requantization_ranges(
             out, of 100. With few records that is none or one more than expected: the reference tool rounds so.
 
     Raises:
-        TransformError: the file cannot be read or holds no range, or names a node that is no RequantizationRange.
+        TransformError: the file cannot be read or holds no range, or names a node that is not a RequantizationRange.
     """
     if not (min_percentile == min_percentile and max_percentile == max_percentile):
         raise TransformError("min_percentile and max_percentile must be numbers")

@@ -32,7 +32,7 @@ def given_range(name: str, low: float | None, high: float | None) -> Range | Non
     """The range that the parameters `name`_min and `name`_max ask for, None when they are absent.
 
     Raises:
-        TransformError: one is missing, or they are no range.
+        TransformError: one is missing, or they are not a range.
     """
     if low is None and high is None:
         return None
@@ -41,7 +41,7 @@ def given_range(name: str, low: float | None, high: float | None) -> Range | Non
     with np.errstate(over="ignore"):
         bounds = np.array([low, high], np.float32)
     if not (np.isfinite(bounds).all() and low <= high):
-        raise TransformError(f"{name}_min={low:g} and {name}_max={high:g} are no range of finite numbers")
+        raise TransformError(f"{name}_min={low:g} and {name}_max={high:g} are not a range of finite numbers")
     if is_too_narrow(low, high):
         raise TransformError(f"{name}_min={low:g} and {name}_max={high:g} are too close together for codes")
     return Range(low, high)

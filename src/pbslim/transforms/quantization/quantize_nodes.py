@@ -36,7 +36,7 @@ def quantize_nodes(
     strip_unused_nodes after, for many nodes are left without a reader.
 
     Judge the result by its accuracy: one range for a whole tensor is too coarse for many models. TensorFlow's kernels
-    round otherwise when oneDNN is on, as it is by default; TF_ENABLE_ONEDNN_OPTS=0 gives the results of old.
+    round otherwise when oneDNN is on, as it is by default; TF_ENABLE_ONEDNN_OPTS=0 gives the original results.
 
     Args:
         ignore_op: op types that stay as they are.
@@ -44,7 +44,7 @@ def quantize_nodes(
         fallback_min, fallback_max: the range of all 32-bit results; values beyond are clipped.
 
     Raises:
-        TransformError: of two bounds only one is given, or they are no range.
+        TransformError: of two bounds only one is given, or they are not a range.
     """
     given = given_range("input", input_min, input_max)
     fallback = given_range("fallback", fallback_min, fallback_max)

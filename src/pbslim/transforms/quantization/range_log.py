@@ -1,4 +1,4 @@
-"""The log of a graph in which insert_logging put Print nodes behind RequantizationRange nodes.
+"""The log of a graph in which insert_logging put Print nodes after RequantizationRange nodes.
 
 A record is a line that ends in ``;<node>__print__;__requant_min_max:[<lowest>][<highest>]``.
 """

@@ -39,7 +39,7 @@ def remove_ema(graph: Graph, context: Context) -> None:
         node = match.root
         for name in ("min", "max"):
             if match[name] is not match[f"{name} before"]:
-                raise Skip(f"'{match[name].name}' is no moving average of its own past")
+                raise Skip(f"'{match[name].name}' is not a moving average of its own past")
         kept = [node, match["x"], match["min"], match["max"]]
         node.set_inputs([node.inputs[0], match["min"].output(), match["max"].output()])
         idle = _idle(match, kept, context)

@@ -1,7 +1,7 @@
 """Round weights to few levels, so that the file compresses well while its type and ops stay.
 
 Before::  w = Const [0.113, 0.127, -0.482, …]    any float32 value
-After::   w = Const [0.120, 0.120, -0.484, …]    num_steps levels a tensor
+After::   w = Const [0.120, 0.120, -0.484, …]    num_steps levels per tensor
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def round_weights(graph: Graph, context: Context, *, num_steps: int = 256, keep_
     The arithmetic is transform_graph's, in single precision.
 
     Args:
-        num_steps: levels in a tensor. The highest value is one more.
+        num_steps: levels per tensor. The highest value is one more.
         keep_coarse: leave tensors alone that have no more different values than that already: they would not compress
             better, and weights that were rounded before would move once more.
 

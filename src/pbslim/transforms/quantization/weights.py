@@ -53,7 +53,7 @@ def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
     if not (np.isfinite(low) and np.isfinite(high)):
         raise Skip("it holds NaN or infinity")
     if float(high) - float(low) > float(np.finfo(np.float32).max):
-        raise Skip("its range is wider than a float can tell")
+        raise Skip("its range is too wide for a float")
     return low, high
 
 

@@ -17,7 +17,7 @@ from pbslim.transforms.repairs.repairer import Repairer
 
 @transform(effect="exact")
 def repair_nodes(graph: Graph, context: Context) -> None:
-    """Repair nodes of the graph and of its functions; a note tells which do not fit their ops and stay.
+    """Repair nodes of the graph and of its functions; a note names those that do not fit their ops and stay.
 
     Variables that became constants: what carries one (Switch, Merge, Enter, calls, While, If ...) has its type,
     ReadVariableOp is an Identity, ResourceGather a GatherV2; an op on references (RefSwitch ...) is the one on tensors.

@@ -50,21 +50,23 @@ class Repairer:
 
     def _retype_call(self, node: Node, conformity: Conformity) -> bool:
         """Let a call hand over tensors where its function takes variables, and the function take them."""
-        if not calls(node):
+        bodies = called_bodies(node, self._graph.library)
+        if not bodies:
             return False
-        key = "T" if node.op in WHILES else "Tin"
-        types, given = node.attrs.get(key), [conformity.dtype(v) for v in node.inputs[arguments_from(node) :]]
-        if not isinstance(types, tuple) or len(given) != len(types):
+        first, key = (arguments_from(node), "T" if node.op in WHILES else "Tin") if calls(node) else (0, "")
+        types = node.attr(key, tuple, ()) if key else next(iter(bodies.values())).argument_dtypes
+        given = [conformity.dtype(value) for value in node.inputs[first:]]
+        if len(given) != len(types):
             return False
         new = {k: t for k, t in enumerate(given) if t not in (None, RESOURCE) and types[k] is RESOURCE}
-        bodies = called_bodies(node, self._graph.library)
-        if not new or not bodies:
+        if not new:
             return False
-        node.set_attr(key, tuple(new.get(k, dtype) for k, dtype in enumerate(types)))
+        if key:
+            node.set_attr(key, tuple(new.get(k, dtype) for k, dtype in enumerate(types)))
         for name, body in bodies.items():
             self._retype_arguments(name, body, new)
-        results, returned = node.attrs.get("Tout"), next(iter(bodies.values())).dtypes
-        if isinstance(results, tuple) and len(results) == len(returned):
+        results, returned = node.attr("Tout", tuple, ()), next(iter(bodies.values())).dtypes
+        if key and results and len(results) == len(returned):
             pairs = zip(results, returned, strict=True)
             node.set_attr("Tout", tuple(new if old is RESOURCE else old for old, new in pairs))
         return True

@@ -82,7 +82,7 @@ def gather(graph: Graph, node: Node, conformity: Conformity) -> bool:
     if node.op == "ResourceGatherNd":
         _become(node, "GatherNd", node.inputs, attrs)
         return True
-    batch = node.attrs.get("batch_dims", 0)
+    batch = node.attr("batch_dims", int, 0)
     axis = _constant(graph, f"{node.name}/axis", np.array(batch, np.int32), INT32, node.inputs[1])
     attrs["Taxis"] = INT32
     if batch:
@@ -111,7 +111,7 @@ def variable_facts(graph: Graph, node: Node, conformity: Conformity) -> bool:
 def _plain_variable(node: Node, conformity: Conformity) -> DType | None:
     """The type of what `node` takes for a variable, if it is a tensor of the type that the variable would have."""
     dtype = conformity.dtype(node.inputs[0]) if node.inputs else None
-    return dtype if dtype is not None and node.attrs.get("dtype") is dtype else None
+    return dtype if dtype is not None and node.dtype_attr("dtype") is dtype else None
 
 
 def _become(node: Node, op: str, inputs: Iterable[Value], attrs: Mapping[str, AttrValue]) -> None:
