@@ -29,7 +29,7 @@ def tests(session: nox.Session) -> None:
 def minimal(session: nox.Session) -> None:
     """The tests that need nothing but what pbslim itself needs: no TensorFlow, OpenCV, Pillow or Graphviz."""
     session.install("-e", ".", "pytest>=8,<10", "hypothesis>=6.100,<7")
-    session.run("pytest", "-m", "not tensorflow", *session.posargs)
+    session.run("pytest", "-m", "not tensorflow and (slow or not slow)", *session.posargs)
 
 
 @nox.session(python="3.11")

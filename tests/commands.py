@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pbslim.cli import main
@@ -24,12 +25,12 @@ class Done(NamedTuple):
         return self.code == 2 and not self.out and self.err.startswith("error: ") and line.isprintable()
 
 
-def run(*args: object) -> Done:
-    """Run ``pbslim`` with these arguments."""
+def run(*args: object, program: Callable[[list[str]], None] = main) -> Done:
+    """Run ``pbslim``, or another program, with these arguments."""
     out, err, code = io.StringIO(), io.StringIO(), None
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main([str(arg) for arg in args])
+            program([str(arg) for arg in args])
     except SystemExit as end:
         code = end.code
     finally:

@@ -31,6 +31,8 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "TransformGraph": lambda graph: pbslim.TransformGraph(graph, ["x"], ["y"], ["strip_unused_nodes"]),
 }
 LOOKS: dict[str, Callable[[Any, Path], Any]] = {
+    "load": lambda graph, _: show(pbslim.load(graph)),
+    "save": lambda graph, folder: pbslim.save(graph, folder / "out.pb"),
     "summarize_graph": lambda graph, _: pbslim.summarize_graph(graph),
     "compare_graphs": lambda graph, _: list(pbslim.compare_graphs(graph, graph)),
     "graph_to_dot": lambda graph, _: pbslim.graph_to_dot(graph),

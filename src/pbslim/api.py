@@ -18,7 +18,8 @@ from pbslim.verification import Verification, compare_files
 from pbslim.verification.compare import Metric
 from pbslim.verification.feeds import DEFAULT_SAMPLES
 from pbslim.verification.running import DEFAULT_TIMEOUT
-from pbslim.wire.given import GraphLike, Names, as_file, changes_graph, names
+from pbslim.wire.files import GraphLike
+from pbslim.wire.given import Names, as_file, changes_graph, names
 from pbslim.wire.paths import expanded
 
 

@@ -22,6 +22,7 @@ def test_a_small_file_is_exact(tmp_path: Path) -> None:
     assert (zipped_size(path).bytes, zipped_size(path).exact) == (in_a_zip(path, tmp_path), True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [4, 256, 0])
 def test_a_large_one_is_estimated_closely(tmp_path: Path, levels: int) -> None:
     weights = np.random.default_rng(0).normal(size=1_500_000).astype(np.float32)
@@ -36,6 +37,7 @@ def test_a_large_one_is_estimated_closely(tmp_path: Path, levels: int) -> None:
     assert abs(estimate.bytes - wanted) <= 0.05 * wanted
 
 
+@pytest.mark.slow
 @needs_shared
 def test_the_shared_models_are_estimated_closely(tmp_path: Path) -> None:
     for path in sorted((SHARED / "models").glob("*/model.pb")):
@@ -69,6 +71,7 @@ CONTENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 def test_large_files_are_estimated(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "f").write_bytes(content)
@@ -80,6 +83,7 @@ def test_large_files_are_estimated(tmp_path: Path, content: bytes) -> None:
     assert zipped_size(tmp_path / "f") == estimate
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("folder", [f for f in models() if (f / "model.pb").stat().st_size > 3 << 19], ids=str)
 def test_trained_models_within_three_percent(folder: Path) -> None:

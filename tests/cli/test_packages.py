@@ -182,6 +182,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_package_is_changed_as_its_graph_is(package: Path, command: str) -> None:
     *options, source, target = COMMANDS[command]

@@ -97,6 +97,7 @@ def test_no_room_on_standard_output(tmp_path: Path) -> None:
         assert b"No space left on device" in done.stderr
 
 
+@pytest.mark.slow
 @posix
 def test_closed_streams(tmp_path: Path) -> None:
     done = shell(f"pbslim shrink '{DIGITS}' -o out.pb --no-verify <&- >&- 2>&-", tmp_path)
@@ -107,12 +108,14 @@ def test_closed_streams(tmp_path: Path) -> None:
     assert shell(f"pbslim inspect '{DIGITS}' >&-", tmp_path).stderr == b""
 
 
+@pytest.mark.slow
 @posix
 def test_a_reader_that_has_read_enough(tmp_path: Path) -> None:
     for command in ("summarize_graph --print_structure --in_graph", "shrink --no-verify -o - 2>/dev/null"):
         assert shell(f"pbslim {command} '{DIGITS}' | head -c 1 > /dev/null", tmp_path).stderr == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
 def test_what_an_encoding_lacks_is_escaped(tmp_path: Path, encoding: str) -> None:
     graph = pbslim.load(DIGITS)
@@ -140,6 +143,7 @@ def test_interrupted_while_it_starts() -> None:
         assert (done.returncode, done.stderr.strip()) == (130, b"error: interrupted")
 
 
+@pytest.mark.slow
 @posix
 def test_terminated_while_it_writes_to_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")

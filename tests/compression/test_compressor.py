@@ -113,6 +113,7 @@ def test_noise_goes_where_weights_are_many() -> None:
     assert total.max() == pytest.approx(1e-3, rel=0.02)
 
 
+@pytest.mark.slow
 def test_rounding_with_moments_repairs_the_bias() -> None:
     graph = classifier()
     model = _model(graph)
@@ -126,6 +127,7 @@ def test_rounding_with_moments_repairs_the_bias() -> None:
         assert noise[1] < 0.7 * noise[0], site.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [15.0, 30.0])
 def test_the_written_graph_keeps_what_the_search_measured(compressor: Compressor, target: float) -> None:
     candidate = compressor.compress(target)
@@ -139,6 +141,7 @@ def test_the_written_graph_keeps_what_the_search_measured(compressor: Compressor
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_replayed_plan_gives_the_same_weights(compressor: Compressor) -> None:
     candidate = compressor.compress(20.0)
     graph = classifier()

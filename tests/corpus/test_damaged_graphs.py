@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from pbslim import save
 from tests import functions
 from tests.corpus.reading import read_damaged
@@ -36,6 +38,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.slow
 def test_damaged_graphs(tmp_path: Path) -> None:
     for seed in range(5):
         save(RandomGraph(seed).graph, tmp_path / f"random-{seed}.pb")

@@ -63,6 +63,7 @@ def sound(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_damaged_packages(sound: Path) -> None:
     found = read_damaged("packages", sound, COUNT)
     assert found["refused"] > COUNT / 2, "or the seeds do no damage"

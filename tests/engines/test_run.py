@@ -70,6 +70,7 @@ def command(*args: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_computes(file: Path) -> None:
     out = file.with_name("out.npz")
     done = command(file, "--feeds", file.with_name("x.npz"), "-o", out, "--outputs", "z,y", "--json")

@@ -437,6 +437,7 @@ def garbage(draw: st.DrawFn, op: str) -> tuple[dict[str, object], list[Array]]:
     return attrs, inputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", kernel_names())
 def test_garbage_is_refused_or_computed(op: str) -> None:
     @settings(max_examples=25, deadline=None, database=None, derandomize=True)

@@ -382,6 +382,7 @@ def test_a_function_of_which_the_ops_are_not_known_stays(tmp_path: Path) -> None
     assert parsed(after) == parsed(data)
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("size", [10000, 1])
 def test_every_model_comes_back(size: int, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def arrays(path: Path) -> dict[str, Any]:
         return dict(file)
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("folder", models(), ids=lambda folder: str(folder.name))
 def test_models(folder: Path) -> None:

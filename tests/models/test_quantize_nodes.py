@@ -100,6 +100,7 @@ def transformed(folder: Path, recipe: str) -> Graph:
     return graph
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 @folders
 def test_the_graph_is_that_of_the_reference(folder: Path, recipe: str) -> None:

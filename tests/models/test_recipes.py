@@ -72,6 +72,7 @@ def test_accuracy_holds(name: str, recipe: str, tmp_path: Path) -> None:
     assert np.mean(answers[0] == answers[1]) >= (1 if recipe == "optimize" else LEAST_AGREEMENT)
 
 
+@pytest.mark.slow
 def test_the_recipes_reach_the_reference_sizes(tmp_path: Path) -> None:
     model = SHARED / "models" / "mobilenet_v1_retrained" / "model.pb"
     rounded = shrink(model, tmp_path / "round.pb", "round", exact_zip=True).after

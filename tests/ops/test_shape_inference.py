@@ -200,6 +200,7 @@ ATTRS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     op=st.sampled_from(sorted({*RULES, "Svd", "NoSuchOp"})),
     inputs=st.lists(SHAPES, max_size=6),

@@ -105,6 +105,7 @@ def test_a_random_graph_stays_within_the_effects(seed: int, tmp_path: Path) -> N
             np.testing.assert_allclose(now, was, rtol=0, atol=limit, err_msg=f"{name} after {steps}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_a_second_run_changes_nothing(seed: int) -> None:
     # Matches of these never share a node, so that a second run may find what the first one was in the way of.

@@ -20,6 +20,7 @@ from tests.shared import ROOT
 DIGITS = ROOT / "examples" / "digits.pb"
 
 
+@pytest.mark.slow
 def test_the_result_keeps_its_promise_on_labelled_images(tmp_path: Path) -> None:
     out, plan = tmp_path / "small.pb", tmp_path / "plan.json"
     done = commands.run("shrink", DIGITS, "-o", out, "--save-plan", plan, "--json")
@@ -43,6 +44,7 @@ def test_kept_weights_stay_as_they_are(tmp_path: Path) -> None:
     assert all(node.op == "Const" for node in kernels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "unknown"), [("tf1.4", {"DecodeCompressed", "GatherV2"}), ("opencv", {"Cast", "SplitV"})]
 )
@@ -51,17 +53,20 @@ def test_a_target_gets_only_what_it_reads(tmp_path: Path, target: str, unknown: 
     assert not unknown & {node.op for node in pbslim.load(tmp_path / "out.pb")}
 
 
+@pytest.mark.slow
 def test_a_size_is_met(tmp_path: Path) -> None:
     result = shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(target_size=30_000))
     assert 25_000 < result.after.size <= 30_000
 
 
+@pytest.mark.slow
 def test_a_promise_that_cannot_be_kept_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(CheckError, match="no weights in fewer bits keep 150"):
         shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(Promise(150.0, 1.0)), proof=Proof(min_snr=150.0))
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_given_inputs_are_used(tmp_path: Path) -> None:
     images = np.random.default_rng(0).uniform(0, 1, (40, 8, 8, 1)).astype(np.float32)
     np.savez(tmp_path / "inputs.npz", input=images)

@@ -29,6 +29,7 @@ def coarse(folder: Path) -> Path:
     return folder / "coarse.pb"
 
 
+@pytest.mark.slow
 def test_the_verdict_is_printed_and_reported(tmp_path: Path) -> None:
     done = commands.run("shrink", DIGITS, "-o", tmp_path / "o.pb", "--recipe=optimize", "--json")
     content = json.loads(done.out)
@@ -40,6 +41,7 @@ def test_the_verdict_is_printed_and_reported(tmp_path: Path) -> None:
     assert (tmp_path / "r.pb").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("apart")
 def test_a_bad_result_is_told_loudly(tmp_path: Path) -> None:
     done = commands.run("shrink", coarse(tmp_path), "-o", tmp_path / "out.pb", "--recipe=round")
@@ -58,6 +60,7 @@ def test_a_result_that_is_not_good_enough_is_not_written(tmp_path: Path) -> None
         pbslim.shrink(tmp_path / "coarse.pb", tmp_path / "out.pb", proof=Proof(min_snr=30))
 
 
+@pytest.mark.slow
 def test_nothing_runs_without_a_proof(tmp_path: Path) -> None:
     done = commands.run("shrink", DIGITS, "-o", tmp_path / "o.pb", "--no-verify")
     assert (done.code, "verdict" in done.out) == (0, False)

@@ -448,6 +448,7 @@ def doubling(levels: int) -> Mapping[str, str]:
     return functions
 
 
+@pytest.mark.slow
 def test_the_limit_of_nodes_grows_with_the_file_and_can_be_raised() -> None:
     main = "x = Placeholder()\nP = F12(x)\n-> P"
     with pytest.raises(TransformError, match="the graph would have 20477 more nodes, 18944 are allowed"):

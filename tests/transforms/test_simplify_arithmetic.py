@@ -4,8 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from pbslim import api
+from pbslim.dtypes import FLOAT
 from pbslim.engines.builtin import ENGINE
-from pbslim.ir import Graph
+from pbslim.ir import Graph, SplatTensor
+from pbslim.wire import to_bytes
 from tests.graphs import apply, check_transform, parse, show
 
 NORM = """
@@ -129,6 +132,30 @@ def test_a_long_sum_becomes_one() -> None:
     graph, _ = apply("simplify_arithmetic", before)
     assert sorted(node.op for node in graph) == ["Add", "Const", "Placeholder", "Relu"]
     assert next(node for node in graph if node.op == "Const").tensor().numpy() == sum(range(100))
+
+
+def splat(graph: Graph, name: str, value: float, shape: tuple[int, ...]) -> None:
+    """Let a Const hold one value for a whole shape, as files have it."""
+    tensor = SplatTensor(np.float32(value), FLOAT, shape)
+    graph[name].become("Const", attrs={"dtype": FLOAT, "value": tensor})
+
+
+def test_one_value_for_a_shape_stays_one_value() -> None:
+    graph, outputs = parse("x = Placeholder()\nk = Const(0)\nn = Neg(x)\ny = Mul(n, k)\n-> y")
+    splat(graph, "k", 3, (50, 4))
+    before = len(to_bytes(graph))
+    api.transform(graph, "simplify_arithmetic", ["x"], outputs)
+    assert len(to_bytes(graph)) < before
+    assert (graph["k"].tensor().numpy() == -3).all()
+
+
+def test_one_value_for_a_shape_is_not_spelled_out() -> None:
+    graph, outputs = parse(
+        "x = Placeholder()\nk = Const(0)\nc = Const([1, 2, 3, 4])\nn = Mul(x, k)\ny = Mul(n, c)\n-> y"
+    )
+    splat(graph, "k", 3, (50, 4))
+    api.transform(graph, "simplify_arithmetic", ["x"], outputs)
+    assert len(graph) == 5
 
 
 def test_twice_changes_nothing_more() -> None:

@@ -55,6 +55,7 @@ def test_folding_is_float_rounding(tmp_path: Path) -> None:
     assert [each.is_rounding for each in found] == [True]
 
 
+@pytest.mark.slow
 def test_one_weight_is_a_real_difference_and_its_layer_is_named(one_weight: Path) -> None:
     found = pbslim.verify(DIGITS, one_weight, per_layer=True)
     assert (found.verdict, found.agrees) == (Verdict.NEAR_LOSSLESS, False)
@@ -62,6 +63,7 @@ def test_one_weight_is_a_real_difference_and_its_layer_is_named(one_weight: Path
     assert [(each.name, each.constants) for each in worst] == [("conv2/conv2d/Conv2D", (MIDDLE,))]
 
 
+@pytest.mark.slow
 def test_layers_that_were_folded_are_told_apart() -> None:
     graph = disturbed(0.5)
     pbslim.transform(graph, "strip_unused_nodes fold_constants fold_batch_norms", ["input"], ["class"])
@@ -70,6 +72,7 @@ def test_layers_that_were_folded_are_told_apart() -> None:
     assert MIDDLE.partition("/")[0] in found.worst_layers()[0].name
 
 
+@pytest.mark.slow
 def test_layers_of_other_names_are_found_by_their_values() -> None:
     graph = disturbed(0.1)
     pbslim.transform(graph, "obfuscate_names", ["input"], ["class"])
@@ -166,6 +169,7 @@ def test_what_cannot_be_done_is_told(options: dict[str, Any], message: str) -> N
         pbslim.verify(DIGITS, DIGITS, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("apart")
 def test_the_command(one_weight: Path) -> None:
     done = commands.run("verify", DIGITS, one_weight, "--eval", EVAL, "--max-drop=1%", "--min-snr=25")

@@ -41,6 +41,7 @@ def middle_weights(graph: Graph, outputs: list[str]) -> Node:
     return found[len(found) // 2]
 
 
+@pytest.mark.slow
 @each_model
 def test_optimizing_is_never_a_false_alarm(folder: Path, tmp_path: Path) -> None:
     inputs, outputs = names(folder)
@@ -51,6 +52,7 @@ def test_optimizing_is_never_a_false_alarm(folder: Path, tmp_path: Path) -> None
         assert found.verdict.is_exact
 
 
+@pytest.mark.slow
 @each_model
 @pytest.mark.parametrize("optimized", [False, True], ids=["as it is", "optimized"])
 def test_one_weight_is_always_told_from_rounding(folder: Path, tmp_path: Path, optimized: bool) -> None:

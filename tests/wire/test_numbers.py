@@ -99,7 +99,11 @@ def test_millions_one_by_one() -> None:
         (length_delimited(7, b"\x80" * 400 + b"\x01"), "does not end"),
         (tag(7, VARINT) + b"\x80" * 12, "does not end"),
         (length_delimited(5, bytes(7)), "ends within one of them"),
-        ((tag(7, VARINT) + b"\x01" + length_delimited(7, b"\x01")) * 40_000, "scattered over too many fields"),
+        pytest.param(
+            (tag(7, VARINT) + b"\x01" + length_delimited(7, b"\x01")) * 40_000,
+            "scattered over too many fields",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_broken_lists_are_errors(content: bytes, says: str) -> None:

@@ -141,6 +141,7 @@ def test_a_device_is_written_into(folder: Path) -> None:
     assert stat.S_ISCHR(path.stat().st_mode)
 
 
+@pytest.mark.slow
 @posix
 def test_standard_output(folder: Path) -> None:
     code = "import sys; import pbslim; g = pbslim.load(sys.argv[1]); [pbslim.save(g, p) for p in sys.argv[2:]]"

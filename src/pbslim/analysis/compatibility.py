@@ -16,7 +16,7 @@ from pbslim.ir import AttrValue, FunctionRef, Graph, Tensor, TypeVariable
 from pbslim.ir.order import check
 from pbslim.ops.families import CALLS, FUNCTIONAL
 from pbslim.ops.history import Accepted, Release, accepted, release, releases_with
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.listing import ListedNode, min_consumer
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_>./\\-]*")
@@ -83,7 +83,7 @@ def incompatibilities(graph: GraphLike, since: Release | str) -> list[Incompatib
         GraphError: no release accepts it: it reads what is not there, or has a cycle.
         DecodeError: a function is broken.
     """
-    found = opened(graph)
+    found = load(graph)
     check(found)
     return list(_incompatibilities(found, release(since) if isinstance(since, str) else since))
 

@@ -13,7 +13,7 @@ from pbslim.analysis.debug_text import attr_text
 from pbslim.analysis.equality import distance, same_attr
 from pbslim.errors import DecodeError
 from pbslim.ir import Graph, Tensor
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.listing import ListedFunction, ListedNode, listed_functions, listed_nodes
 
 _FOLDED = re.compile(r"(.+)/_(\d+)__cf__\d+(?:_\d+)?")  # what constant folding calls an output of x: x/_3__cf__17
@@ -89,7 +89,7 @@ def diff(first: GraphLike, second: GraphLike, *, atol: float = 0.0, ignore_defau
         DecodeError: a function in the library is broken.
     """
     rules = _Rules(atol, ignore_defaults)
-    graphs = opened(first), opened(second)
+    graphs = load(first), load(second)
     before, after = (list(listed_nodes(graph)) for graph in graphs)
     found = _diff(before, after, rules)
     found.functions = list(_function_changes(*graphs, rules))

@@ -9,7 +9,8 @@ from pbslim import ops
 from pbslim.dtypes import DType
 from pbslim.errors import DecodeError
 from pbslim.ir import AttrValue, Graph
-from pbslim.wire.given import GraphLike, all_opened
+from pbslim.wire.files import GraphLike
+from pbslim.wire.given import load_all
 from pbslim.wire.listing import ListedNode, listed_functions, listed_nodes
 from pbslim.wire.memmapped import immutable_attributes, package_of
 
@@ -58,7 +59,7 @@ def op_inventory(graphs: GraphLike | Iterable[GraphLike]) -> list[OpUse]:
     """
     counts: dict[str, int] = {}
     types: dict[str, set[DType]] = {}
-    for graph in all_opened(graphs):
+    for graph in load_all(graphs):
         for _, node in all_nodes(graph):
             counts[node.op] = counts.get(node.op, 0) + 1
             types.setdefault(node.op, set()).update(_types(node))

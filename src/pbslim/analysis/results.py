@@ -20,7 +20,7 @@ from pbslim.kernels import KernelError, evaluate
 from pbslim.kernels.limits import Limits, limited
 
 _BYTES = 1 << 23
-_WORK = 1 << 28
+_WORK = 1 << 27
 _WORK_PER_BYTE = 32
 _STRING_BYTES = 64  # that a string takes in memory, besides its text
 _STRING_WORK = 128  # what an op does to a string costs as much as it does to so many numbers

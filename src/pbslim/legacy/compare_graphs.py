@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pbslim.analysis.debug_text import attr_text, node_text
 from pbslim.analysis.equality import same_attr
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.listing import ListedNode, listed_functions, listed_nodes
 
 
@@ -26,7 +26,7 @@ def compare_graphs(
     Raises:
         DecodeError: a function in the library is broken.
     """
-    actual, expected = opened(actual), opened(expected)
+    actual, expected = load(actual), load(expected)
     yield from _compare(listed_nodes(actual), listed_nodes(expected), atol)
     if library:
         found = {each.name: each for each in listed_functions(actual)}

@@ -15,7 +15,7 @@ from pbslim.errors import DecodeError, GraphError, UsageError
 from pbslim.ir import ArrayTensor, DeferredTensor, Encoded, Graph, Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.ops import buffers
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.memmapped import become_immutable, kept_attributes, save_package
 from pbslim.wire.outputs import require_apart, require_room
 from pbslim.wire.packages import MappedConstant, RegionNames
@@ -120,7 +120,7 @@ def convert_graphdef_memmapped_format(
     target = expanded(out_graph)
     if isinstance(in_graph, str | PathLike):
         require_apart(target, Path(in_graph))
-    graph = opened(in_graph)
+    graph = load(in_graph)
     _require_unmapped(graph)
     mark = len(graph.journal)
     try:

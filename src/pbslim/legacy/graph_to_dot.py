@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from pbslim.errors import printable
 from pbslim.ir import Graph
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.nodes import spelled_inputs
 
 
 def graph_to_dot(graph: GraphLike) -> str:
     """A node with its op for each node, an arrow for each input, a dashed one for each control input."""
-    return "\n".join(["digraph graphname {", *_lines(opened(graph)), "}", ""])
+    return "\n".join(["digraph graphname {", *_lines(load(graph)), "}", ""])
 
 
 def _lines(graph: Graph) -> Iterator[str]:

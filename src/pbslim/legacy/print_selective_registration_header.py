@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pbslim.analysis.inventory import all_nodes
 from pbslim.errors import UsageError
 from pbslim.ops.kernel_classes import KERNEL_RELEASES, kernel_class
-from pbslim.wire.given import GraphLike, all_opened
+from pbslim.wire.files import GraphLike
+from pbslim.wire.given import load_all
 
 DEFAULT_OPS = "NoOp:NoOp,_Recv:RecvOp,_Send:SendOp"
 
@@ -86,7 +87,7 @@ def selective_registration_header(
         raise UsageError(f"the kernels of TensorFlow {release} are not known here, only {', '.join(KERNEL_RELEASES)}")
     chosen: set[tuple[str, str]] = set() if default_ops in ("", "all") else set(map(_pair, default_ops.split(",")))
     unknown: dict[str, None] = {}
-    for graph in all_opened(graphs):
+    for graph in load_all(graphs):
         for _, node in all_nodes(graph):
             name = kernel_class(node.op, node.attrs, release)
             if name or node.op in _WITHOUT_KERNEL:

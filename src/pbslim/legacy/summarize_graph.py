@@ -11,7 +11,7 @@ from pbslim.errors import DecodeError, GraphError, PbslimError
 from pbslim.ir import Graph, Node
 from pbslim.ir.order import check, execution_order
 from pbslim.ops.families import PLACEHOLDERS, VARIABLES
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.nodes import spelled_inputs
 
 _NO_OUTPUTS = frozenset({"Const", "Assign", "NoOp", *PLACEHOLDERS, *VARIABLES})
@@ -62,7 +62,7 @@ def summarize_graph(graph: GraphLike, *, structure: bool = False) -> Summary:
     Raises:
         GraphError: a node reads what does not exist, or there is a cycle.
     """
-    graph = opened(graph)
+    graph = load(graph)
     _require_all_inputs(graph)
     found = Summary(
         inputs=[_terminal(node) for node in graph if node.op in PLACEHOLDERS],

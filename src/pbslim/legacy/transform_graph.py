@@ -12,7 +12,8 @@ from typing import Any, TypeVar, overload
 import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
-from pbslim.wire.given import Names, names, opened, same_kind, texts
+from pbslim.wire.files import load
+from pbslim.wire.given import Names, names, same_kind, texts
 
 Given = TypeVar("Given")
 
@@ -45,7 +46,7 @@ def TransformGraph(input_graph_def: Any, inputs: Names, outputs: Names, transfor
     """
     ends = names(inputs, "inputs"), names(outputs, "outputs")
     steps = pipeline.plan(" ".join(texts(transforms, "transforms"))).steps
-    graph = opened(input_graph_def)
+    graph = load(input_graph_def)
     if graph is input_graph_def:
         graph = graph.copy()
     pipeline.run(graph, steps, *ends)

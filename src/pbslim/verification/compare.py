@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pbslim.analysis.endpoints import find_names, require, require_frozen
-from pbslim.errors import UsageError
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
@@ -48,6 +48,8 @@ Metric = Callable[[dict[str, Array]], float]
 """A measure of a model: called with its outputs by name over all samples; more is better."""
 
 _FEW, _PATIENCE = 4, 4  # so many inputs are tried even if they take so many times as long as they should
+# Bytes of results, when nobody asked to run the graphs.
+_HELD, _HELD_PER_FILE_BYTE, _HELD_PER_FED_BYTE = 4 << 20, 8, 64
 
 
 def compare_files(
@@ -99,10 +101,17 @@ def compare_files(
     plan = _plan(sides, outputs, engine, given.batches[0])
     setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
 
-    def enough(done: int, seconds: float) -> bool:
+    fed = sum(np.asarray(value).nbytes for value in given.batches[0].values())
+    most = _HELD + _HELD_PER_FILE_BYTE * first.stat().st_size + _HELD_PER_FED_BYTE * fed
+
+    def enough(done: int, seconds: float, held: int) -> bool:
         if on_progress:
             on_progress(done, len(given.batches))
         tried = sum(map(batch_size, given.batches[:done]))
+        if cautious and held > most:
+            if done == 1:
+                raise PbslimError(f"its outputs have {held} bytes, which is much for its size")
+            return True
         return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
 
     runs = run_both(setting, sides, plan.fetches, given.batches, enough)

@@ -133,12 +133,13 @@ def run_both(
     sides: tuple[Side, Side],
     fetches: tuple[Sequence[str], Sequence[str]],
     batches: Sequence[Batch],
-    enough: Callable[[int, float], bool] = lambda _done, _seconds: False,
+    enough: Callable[[int, float, int], bool] = lambda _done, _seconds, _held: False,
 ) -> Runs:
     """Run all batches through both graphs at the same time.
 
     Args:
-        enough: is told the number of batches that are done and the seconds they took, and says whether to stop.
+        enough: is told the number of batches that are done, the seconds they took and the bytes of what they gave, and
+            says whether to stop.
 
     Raises:
         PbslimError: a graph cannot be loaded or does not run.
@@ -148,13 +149,14 @@ def run_both(
         programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
             program.wait()
-        started = time.perf_counter()
+        started, held = time.perf_counter(), 0
         for number, batch in enumerate(batches, 1):
             for program, side, names in zip(programs, sides, fetches, strict=True):
                 program.start(side.fed(batch), names)
             for found, program in zip(results, programs, strict=True):
                 found.append(program.result())
-            if enough(number, time.perf_counter() - started):
+            held += sum(array.nbytes for found in results for array in found[-1])
+            if enough(number, time.perf_counter() - started, held):
                 break
         return Runs(*results, (programs[0].memory, programs[1].memory))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
-from pbslim.errors import DecodeError, GraphError, PbslimError
+from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.wire import memmapped, packages, schema
 from pbslim.wire.outputs import replacing
@@ -19,8 +20,22 @@ PROTOBUF_LIMIT = (1 << 31) - 1
 """TensorFlow cannot read a message of more bytes than this."""
 
 
-def load(source: str | Path | bytes) -> Graph:
+class Message(Protocol):
+    """A ``GraphDef`` message, of TensorFlow's class or any other."""
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
+        """The bytes of the message."""
+        ...
+
+
+GraphLike: TypeAlias = "Graph | Message | bytes | str | PathLike[str]"
+"""A graph, TensorFlow's ``GraphDef`` message, the bytes of one, or the path of a file."""
+
+
+def load(source: GraphLike) -> Graph:
     """The graph in a GraphDef file (binary or text), in a memory-mapped package, or in the bytes of one of these.
+
+    A GraphDef message, TensorFlow's or any other, will do as well, and a `Graph` is taken as it is.
 
     Constants are not read yet; those that a package maps are ordinary ones in the graph. ``-`` is standard input.
 
@@ -29,10 +44,15 @@ def load(source: str | Path | bytes) -> Graph:
     Raises:
         DecodeError: it is not a GraphDef; the message says what it is instead and what to do.
         GraphError: it is one, but nodes have no name or share one.
+        UsageError: `source` is none of these things.
     """
+    if isinstance(source, Graph):
+        return source
     if isinstance(source, bytes):
         return load_from(memoryview(source), Path("<bytes>"))
-    return load_from(open_source(source), Path(source))
+    if isinstance(source, str | PathLike):
+        return load_from(open_source(Path(source)), Path(source))
+    return _from_message(source)
 
 
 def load_from(source: Source, path: Path) -> Graph:
@@ -81,7 +101,7 @@ def _load_text(source: Source, path: Path) -> Graph:
 
 
 def save(
-    graph: Graph, path: str | Path, *, as_text: bool = False, progress: Callable[[int], None] | None = None
+    graph: GraphLike, path: str | Path, *, as_text: bool = False, progress: Callable[[int], None] | None = None
 ) -> int:
     """Write `graph` to `path` as a GraphDef and give its size in bytes; constants are streamed.
 
@@ -90,6 +110,7 @@ def save(
     Raises:
         PbslimError: the file cannot be written, or the one that the graph was read from has changed since.
     """
+    graph = load(graph)
     with replacing(path, *sources_of(graph)) as out:
         return write(graph, out, as_text=as_text, progress=progress)
 
@@ -103,16 +124,11 @@ def write(graph: Graph, out: BinaryIO, *, as_text: bool = False, progress: Calla
     return write_parts(graph_parts(graph), out, progress)
 
 
-def from_message(message: Any) -> Graph:
-    """The graph in a GraphDef message of whatever protobuf class.
-
-    Raises:
-        TypeError: it is something else.
-        GraphError, DecodeError: it holds no proper graph, or more than a message can.
-    """
+def _from_message(message: Any) -> Graph:
     descriptor = getattr(message, "DESCRIPTOR", None)
     if getattr(descriptor, "full_name", None) != "tensorflow.GraphDef" or isinstance(message, type):
-        raise TypeError
+        kind = type(message).__name__
+        raise UsageError(f"a graph must be a GraphDef, bytes, a path or a pbslim.Graph, not {kind}")
     try:
         data = message.SerializeToString()
     except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes

@@ -13,21 +13,9 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, ov
 
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
-from pbslim.wire.files import from_message, into_message, load, save
+from pbslim.wire.files import GraphLike, Message, into_message, load, save
 from pbslim.wire.paths import expanded
 from pbslim.wire.write import to_bytes
-
-
-class Message(Protocol):
-    """A ``GraphDef`` message, of TensorFlow's class or any other."""
-
-    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
-        """The bytes of the message."""
-        ...
-
-
-GraphLike: TypeAlias = "Graph | Message | bytes | str | PathLike[str]"
-"""A graph, TensorFlow's ``GraphDef`` message, the bytes of one, or the path of a file."""
 
 Names: TypeAlias = "str | bytes | Iterable[str | bytes]"
 """A list of names, or one text with commas."""
@@ -37,31 +25,11 @@ Given = TypeVar("Given", bound=Message | bytes)
 Result = TypeVar("Result", covariant=True)
 
 
-def opened(given: GraphLike) -> Graph:
-    """`given` as a graph; a `Graph` is taken as it is.
-
-    Raises:
-        UsageError: it is none of the things that can be a graph.
-        PbslimError: it cannot be read.
-    """
-    if isinstance(given, Graph):
-        return given
-    if isinstance(given, bytes):
-        return load(given)
-    if isinstance(given, str | PathLike):
-        return load(Path(given))
-    try:
-        return from_message(given)
-    except TypeError:
-        kind = type(given).__name__
-        raise UsageError(f"a graph must be a GraphDef, bytes, a path or a pbslim.Graph, not {kind}") from None
-
-
-def all_opened(given: GraphLike | Iterable[GraphLike]) -> list[Graph]:
+def load_all(given: GraphLike | Iterable[GraphLike]) -> list[Graph]:
     """Each of several graphs, or the one that is given alone."""
     if isinstance(given, Graph | bytes | str | PathLike) or not isinstance(given, Iterable):
-        return [opened(given)]
-    return [opened(each) for each in given]
+        return [load(given)]
+    return [load(each) for each in given]
 
 
 @contextmanager
@@ -75,7 +43,7 @@ def as_file(given: GraphLike) -> Iterator[Path]:
         if isinstance(given, bytes):
             place.write_bytes(given)
         else:
-            save(opened(given), place)
+            save(load(given), place)
         yield place
 
 
@@ -130,7 +98,7 @@ def changes_graph(function: Callable[Concatenate[Graph, P], Result]) -> Changing
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         given, *rest = args or [kwargs.pop(name)]
-        graph = opened(given)
+        graph = load(given)
         result = function(graph, *rest, **kwargs)
         return result if isinstance(given, Graph) else same_kind(graph, given)
 

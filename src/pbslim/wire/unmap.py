@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pbslim.errors import UsageError
 from pbslim.wire import save
-from pbslim.wire.given import GraphLike, opened
+from pbslim.wire.files import GraphLike, load
 from pbslim.wire.memmapped import package_of
 from pbslim.wire.outputs import require_apart, require_room
 from pbslim.wire.paths import expanded
@@ -27,7 +27,7 @@ def unmap(package: GraphLike, out: str | Path, *, progress: Callable[[int], None
     target = expanded(out)
     if isinstance(package, str | PathLike):
         require_apart(target, Path(package))
-    graph = opened(package)
+    graph = load(package)
     found = package_of(graph)
     if found is None:
         name = str(package) if isinstance(package, str | PathLike) else type(package).__name__

@@ -26,12 +26,19 @@ class Constant:
     """What a Const that nothing else reads is to hold, in doubles.
 
     Attributes:
-        changed: whether it holds something else now.
+        stored: how many elements its file holds; one for a value that is repeated.
+        changed: whether it is to hold something else than it does.
     """
 
     node: Node
     values: Array
+    stored: int
     changed: bool = False
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all elements are equal."""
+        return bool(self.values.size) and bool((self.values == self.values.flat[0]).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +211,10 @@ class Planner:
         tensor = constant(value)
         if tensor is None or tensor.size > _LARGEST_CONSTANT or not tensor.dtype.is_floating:
             return None
-        return Constant(value.node, tensor.numpy().astype(np.float64))
+        head = tensor.head()
+        if head is not None and head.size > 1:  # few values for a large shape, which a change could spell out
+            return None
+        return Constant(value.node, tensor.numpy().astype(np.float64), tensor.size if head is None else head.size)
 
     def _inverse(self, value: Value) -> Constant | None:
         found = self._constant(value)
@@ -224,7 +234,7 @@ class Planner:
     def _combined(
         self, first: Constant, second: Constant, a: Array, b: Array, function: Callable[[Array, Array], Array]
     ) -> Constant | None:
-        """One constant for two; None if it would be larger than both, or is out of the range of its type."""
+        """One constant for two; None if it would have or store more elements, or is out of the range of its type."""
         try:
             size = np.prod(np.broadcast_shapes(a.shape, b.shape))
         except ValueError:
@@ -233,5 +243,6 @@ class Planner:
             return None
         with np.errstate(all="ignore"):
             values = function(a, b)
-        node = first.node if first.values.size >= second.values.size else second.node
-        return Constant(node, values, changed=True) if self._fits(values) else None
+        larger = first if first.values.size >= second.values.size else second
+        both = Constant(larger.node, values, first.stored + second.stored, changed=True)
+        return both if self._fits(values) and (both.is_uniform or values.size <= both.stored) else None

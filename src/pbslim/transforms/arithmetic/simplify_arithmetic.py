@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pbslim.dtypes import FLOAT
-from pbslim.ir import ArrayTensor, Graph, Node, Value
+from pbslim.dtypes import FLOAT, DType
+from pbslim.ir import ArrayTensor, Graph, Node, SplatTensor, Tensor, Value
 from pbslim.ir.order import execution_order
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite.inner import is_inner
@@ -91,7 +91,13 @@ def _value(operand: Operand, made: Mapping[Step, Value], root: Node) -> Value:
         return made[operand]
     if isinstance(operand, Constant):
         if operand.changed:
-            dtype = root.dtype_attr("T", FLOAT) or FLOAT
-            set_const(operand.node, ArrayTensor(operand.values.astype(dtype.numpy), dtype))
+            set_const(operand.node, _tensor(operand, root.dtype_attr("T", FLOAT) or FLOAT))
         return operand.node.output()
     return operand
+
+
+def _tensor(operand: Constant, dtype: DType) -> Tensor:
+    values = operand.values.astype(dtype.numpy)
+    if values.size > 1 and operand.is_uniform:
+        return SplatTensor(values.flat[0], dtype, values.shape)
+    return ArrayTensor(values, dtype)

@@ -112,22 +112,24 @@ class _Folder:
     def _results(self, constant: Constants, evaluator: Evaluator, max_growth: int | None) -> dict[Value, Tensor]:
         """What can be had of the values that something outside reads; nodes that have none are refused.
 
-        What a refused node reads is looked at too: in a long chain each may be the next one.
+        What refused nodes, and those behind them, read is looked at too, so that few walks find all of them.
         """
         replaced = self._replaced_sources(constant)
         room = _stored(replaced) if max_growth is not None else 0
         results: dict[Value, Tensor] = {}
         todo = self._border(constant)[::-1]
-        seen = set(todo)
+        seen, lost = set(todo), set[Node]()
         while todo:
             value = todo.pop()
+            if value.node in lost:
+                continue
             try:
                 results[value] = tensor = evaluator.value(value)
                 if max_growth is not None:
                     _check_growth(value, tensor, max_growth, replaced, room)
             except CannotFold as problem:
                 self.nodes.refused[problem.node] = str(problem)
-                more = [v for v in problem.node.inputs if v not in seen and v.node in constant and v.node.op != "Const"]
+                more = [each for each in _read_by_lost(problem.node, constant, lost) if each not in seen]
                 todo += more
                 seen.update(more)
         return results
@@ -162,6 +164,19 @@ class _Folder:
             new = self.graph.add(name, "Const", attrs=attrs, controls=awaited(value.node, constant))
             for use in uses:
                 use.node.set_input(use.slot, new.output())
+
+
+def _read_by_lost(refused: Node, constant: Constants, lost: set[Node]) -> list[Value]:
+    """What a refused node, and the constant nodes behind it, read of others; all these become `lost`."""
+    new = {refused: None}  # in order, for what is looked at first may use up what may be computed
+    todo = [refused]
+    while todo:
+        more = [each for each in todo.pop().data_readers if each in constant and each not in lost and each not in new]
+        new.update(dict.fromkeys(more))
+        todo += more
+    lost.update(new)
+    read = dict.fromkeys(value for node in new for value in node.inputs)
+    return [value for value in read if value.node in constant and value.node not in lost and value.node.op != "Const"]
 
 
 def _as_folded(tensor: Tensor) -> Tensor:
