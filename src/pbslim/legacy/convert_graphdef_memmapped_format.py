@@ -163,14 +163,15 @@ def _convert(graph: Graph, threshold: int, reference: bool) -> tuple[Conversion,
     same = {} if reference else _twins([tensor for *_, tensor in chosen])
     names = RegionNames()
     regions: dict[str, Tensor] = {}
-    region_of: dict[int, str] = {}  # by the id of the first tensor with these bytes
+    region_of: dict[int | str, str] = {}  # by the id of the first tensor with these bytes
     for name, node, tensor in chosen:
         first = same.get(id(tensor), tensor)
-        if id(first) not in region_of:
-            region_of[id(first)] = names.new(name)
-            regions[region_of[id(first)]] = first
+        key = name if reference else id(first)  # the reader shares one tensor between equal small constants
+        if key not in region_of:
+            region_of[key] = names.new(name)
+            regions[region_of[key]] = first
         kept = {} if reference else kept_attributes(node, tensor)
-        constant = MappedConstant(name, region_of[id(first)], tensor.dtype, tensor.shape)
+        constant = MappedConstant(name, region_of[key], tensor.dtype, tensor.shape)
         become_immutable(node, constant, kept or {})
         result.converted.append(name)
     return result, regions
