@@ -36,5 +36,4 @@ def minimal(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Which lines no test runs."""
     session.install("-e", ".[test,tensorflow]")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
-    session.run("coverage", "report")
+    session.run("pytest", "--cov", "--cov-report=term-missing:skip-covered", *session.posargs)

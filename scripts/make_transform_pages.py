@@ -13,7 +13,6 @@ import re
 import sys
 from pathlib import Path
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.passes import registry
 from pbslim.passes.registry import Transform
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim import lazy
 from pbslim.ir import Graph
 from pbslim.passes import pipeline

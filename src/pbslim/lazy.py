@@ -19,6 +19,7 @@ def places(package: str) -> dict[str, str]:
     import ast
     from pkgutil import get_data
 
+    import_module(package)
     table = ast.parse(get_data(package, "__init__.pyi") or b"")
     imports = [node for node in table.body if isinstance(node, ast.ImportFrom) and node.module]
     return {alias.name: str(node.module) for node in imports for alias in node.names}

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.errors import TransformSyntaxError
 from pbslim.passes import pipeline
 from pbslim.passes.language import parse

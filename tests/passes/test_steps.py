@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pkgutil import walk_packages
@@ -157,3 +159,14 @@ def test_a_broken_graph_is_found_though_nothing_changes() -> None:
     graph["y"].set_input(0, graph.missing_node("gone").output())
     with pytest.raises(GraphError, match="'gone', which is not in the graph"):
         pbslim.transform(graph, [add_default_attributes().with_options()], ["x"], ["y"])
+
+
+def test_the_list_needs_no_import_before() -> None:
+    code = (
+        "from pbslim.passes import registry\n"
+        "assert registry.find('round_weights') and 'fold_constants' in registry.names()\n"
+        "import pbslim\n"
+        "print(pbslim.transforms.round_weights(num_steps=3))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "round_weights(num_steps=3)\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any, TypeVar, overload
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.wire.files import load

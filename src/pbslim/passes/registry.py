@@ -183,17 +183,12 @@ def transform(
     return made
 
 
-_PACKAGES: list[str] = []
-
-
-def provide(package: str) -> None:
-    """Let the public names of `package` be transforms, imported when they are asked for."""
-    _PACKAGES.append(package)
+_TRANSFORMS = "pbslim.transforms"  # by its name, for it stands above this room; imported when it is asked
 
 
 def names() -> list[str]:
     """All transforms, sorted."""
-    return sorted(name for package in _PACKAGES for name in lazy.places(package))
+    return sorted(lazy.places(_TRANSFORMS))
 
 
 def find(name: str) -> Transform[...]:
@@ -202,9 +197,8 @@ def find(name: str) -> Transform[...]:
     Raises:
         UsageError: there is none; the message suggests the nearest name.
     """
-    for package in _PACKAGES:
-        if name in lazy.places(package):
-            found: Transform[...] = lazy.load(package, name)
-            return found
+    if name in lazy.places(_TRANSFORMS):
+        found: Transform[...] = lazy.load(_TRANSFORMS, name)
+        return found
     close = nearest(name, names())
     raise UsageError(f"unknown transform '{name}'" + (f", did you mean '{close}'?" if close else ""))

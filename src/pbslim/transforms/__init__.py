@@ -5,7 +5,5 @@
 """
 
 from pbslim import lazy
-from pbslim.passes import registry
 
-registry.provide(__name__)
 __getattr__, __dir__ = lazy.attach(__name__)

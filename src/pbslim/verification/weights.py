@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.analysis.diff import diff
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, TEXT, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.names import node_name

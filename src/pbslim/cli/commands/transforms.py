@@ -6,7 +6,6 @@ import inspect
 
 import click
 
-import pbslim.transforms  # noqa: F401 - registers them
 from pbslim.cli.options import HELP
 from pbslim.passes import registry
 from pbslim.report import terminal
