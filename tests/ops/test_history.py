@@ -30,7 +30,7 @@ def test_the_nearest_older_release_is_taken(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("1.3", "oldest release is 1.4"), ("new", "no release"), ("", "no release")]
+    ("text", "says"), [("1.3", "oldest release is 1.4"), ("new", "not a release"), ("", "not a release")]
 )
 def test_unknown_releases(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
