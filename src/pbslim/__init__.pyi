@@ -46,7 +46,7 @@ from pbslim.legacy.transform_graph import TransformGraph as TransformGraph
 from pbslim.passes.pipeline import StepResult as StepResult
 from pbslim.passes.registry import Step as Step
 from pbslim.passes.registry import Transform as Transform
-from pbslim.shrinking.automatic import CompressionOptions as CompressionOptions
+from pbslim.shrinking.options import CompressionOptions as CompressionOptions
 from pbslim.shrinking.proof import Proof as Proof
 from pbslim.shrinking.recipes import RECIPES as RECIPES
 from pbslim.shrinking.shrink import ShrinkResult as ShrinkResult
