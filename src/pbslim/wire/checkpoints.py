@@ -16,9 +16,11 @@ from pbslim import dtypes
 from pbslim.errors import DecodeError
 from pbslim.ir import StringTensor, Tensor
 from pbslim.wire.bundles import Bundle
+from pbslim.wire.checkpoint_files import find_checkpoint
+from pbslim.wire.slice_files import SliceFiles
 from pbslim.wire.slices import Extents, Region, region_of, require_tiling
 from pbslim.wire.sources import Source
-from pbslim.wire.stored import Entry, Piece, RegionTensor, StoredTensor
+from pbslim.wire.stored import Entry, Piece, RegionTensor
 from pbslim.wire.tensors import is_possible
 
 
@@ -48,15 +50,20 @@ class Checkpoint:
     """The tensors of a checkpoint by key.
 
     Args:
-        path: what the names of its files begin with, one of these files, or the folder of the latest one.
+        path: what the names of its files begin with, one of these files, or a folder: see `find_checkpoint`.
+
+    Attributes:
+        path: what the names of its files begin with.
+        remark: what is unusual about the way to it, empty for nothing.
 
     Raises:
         DecodeError: there is no such checkpoint, or its index is damaged. So do all methods.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._store: Store = Bundle(path)
+        found = find_checkpoint(path)
+        self.path, self.remark = found.prefix, found.remark
+        self._store: Store = SliceFiles(found.slice_files) if found.slice_files else Bundle(found.prefix)
 
     @property
     def keys(self) -> list[str]:
@@ -112,7 +119,7 @@ class Checkpoint:
             contents = [self._slice(key, entry, places, at) for at in range(len(places))]
         if dtype is dtypes.STRING:
             return _joined_strings(contents, places, shape, wanted)
-        pieces = [_piece(place, content) for place, content in zip(places, contents, strict=True)]
+        pieces = [Piece(place, content) for place, content in zip(places, contents, strict=True)]
         return RegionTensor(pieces, wanted, dtype)
 
     def _slice(self, key: str, entry: Entry, places: Sequence[Region], at: int) -> Tensor:
@@ -124,10 +131,6 @@ class Checkpoint:
                 f"not {entry.dtype} {list(shape)} as its place"
             )
         return found
-
-
-def _piece(place: Region, content: Tensor) -> Piece:
-    return Piece(place, content if isinstance(content, StoredTensor) else content.numpy())
 
 
 def _joined_strings(

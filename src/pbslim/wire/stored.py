@@ -13,7 +13,7 @@ import numpy as np
 
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
-from pbslim.ir import Tensor
+from pbslim.ir import MappedTensor, Tensor
 from pbslim.ir.tensors import Array, chunk_length, gathered
 from pbslim.wire.crc32c import extend
 from pbslim.wire.slices import Extents, Region
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
         return DTYPES.get(self.type_number)
 
 
-class StoredTensor(Tensor):
+class StoredTensor(MappedTensor):
     """A tensor whose elements are raw bytes of a file.
 
     Args:
@@ -52,8 +52,8 @@ class StoredTensor(Tensor):
     def __init__(
         self, source: Source, start: int, dtype: DType, shape: tuple[int, ...], *, crc: int, name: str, swapped: bool
     ) -> None:
-        self.dtype, self.shape = dtype, shape
-        self._source, self._start, self._crc, self._name, self._swapped = source, start, crc, name, swapped
+        super().__init__(source, start, dtype, shape)
+        self._crc, self._name, self._swapped = crc, name, swapped
         self._checked = False
 
     def numpy(self) -> Array:
@@ -96,7 +96,7 @@ class StoredTensor(Tensor):
 
     def _bytes(self, first: int, last: int) -> bytes | memoryview:
         size = self.dtype.itemsize
-        return self._source[self._start + first * size : self._start + last * size]
+        return self._buffer[self._start + first * size : self._start + last * size]
 
     def _array(self, data: bytes | memoryview) -> Array:
         if not self._swapped:
@@ -116,12 +116,13 @@ class StoredTensor(Tensor):
 class Piece:
     """A slice of a tensor: where it belongs, and its elements."""
 
-    def __init__(self, place: Region, content: StoredTensor | Array) -> None:
-        self.place, self._content = place, content
+    def __init__(self, place: Region, content: Tensor) -> None:
+        self.place = place
+        self._content = content if isinstance(content, MappedTensor) else content.numpy()
 
     def rows(self, first: int, last: int) -> Array:
         """The elements from index `first` to `last` of the first dimension of the slice."""
-        if isinstance(self._content, StoredTensor):
+        if isinstance(self._content, MappedTensor):
             return self._content.rows(first, last)
         return self._content[first:last]
 
