@@ -37,3 +37,10 @@ def coverage(session: nox.Session) -> None:
     """Which lines no test runs."""
     session.install("-e", ".[test,tensorflow]")
     session.run("pytest", "--cov", "--cov-report=term-missing:skip-covered", *session.posargs)
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """The site of the documentation, in site/; with ``-- serve`` in a browser."""
+    session.install("-e", ".[docs]", "ruff>=0.8,<1")
+    session.run("mkdocs", *(session.posargs or ["build", "--strict"]))
