@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "tests", "minimal"]
@@ -30,6 +33,19 @@ def minimal(session: nox.Session) -> None:
     """The tests that need nothing but what pbslim itself needs: no TensorFlow, OpenCV, Pillow or Graphviz."""
     session.install("-e", ".", "pytest>=8,<10", "hypothesis>=6.100,<7")
     session.run("pytest", "-m", "not tensorflow and (slow or not slow)", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def archives(session: nox.Session) -> None:
+    """The wheel and the source archive: each installs into a clean environment and shrinks the example there."""
+    model, folder = Path("examples/digits.pb").resolve(), Path(session.create_tmp()) / "archives"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.install("hatchling>=1.24")
+    session.run("python", "-m", "hatchling", "build", "-d", str(folder))
+    session.run("pip", "uninstall", "--yes", "hatchling")
+    for archive in sorted(folder.iterdir()):
+        session.install("--force-reinstall", str(archive))
+        session.run("pbslim", "shrink", str(model), "-o", str(folder / "small.pb"))
 
 
 @nox.session(python="3.11")
