@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,10 +30,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shrunk(model: Path, tmp_path: Path) -> Callable[..., ShrinkResult]:
-    def run(proof: Proof | None = None, **options: object) -> ShrinkResult:
-        return shrink(
-            model, tmp_path / "out.pb", options=CompressionOptions(**{"effort": "low", **options}), proof=proof
-        )  # type: ignore[arg-type]
+    def run(proof: Proof | None = None, effort: str = "low", **options: Any) -> ShrinkResult:
+        return shrink(model, tmp_path / "out.pb", options=CompressionOptions(effort=effort, **options), proof=proof)
 
     return run
 
@@ -114,9 +113,9 @@ def test_rules_from_a_file(tmp_path: Path) -> None:
     assert read_rules(path) == (Rule("conv*/weights", "int8"), Rule("dense/*", "float16"))
     for text in ("- a", "a: 1", "a: int9", "{", "a: &a [*a]"):
         path.write_text(text)
-        with pytest.raises(UsageError, match="rules.yaml"):
+        with pytest.raises(UsageError, match=r"rules\.yaml"):
             read_rules(path)
-    with pytest.raises(UsageError, match="none.yaml"):
+    with pytest.raises(UsageError, match=r"none\.yaml"):
         read_rules(tmp_path / "none.yaml")
 
 
@@ -176,5 +175,5 @@ def test_given_inputs_that_the_search_has_not_seen_decide(shrunk: Callable[..., 
     assert (kept.samples, kept.origin) == (16, "the given inputs")
     images[3::4] *= 1e-3  # black pictures, on which next to nothing is signal
     np.savez(tmp_path / "dark.npz", x=images)
-    with pytest.raises(CheckError, match="inputs that were not used before|no weights in fewer bits"):
+    with pytest.raises(CheckError, match=r"not used before|no weights in fewer bits"):
         shrunk(Proof(), calibrate=tmp_path / "dark.npz", promise=Promise(40.0, 0.0))
