@@ -46,7 +46,7 @@ def test_every_command_has_json_and_quiet(name: str) -> None:
     assert {"--json", "--quiet", "-q"} <= options
 
 
-CALLS = {
+CALLS: dict[str, list[object]] = {
     "benchmark": ["benchmark", DIGITS, "--engine=builtin", "--runs=1"],
     "compare_graphs": ["compare_graphs", DIGITS, DIGITS],
     "convert_graphdef_memmapped_format": [
