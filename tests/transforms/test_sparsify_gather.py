@@ -182,7 +182,7 @@ def test_variables_come_from_the_checkpoint(partitioned: bool, tmp_path: Path) -
 
 @pytest.mark.tensorflow
 def test_what_is_wrong_with_the_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(DecodeError, match=r"sparsify_gather: cannot read '.*nothing.index'"):
+    with pytest.raises(DecodeError, match=r"sparsify_gather: there is no checkpoint '.*nothing'"):
         apply(f'{SPARSIFY}(input_checkpoint="{tmp_path}/nothing")', VARIABLE + LOOKUP + "-> y")
     transform = f'{SPARSIFY}(input_checkpoint="{_save(tmp_path / "model", {"v": np.zeros(3, np.float32)})}")'
     check_refuses(transform, VARIABLE + LOOKUP + "-> y", "has no 'w'")
