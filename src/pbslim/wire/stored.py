@@ -13,10 +13,10 @@ import numpy as np
 
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
-from pbslim.ir import Tensor
+from pbslim.ir import MappedTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, chunk_length, gathered
 from pbslim.wire.crc32c import extend
-from pbslim.wire.slices import Extents, Region
+from pbslim.wire.slices import Extents, Region, common
 from pbslim.wire.sources import Source
 
 
@@ -37,8 +37,13 @@ class Entry(NamedTuple):
         """The type of its elements, None if it is not known here."""
         return DTYPES.get(self.type_number)
 
+    @property
+    def kind(self) -> str:
+        """Type and shape, for messages."""
+        return f"{self.dtype or f'type number {self.type_number}'} {list(self.shape)}"
 
-class StoredTensor(Tensor):
+
+class StoredTensor(MappedTensor):
     """A tensor whose elements are raw bytes of a file.
 
     Args:
@@ -52,8 +57,8 @@ class StoredTensor(Tensor):
     def __init__(
         self, source: Source, start: int, dtype: DType, shape: tuple[int, ...], *, crc: int, name: str, swapped: bool
     ) -> None:
-        self.dtype, self.shape = dtype, shape
-        self._source, self._start, self._crc, self._name, self._swapped = source, start, crc, name, swapped
+        super().__init__(source, start, dtype, shape)
+        self._crc, self._name, self._swapped = crc, name, swapped
         self._checked = False
 
     def numpy(self) -> Array:
@@ -96,7 +101,7 @@ class StoredTensor(Tensor):
 
     def _bytes(self, first: int, last: int) -> bytes | memoryview:
         size = self.dtype.itemsize
-        return self._source[self._start + first * size : self._start + last * size]
+        return self._buffer[self._start + first * size : self._start + last * size]
 
     def _array(self, data: bytes | memoryview) -> Array:
         if not self._swapped:
@@ -116,14 +121,16 @@ class StoredTensor(Tensor):
 class Piece:
     """A slice of a tensor: where it belongs, and its elements."""
 
-    def __init__(self, place: Region, content: StoredTensor | Array) -> None:
-        self.place, self._content = place, content
+    def __init__(self, place: Region, content: Tensor) -> None:
+        self.place = place
+        self._content = content if isinstance(content, MappedTensor) else content.numpy()
 
-    def rows(self, first: int, last: int) -> Array:
-        """The elements from index `first` to `last` of the first dimension of the slice."""
-        if isinstance(self._content, StoredTensor):
-            return self._content.rows(first, last)
-        return self._content[first:last]
+    def elements(self, region: Region) -> Array:
+        """Those of a part of it, counted in the tensor that the slices make up."""
+        rows, *others = _within(region, self.place)
+        if isinstance(self._content, MappedTensor):
+            return self._content.rows(rows.start, rows.stop)[(slice(None), *others)]
+        return self._content[(rows, *others)]
 
 
 class RegionTensor(Tensor):
@@ -136,7 +143,7 @@ class RegionTensor(Tensor):
 
     def __init__(self, pieces: Sequence[Piece], region: Region, dtype: DType) -> None:
         self.dtype, self.shape = dtype, tuple(each.stop - each.start for each in region)
-        self._pieces = sorted((each for each in pieces if _common(each.place, region)), key=lambda p: p.place[0].start)
+        self._pieces = sorted(pieces, key=lambda p: p.place[0].start)
         self._region = region
 
     def numpy(self) -> Array:
@@ -164,18 +171,21 @@ class RegionTensor(Tensor):
         band = np.empty((stop - start, *self.shape[1:]), self.dtype.numpy)
         region = (slice(start, stop), *self._region[1:])
         for piece in pieces:
-            common = _common(piece.place, region)
-            if common is not None:
-                inside = _within(common, piece.place)
-                rows = piece.rows(inside[0].start, inside[0].stop)
-                band[_within(common, region)] = rows[(slice(None), *inside[1:])]
+            shared = common(piece.place, region)
+            if shared is not None:
+                band[_within(shared, region)] = piece.elements(shared)
         return band
 
 
-def _common(one: Region, other: Region) -> Region | None:
-    """What two parts have in common, None for nothing."""
-    found = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return found if all(each.start < each.stop for each in found) else None
+def joined_strings(pieces: Sequence[Piece], region: Region) -> StringTensor:
+    """`RegionTensor` for strings."""
+    shape = tuple(each.stop - each.start for each in region)
+    found = np.empty(shape, object)
+    for piece in pieces:
+        shared = common(piece.place, region)
+        if shared is not None:
+            found[_within(shared, region)] = piece.elements(shared)
+    return StringTensor(tuple(found.reshape(-1).tolist()), shape)
 
 
 def _within(inner: Region, outer: Region) -> Region:
