@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import PROMISES, promise_of
@@ -34,7 +35,15 @@ def _listed(known: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {what}" for name, what in known.items()) + "."
 
 
-@click.command("shrink", context_settings=HELP)
+@click.command(
+    "shrink",
+    cls=Command,
+    examples=[
+        "pbslim shrink model.pb",
+        "pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/",
+        "pbslim shrink model.pb --recipe round",
+    ],
+)
 @click.argument("source", metavar="IN.pb", type=FILE)
 @click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
 @click.option(
@@ -99,13 +108,7 @@ def _listed(known: Mapping[str, str]) -> str:
 @click.option("--explain", is_flag=True, help="Show each weight, and where a transform could have fired and did not.")
 @json_option
 def command(source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any) -> int:
-    """Make a frozen graph as small as a promise allows, and prove it.
-
-    \b
-    pbslim shrink model.pb
-    pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/
-    pbslim shrink model.pb --recipe round
-    """  # noqa: D301 - the character that click looks for
+    """Make a frozen graph as small as a promise allows, and prove it."""
     _check(recipe, options)
     target = out or _beside(source)
     promise = promise_of(quality, options["min_snr"], options["min_agreement"])
@@ -146,7 +149,7 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     shrinking.warn(result)
     if options["as_json"]:
         terminal.print_json(shrinking.content(result, target))
-    else:
+    elif not terminal.is_quiet():
         shrinking.show(result, target, quality, explain=options["explain"])
     return 0
 
