@@ -13,12 +13,15 @@ from tempfile import TemporaryDirectory
 from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
+from pbslim.compression.promises import Promise
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
-from pbslim.shrinking.automatic import Compressed, CompressionOptions, compress
+from pbslim.shrinking.attempts import Attempt, Compressed
+from pbslim.shrinking.automatic import compress
+from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
@@ -52,6 +55,9 @@ class ShrinkResult:
         not_verified: why it was not possible.
         plan: how each weight is stored, where there is no recipe.
         notes: remarks for the user.
+        promise: what the result was held to, where there is no recipe.
+        attempts: the results that were tried on the way to this one.
+        interrupted: whether somebody stopped the search before its end.
     """
 
     recipe: str | None
@@ -65,6 +71,9 @@ class ShrinkResult:
     not_verified: str = ""
     plan: Plan | None = None
     notes: list[str] = field(default_factory=list)
+    promise: Promise | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    interrupted: bool = False
 
 
 SIMPLE = "optimize"
@@ -119,11 +128,13 @@ def shrink(
     simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
     with _named(given, simple.original) as path:
         files = simple.files._replace(source=path)
-        done = Compressed(simple.graph)
+        done, promise = Compressed(simple.graph), None
         if recipe is None:
             options = options or CompressionOptions()
-            done = compress(simple.graph, files, replace(options, keep=(*options.keep, *keep)), proof)
-        seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0)
+            options = replace(options, keep=(*options.keep, *keep))
+            promise = options.promise if options.promises else None
+            done = compress(simple.graph, files, options, proof)
+        seconds = time.perf_counter() - started - done.verifying
         with replacing(out, given) as file:  # what can go wrong does so before the file is there
             started = time.perf_counter()
             size = write(done.graph, file, progress=on_bytes)
@@ -138,7 +149,8 @@ def shrink(
             # What is left is asked, as it is quicker to tell and says the same.
             fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
             proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
-            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
+            told = promise, done.attempts, done.interrupted
+            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
 
 
 def _measuring(graph: Graph, on_step: Callable[[StepResult], None] | None) -> Callable[[StepResult], None]:
