@@ -28,7 +28,7 @@ from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
 from pbslim.wire import load_from, open_source, save
-from pbslim.wire.files import write
+from pbslim.wire.files import size_of, write
 from pbslim.wire.given import reads_file
 from pbslim.wire.outputs import replacing, require_apart
 from pbslim.wire.sources import InputFile, Source
@@ -96,6 +96,7 @@ def shrink(
     proof: Proof | None = None,
     on_step: Callable[[StepResult], None] | None = None,
     on_bytes: Callable[[int], None] | None = None,
+    look: Callable[[Files], None] | None = None,
 ) -> ShrinkResult:
     """Make the frozen graph in `source` small and write the result to `out`.
 
@@ -109,6 +110,8 @@ def shrink(
         exact_zip: deflate the files whole, however large, to measure their zipped size.
         options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
+        look: is shown the original and the result before it takes its place, so that it can compare them; the size
+            after each step is measured for it.
 
     Raises:
         CheckError: the result does not meet what `proof` demands, or no weights keep the promise; nothing is written.
@@ -120,7 +123,9 @@ def shrink(
     given = open_source(source)
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
-    simple = _simplified(load_from(given, source), recipe or SIMPLE, values or {}, wanted, on_step)
+    graph = load_from(given, source)
+    on_step = _measuring(graph, on_step) if look else on_step
+    simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
     with _named(given, simple.original) as path:
         files = simple.files._replace(source=path)
         done, promise = Compressed(simple.graph), None
@@ -137,6 +142,8 @@ def shrink(
             seconds += time.perf_counter() - started
             if proof and not done.verification and not done.not_verified:
                 _verify(proof, done, files._replace(out=Path(file.name)), recipe)
+            if look:
+                look(files._replace(out=Path(file.name)))
             before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
             after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
             # What is left is asked, as it is quicker to tell and says the same.
@@ -144,6 +151,17 @@ def shrink(
             proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
             told = promise, done.attempts, done.interrupted
             return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
+
+
+def _measuring(graph: Graph, on_step: Callable[[StepResult], None] | None) -> Callable[[StepResult], None]:
+    """What is told of each step, and adds the size that the graph has after it."""
+
+    def measure(result: StepResult) -> None:
+        result.size = size_of(graph)
+        if on_step:
+            on_step(result)
+
+    return measure
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.wire import memmapped, packages, schema
 from pbslim.wire.outputs import replacing
+from pbslim.wire.parts import total
 from pbslim.wire.read import read_graph, sources_of
 from pbslim.wire.sources import InputFile, Source, open_source
 from pbslim.wire.write import graph_parts, to_bytes, write_parts
@@ -122,6 +123,11 @@ def write(graph: Graph, out: BinaryIO, *, as_text: bool = False, progress: Calla
         out.write(text)
         return len(text)
     return write_parts(graph_parts(graph), out, progress)
+
+
+def size_of(graph: Graph) -> int:
+    """The bytes that `graph` takes in a file, without writing it."""
+    return total(graph_parts(graph))
 
 
 def _from_message(message: Any) -> Graph:
