@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pbslim.errors import DecodeError
-from pbslim.wire.checkpoints import Checkpoint, read_extents
+from pbslim.wire.checkpoints import Checkpoint
+from pbslim.wire.slices import read_extents
 
 RANDOM = np.random.default_rng(0)
 TENSORS: dict[str, Any] = {
@@ -36,7 +37,7 @@ def test_tensors_of_all_kinds(tmp_path: Path) -> None:
     checkpoint = Checkpoint(_save(tmp_path / "model", TENSORS))
     assert checkpoint.keys == sorted(TENSORS)
     for name, value in TENSORS.items():
-        read = checkpoint.tensor(name)
+        read = checkpoint.tensor(name).numpy()
         assert read.dtype == value.dtype
         np.testing.assert_array_equal(read, value)
 
@@ -46,7 +47,7 @@ def test_many_keys_take_several_blocks(tmp_path: Path) -> None:
     names = [f"layer_{i:05d}/{'deep/' * (i % 40)}weights" for i in range(4000)]
     checkpoint = Checkpoint(_save(tmp_path / "model", {name: np.int32(i) for i, name in enumerate(names)}))
     assert checkpoint.keys == sorted(names)
-    assert [int(checkpoint.tensor(name)) for name in names] == list(range(4000))
+    assert [int(checkpoint.tensor(name).numpy()) for name in names] == list(range(4000))
 
 
 @pytest.mark.tensorflow
@@ -57,8 +58,8 @@ def test_partitions_are_put_together(tmp_path: Path) -> None:
     slices = {"w#0": spec.format(0, 64), "w#1": spec.format(64, 4936), "w#2": spec.format(5000, 100)}
     checkpoint = Checkpoint(_save(tmp_path / "model", parts, slices))
     assert checkpoint.keys == ["w"]
-    np.testing.assert_array_equal(checkpoint.tensor("w"), whole)
-    part = checkpoint.tensor("w", read_extents("5100 2 70 60,10:1,1:-"))
+    np.testing.assert_array_equal(checkpoint.tensor("w").numpy(), whole)
+    part = checkpoint.tensor("w", read_extents("5100 2 70 60,10:1,1:-")).numpy()
     np.testing.assert_array_equal(part, whole[60:70, 1:2])
 
 
@@ -68,18 +69,16 @@ def test_shards(tmp_path: Path) -> None:
     shards = [str(_save(tmp_path / f"part{i}", {f"v{i}": np.full(3, i, np.float32)})) for i in range(2)]
     tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=shards, destination_prefix=str(tmp_path / "model"))
     checkpoint = Checkpoint(tmp_path / "model")
-    assert [checkpoint.tensor(f"v{i}").tolist() for i in range(2)] == [[0, 0, 0], [1, 1, 1]]
+    assert [checkpoint.tensor(f"v{i}").numpy().tolist() for i in range(2)] == [[0, 0, 0], [1, 1, 1]]
 
 
 @pytest.mark.tensorflow
 def test_what_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DecodeError, match="cannot read"):
+    with pytest.raises(DecodeError, match="there is no checkpoint"):
         Checkpoint(tmp_path / "nothing")
     checkpoint = Checkpoint(_save(tmp_path / "model", {"v": np.zeros(3, np.float32), "text": np.array(b"t")}))
     with pytest.raises(DecodeError, match="has no 'w'"):
         checkpoint.tensor("w")
-    with pytest.raises(DecodeError, match=r"'text' .* holds no numbers: string"):
-        checkpoint.tensor("text")
     with pytest.raises(DecodeError, match="goes from 2 to 5 in a dimension of 3"):
         checkpoint.tensor("v", ((2, 3),))
     with pytest.raises(DecodeError, match="has 2 dimensions, not 1"):
@@ -87,7 +86,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match="names no part"):
         read_extents("3 a,b")
     (tmp_path / "model.data-00000-of-00001").write_bytes(b"short")
-    with pytest.raises(DecodeError, match="claims bytes"):
+    with pytest.raises(DecodeError, match="is truncated"):
         Checkpoint(tmp_path / "model").tensor("v")
 
 
@@ -106,7 +105,7 @@ def test_a_broken_index_is_one_error(tmp_path: Path) -> None:
         try:
             checkpoint = Checkpoint(prefix)
             for key in checkpoint.keys:
-                checkpoint.tensor(key)
+                checkpoint.tensor(key).numpy()
         except DecodeError:
             errors += 1
     assert errors > 100
