@@ -119,5 +119,3 @@ def _value(graph: Graph, name: str, key: str, spec: TensorSpec) -> Value:
         return _existing(node.output(port), spec.name)
     except UsageError as error:
         raise DecodeError(f"the signature '{name}': {error}") from None
-
-

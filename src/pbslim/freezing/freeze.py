@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from os import PathLike
 
 from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
 from pbslim.errors import UsageError
 from pbslim.freezing.ends import Ends, ends_of
 from pbslim.freezing.models import Model, open_model
-from pbslim.freezing.naming import Names, name_ends, without_wrapper
+from pbslim.freezing.naming import Naming, name_ends, without_wrapper
 from pbslim.freezing.tables import Tables
 from pbslim.freezing.variables import insert_values, sources_of, variables_of
 from pbslim.freezing.writes import require_no_writes
@@ -24,41 +24,21 @@ from pbslim.passes import pipeline
 from pbslim.passes.registry import Step
 from pbslim.transforms import drop_idle_controls, inline_partitionedcall
 from pbslim.transforms.repairs.repairer import Repairer
+from pbslim.wire.given import Names
+from pbslim.wire.given import names as name_list
+from pbslim.wire.paths import expanded
 from pbslim.wire.read import GraphOrigin
 from pbslim.wire.sources import Source
 
 _MOST_NODES = 5_000_000
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What to take of a model, and how.
-
-    Attributes:
-        tags: of the graph, where a SavedModel has several; the one for serving if None.
-        signature: its name; ``serving_default``, or the only one, if None.
-        outputs: keys of the signature, or tensor names; all of the signature if None.
-        checkpoint: where the values of variables are, if not where they belong.
-        names: what inputs and outputs of a TensorFlow 2 model are called; see `Names`.
-        keep_devices: leave the devices on which nodes are asked to run.
-        most_nodes: how many nodes functions may add to the graph.
-    """
-
-    tags: Collection[str] | None = None
-    signature: str | None = None
-    outputs: Sequence[str] | None = None
-    checkpoint: Path | None = None
-    names: Names = "function"
-    keep_devices: bool = False
-    most_nodes: int = _MOST_NODES
-
-
 @dataclass
 class Frozen:
-    """A graph that needs nothing beside it.
+    """A model as a graph that needs nothing beside it.
 
     Attributes:
-        graph: its constants still lie in the checkpoint.
+        graph: the graph; its constants still lie in the checkpoint.
         signature: what the model calls inputs and outputs.
         variables: how many there were.
         initializers: nodes that must run once before the first run, as they fill lookup tables.
@@ -72,21 +52,58 @@ class Frozen:
     notes: list[str] = field(default_factory=list)
 
 
-def frozen(path: Path, choice: Choice | None = None) -> Frozen:
-    """The frozen graph of the model at `path`.
+def freeze(
+    model: str | PathLike[str],
+    *,
+    tags: Names | None = None,
+    signature: str | None = None,
+    outputs: Names | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    names: Naming = "function",
+    keep_devices: bool = False,
+    most_nodes: int = _MOST_NODES,
+) -> Frozen:
+    """A graph in which the variables of a model are constants and its functions are inlined; `pbslim.save` writes it.
+
+    >>> pbslim.save(pbslim.freeze("exported/").graph, "frozen.pb")
+
+    Args:
+        model: the folder of a SavedModel, a checkpoint with its ``.meta``, or a graph file.
+        tags: of the graph to take, where a SavedModel has several; the only one or that for serving if not given.
+        signature: which one; ``serving_default`` or the only one if not given.
+        outputs: keys of the signature, or tensor names; all of the signature if not given.
+        checkpoint: where the values of variables are, if not where they belong.
+        names: what inputs and outputs of a TensorFlow 2 model are called: ``function`` (``x`` and ``Identity``, as
+            TensorFlow's own converter), ``signature`` (their keys) or ``graph`` (``serving_default_x`` and
+            ``StatefulPartitionedCall``).
+        keep_devices: leave the devices on which nodes are asked to run.
+        most_nodes: how many nodes functions may add to the graph.
 
     Raises:
         UsageError: what is wanted is not there or not clear, or the model cannot be frozen.
         PbslimError: the model is damaged.
     """
-    choice = choice or Choice()
-    return _Freezer(open_model(path, choice.tags, choice.checkpoint), choice).run()
+    wanted = None if tags is None else name_list(tags, "tags")
+    opened = open_model(expanded(model), wanted, expanded(checkpoint) if checkpoint else None)
+    ends = None if outputs is None else name_list(outputs, "outputs")
+    return _Freezer(opened, _Choice(signature, ends, names, keep_devices, most_nodes)).run()
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What to take of a model, and how; see `freeze`."""
+
+    signature: str | None
+    outputs: Sequence[str] | None
+    names: Naming
+    keep_devices: bool
+    most_nodes: int
 
 
 class _Freezer:
     """Changes the graph of a model step by step."""
 
-    def __init__(self, model: Model, choice: Choice) -> None:
+    def __init__(self, model: Model, choice: _Choice) -> None:
         self._model, self._graph, self._choice = model, model.graph, choice
         self._notes: list[str] = []
 
@@ -163,9 +180,10 @@ class _Freezer:
 
     def _result(self, ends: Ends, variables: int, initializers: Sequence[Node]) -> Frozen:
         graph = self._graph
-        signature = Signature(ends.name, *(dict(zip(each, _names(each), strict=True)) for each in (ends.inputs, ends.outputs)))
+        inputs, outputs = (dict(zip(each, _names(each), strict=True)) for each in (ends.inputs, ends.outputs))
+        signature = Signature(ends.name, inputs, outputs)
         graph.signature = signature
-        if sources := pipeline_inputs(graph, list(signature.outputs.values()), list(signature.inputs.values())):
+        if sources := pipeline_inputs(graph, outputs.values(), inputs.values()):
             self._notes.append(how_to_cut(sources))
         found = graph.copy()  # a journal that could take all of this back would hold what was dropped
         return Frozen(found, signature, variables, [node.name for node in initializers], self._notes)

@@ -10,20 +10,21 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 from pbslim import ops
+from pbslim.dtypes import DType
 from pbslim.errors import DecodeError
 from pbslim.freezing.ends import Ends
 from pbslim.ir import Graph, Node, Value
 
-Names = Literal["function", "graph", "signature"]
+Naming = Literal["function", "graph", "signature"]
 """``function``: inputs as the signature has them, outputs ``Identity``, ``Identity_1`` ... in the order of their keys,
 as TensorFlow's ``convert_variables_to_constants_v2`` names them. ``signature``: both as the signature has them.
 ``graph``: as in the graph of the SavedModel, ``serving_default_x`` and ``StatefulPartitionedCall:0``."""
 
-CHOICES: tuple[Names, ...] = get_args(Names)
+NAMINGS: tuple[Naming, ...] = get_args(Naming)
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.\\/>-]")
 
 
-def name_ends(graph: Graph, ends: Ends, names: Names) -> None:
+def name_ends(graph: Graph, ends: Ends, names: Naming) -> None:
     """Give inputs and outputs their names; outputs become Identity nodes of their own."""
     if not ends.called or names == "graph":
         return
@@ -44,7 +45,7 @@ def _allowed(key: str) -> str:
     return name if re.match(r"[A-Za-z0-9.]", name) else f".{name}"
 
 
-def _dtype(value: Value) -> ops.DType:
+def _dtype(value: Value) -> DType:
     types = ops.output_dtypes(value.node.op, value.node.attrs) or ()
     if value.port >= len(types):
         raise DecodeError(f"the type of the output '{value.name}' is not known")

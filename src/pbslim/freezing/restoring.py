@@ -15,7 +15,7 @@ from pbslim.errors import DecodeError, PbslimError
 from pbslim.ir import Body, FunctionRef, Graph, Node, StringTensor, Value
 from pbslim.ir.order import ancestors
 from pbslim.ops.families import CALLS
-from pbslim.wire.checkpoints import Extents, read_extents
+from pbslim.wire.slices import Extents, read_extents
 
 _ASSIGNS = frozenset({"Assign", "AssignVariableOp"})
 _PASSING = frozenset({"Cast", "Identity", "Reshape"})

@@ -14,7 +14,7 @@ import numpy as np
 from pbslim.dtypes import INT32, INT64, STRING, DType
 from pbslim.errors import DecodeError, UsageError
 from pbslim.freezing.models import Model
-from pbslim.ir import ArrayTensor, Graph, Node, StringTensor, Tensor, Value
+from pbslim.ir import ArrayTensor, AttrValue, Node, StringTensor, Tensor, Value
 from pbslim.ir.order import ancestors
 from pbslim.wire.sources import open_source
 
@@ -78,7 +78,7 @@ class Tables:
         parts: list[Value] = []
         for what, (dtype, index) in zip(("keys", "values"), wanted, strict=True):
             tensor = _column(lines, dtype, index, delimiter, path)
-            attrs = {"dtype": tensor.dtype, "value": tensor}
+            attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
             parts.append(self._graph.add(self._graph.unique_name(f"{node.name}/{what}"), "Const", attrs=attrs).output())
         types = {"Tkey": wanted[0][0], "Tval": wanted[1][0]}
         op = "InitializeTableV2" if node.op.endswith("V2") else "InitializeTable"
@@ -90,7 +90,7 @@ class Tables:
         meta, folder = self._model.meta, self._model.assets
         known = {tensor.partition(":")[0]: file for tensor, file in meta.assets.items()} if meta else {}
         if name not in known or folder is None:
-            raise UsageError(f"'{node.name}' fills a lookup table from a file that does not belong to the model ('{name}')")
+            raise UsageError(f"'{node.name}' fills a lookup table from '{name}', no asset of the model")
         return asset_path(folder, known[name])
 
 
@@ -146,7 +146,7 @@ def _fields(lines: list[bytes], index: int, delimiter: bytes, path: Path) -> Ite
     for number, line in enumerate(lines, start=1):
         parts = line.split(delimiter or b"\t")
         if not 0 <= index < len(parts):
-            raise DecodeError(f"line {number} of '{path}' has {len(parts)} columns, the lookup table reads number {index}")
+            raise DecodeError(f"line {number} of '{path}' has {len(parts)} columns; number {index} is wanted")
         yield parts[index]
 
 

@@ -69,7 +69,7 @@ def _become_constant(node: Node, stored: Stored, checkpoint: Checkpoint) -> None
     dtype, declared = node.dtype_attr("dtype"), node.shape_attr("shape")
     if dtype is not None and tensor.dtype is not dtype:
         raise DecodeError(
-            f"'{stored.key}' in the checkpoint '{checkpoint.path}' is {tensor.dtype}, the variable '{node.name}' {dtype}"
+            f"'{stored.key}' in '{checkpoint.path}' is {tensor.dtype}, the variable '{node.name}' is {dtype}"
         )
     node.become("Const", attrs={"dtype": tensor.dtype, "value": _fitting(tensor, declared, node, stored)})
 

@@ -1,4 +1,4 @@
-"""Ops that change variables, random generators and the like while a model runs: a frozen graph has no place for them."""
+"""Ops that change variables, random generators and the like while a model runs, which a frozen graph cannot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def require_no_writes(graph: Graph) -> None:
             if _WRITES.fullmatch(node.op) and node.inputs:
                 target = _name(node.inputs[0])
                 raise UsageError(
-                    f"'{node.name}' ({node.op}) changes '{target}' whenever the model runs, which a frozen graph cannot; "
+                    f"'{node.name}' ({node.op}) changes '{target}' when the model runs, which a frozen graph cannot; "
                     "export the model without it (for training=False), or choose outputs that do not need it"
                 )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,9 +25,9 @@ from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
-from pbslim.wire import load_from, open_source, save
-from pbslim.wire.files import write
-from pbslim.wire.given import reads_file
+from pbslim.wire import save
+from pbslim.wire.files import GraphLike, write
+from pbslim.wire.given import opened
 from pbslim.wire.outputs import replacing, require_apart
 from pbslim.wire.sources import InputFile, Source
 
@@ -71,9 +72,8 @@ SIMPLE = "optimize"
 """The recipe that runs before weights are stored in fewer bits."""
 
 
-@reads_file
 def shrink(
-    source: Path,
+    source: GraphLike,
     out: str | Path,
     recipe: str | None = None,
     *,
@@ -106,13 +106,16 @@ def shrink(
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
-    require_apart(out, source)
+    if isinstance(source, str | PathLike):
+        require_apart(out, Path(source))
     started = time.perf_counter()
-    given = open_source(source)
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
-    simple = _simplified(load_from(given, source), recipe or SIMPLE, values or {}, wanted, on_step)
-    with _named(given, simple.original) as path:
+    with ExitStack() as stack:
+        loaded = stack.enter_context(opened(source))
+        given = loaded.source
+        simple = _simplified(loaded.graph, recipe or SIMPLE, values or {}, wanted, on_step)
+        path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
         done = Compressed(simple.graph)
         if recipe is None:

@@ -38,5 +38,5 @@ def freeze_model(path: Path) -> Graph:
     Raises:
         PbslimError: it cannot be frozen; the message says why.
     """
-    graph: Graph = import_module(_FREEZER).frozen(path)
+    graph: Graph = import_module(_FREEZER).freeze(path).graph
     return graph
