@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 
@@ -61,6 +61,8 @@ def freeze(
     checkpoint: str | PathLike[str] | None = None,
     names: Naming = "function",
     keep_devices: bool = False,
+    only: Names | None = None,
+    without: Names = (),
     most_nodes: int = _MOST_NODES,
 ) -> Frozen:
     """A graph in which the variables of a model are constants and its functions are inlined; `pbslim.save` writes it.
@@ -77,6 +79,7 @@ def freeze(
             TensorFlow's own converter), ``signature`` (their keys) or ``graph`` (``serving_default_x`` and
             ``StatefulPartitionedCall``).
         keep_devices: leave the devices on which nodes are asked to run.
+        only, without: names of the variables to freeze, all if not given, and of those to leave as they are.
         most_nodes: how many nodes functions may add to the graph.
 
     Raises:
@@ -86,7 +89,7 @@ def freeze(
     wanted = None if tags is None else name_list(tags, "tags")
     opened = open_model(expanded(model), wanted, expanded(checkpoint) if checkpoint else None)
     ends = None if outputs is None else name_list(outputs, "outputs")
-    return _Freezer(opened, _Choice(signature, ends, names, keep_devices, most_nodes)).run()
+    return _Freezer(opened, _Choice(signature, ends, names, keep_devices, _filter(only, without), most_nodes)).run()
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,15 @@ class _Choice:
     outputs: Sequence[str] | None
     names: Naming
     keep_devices: bool
+    takes: Callable[[Node], bool]
     most_nodes: int
+
+
+def _filter(only: Names | None, without: Names) -> Callable[[Node], bool]:
+    """Whether to freeze a variable."""
+    taken = None if only is None else frozenset(name_list(only, "variables to freeze"))
+    left = frozenset(name_list(without, "variables to leave"))
+    return lambda node: (taken is None or node.name in taken) and node.name not in left
 
 
 class _Freezer:
@@ -120,7 +131,7 @@ class _Freezer:
         initializers = tables.kept(value.node for value in ends.outputs.values())
         self._prune(ends, initializers)
         require_no_writes(graph)
-        variables = variables_of(graph)
+        variables = [node for node in variables_of(graph) if self._choice.takes(node)]
         files: Sequence[Source] = ()
         if variables:
             checkpoint = self._model.values()

@@ -11,18 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from pbslim.analysis.tables import FILLERS, FROM_FILES, TABLES, fillers_of, tables_of
 from pbslim.dtypes import INT32, INT64, STRING, DType
 from pbslim.errors import DecodeError, UsageError
 from pbslim.freezing.models import Model
 from pbslim.ir import ArrayTensor, AttrValue, Node, StringTensor, Tensor, Value
-from pbslim.ir.order import ancestors
 from pbslim.wire.sources import open_source
 
 _START = "__saved_model_init_op"
-_TABLES = frozenset({"HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "MutableDenseHashTable"})
-_TABLES |= {"AnonymousHashTable", "AnonymousMutableHashTable", "MutableDenseHashTableV2", "MutableHashTableOfTensorsV2"}
-_FROM_TENSORS = frozenset({"InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2"})
-_FROM_FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _WHOLE_LINE, _LINE_NUMBER = -2, -1
 _MOST_BYTES = 1 << 30
 
@@ -40,9 +36,9 @@ class Tables:
 
     def _find_starters(self) -> list[Node]:
         graph, meta = self._graph, self._model.meta
-        if not any(node.op in _TABLES for node in graph):
+        if not any(node.op in TABLES for node in graph):
             return []
-        found = [node for node in graph if node.op in _FROM_TENSORS | _FROM_FILES]
+        found = [node for node in graph if node.op in FILLERS]
         spec = meta.signatures.get(_START) if meta else None
         for each in spec.outputs.values() if spec else ():
             start = graph.get(each.name.partition(":")[0])
@@ -56,15 +52,13 @@ class Tables:
             UsageError: nothing fills a table.
             DecodeError: a file is not there, or not what it should be.
         """
-        graph, found = self._graph, []
-        needed = [node for node in ancestors(roots) if node.op in _TABLES]
-        fillers = [node for node in graph if node.op in _FROM_TENSORS | _FROM_FILES and node.inputs]
-        for table in sorted(needed, key=lambda node: node.name):
-            mine = [node for node in fillers if _is_same(node.inputs[0].node, table)]
-            if not mine and not table.op.startswith("Mutable"):
+        found: list[Node] = []
+        for table in tables_of(roots):
+            mine = fillers_of(self._graph, table)
+            if not mine and "Mutable" not in table.op:
                 raise UsageError(f"nothing in the model fills the lookup table '{table.name}' ({table.op})")
             for node in mine:
-                if node.op in _FROM_FILES:
+                if node.op in FROM_FILES:
                     self._read_entries(node, table)
             found += mine
         return list(dict.fromkeys(found))
@@ -107,12 +101,6 @@ def asset_path(folder: Path, name: str) -> Path:
     if unsafe or not path.resolve().is_relative_to(folder.resolve()):
         raise DecodeError(f"the asset '{name}' is not in the folder '{folder}'")
     return path
-
-
-def _is_same(node: Node, table: Node) -> bool:
-    """Whether both are one table."""
-    shared = table.attr("shared_name", bytes, b"")
-    return node is table or bool(shared and node.op in _TABLES and node.attr("shared_name", bytes, b"") == shared)
 
 
 def _lines(path: Path, most: int) -> list[bytes]:

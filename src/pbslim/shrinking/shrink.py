@@ -15,7 +15,7 @@ from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
 from pbslim.errors import PbslimError
-from pbslim.ir import Graph
+from pbslim.ir import Graph, Signature
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
@@ -53,6 +53,7 @@ class ShrinkResult:
         not_verified: why it was not possible.
         plan: how each weight is stored, where there is no recipe.
         notes: remarks for the user.
+        signature: what the model calls inputs and outputs, where a SavedModel was given.
     """
 
     recipe: str | None
@@ -66,6 +67,7 @@ class ShrinkResult:
     not_verified: str = ""
     plan: Plan | None = None
     notes: list[str] = field(default_factory=list)
+    signature: Signature | None = None
 
 
 SIMPLE = "optimize"
@@ -134,7 +136,7 @@ def shrink(
             # What is left is asked, as it is quicker to tell and says the same.
             fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
             proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
-            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
+            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, done.graph.signature)
 
 
 @dataclass(frozen=True)

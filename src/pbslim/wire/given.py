@@ -57,7 +57,7 @@ def opened(given: GraphLike) -> Iterator[Opened]:
         yield Opened(path, source, load_from(source, path))
         return
     with TemporaryDirectory() as folder:
-        place = Path(folder) / f"{path.name if path else 'graph'}.pb"
+        place = Path(folder) / f"{path.stem if path else 'graph'}-frozen.pb"
         graph = load(given)
         save(graph, place)
         source = open_source(place)
