@@ -26,14 +26,16 @@ from tests.shared import ROOT
 
 PAGES = {str(path.relative_to(ROOT)): path for path in [*ROOT.glob("README*.md"), *sorted(ROOT.glob("docs/**/*.md"))]}
 _BLOCK = re.compile(r"^(?:<!-- (?P<mark>[^\n]*) -->\n)?```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S)
-_MARK = re.compile(r"run(?: with (?P<reader>[\w. ]+))?|file (?P<file>[\w./]+)|prints|output|by hand|test command")
+_MARK = re.compile(r"run(?: with (?P<reader>[\w.+ ]+))?|file (?P<file>[\w./]+)|prints|output|by hand|test command")
 _SHOWN = ("text", "mermaid")
 TENSORFLOW_1 = os.environ.get("PBSLIM_TENSORFLOW_1", "")
 READERS: dict[str, Callable[[], object]] = {
     "tensorflow": lambda: find_spec("tensorflow"),
     "tensorflow 1": lambda: TENSORFLOW_1,
     "opencv": lambda: find_spec("cv2"),
+    "openvino": lambda: find_spec("openvino"),
     "gcc": lambda: find_spec("tensorflow") and shutil.which("gcc"),
+    "g++": lambda: find_spec("tensorflow") and shutil.which("g++"),
 }
 """What some blocks need → whether it is here."""
 
@@ -77,17 +79,38 @@ def blocks(page: str) -> list[Block]:
     ]
 
 
-def play(page: str, reader: str, folder: Path) -> None:
-    """Do what `page` says, one block after the other, without those for other readers."""
+def play(page: str, folder: Path) -> None:
+    """Do in `folder` what everybody can do of what `page` says, one block after the other."""
     (folder / "examples").symlink_to(ROOT / "examples")
-    printed = ""
+    _do([block for block in blocks(page) if block.file], folder)
+    _do(_of(page, ""), folder)
+
+
+def play_with(page: str, reader: str, folder: Path) -> None:
+    """Do in `folder`, where the page was played, what a reader can do."""
+    _do(_of(page, reader), folder)
+
+
+def _of(page: str, reader: str) -> list[Block]:
+    """The blocks that a reader runs, each with what it prints."""
+    found: list[Block] = []
+    runner = None
     for block in blocks(page):
+        runner = block.reader if block.runs else runner
+        if runner == reader and (block.runs or block.mark == "prints"):
+            found.append(block)
+    return found
+
+
+def _do(found: list[Block], folder: Path) -> None:
+    printed = ""
+    for block in found:
         if block.file:
             (folder / block.file).write_text(block.text)
-        elif block.runs and block.reader in ("", reader):
+        elif block.runs:
             printed = _run(block, folder)
-        elif block.mark == "prints":
-            assert printed == block.text
+        else:
+            assert printed == block.text, block
 
 
 def _run(block: Block, folder: Path) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import pbslim
-from tests.pages import PAGES, READERS, blocks, play
+from tests.pages import PAGES, READERS, blocks, play, play_with
 from tests.shared import ROOT, script
 
 READINGS = [
@@ -27,11 +29,26 @@ def test_every_block_says_what_it_is(page: str) -> None:
         assert block.reader in READERS or not block.reader, block
 
 
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder in which a page was played, once for all of its readers."""
+
+    @cache
+    def play_once(page: str) -> Path:
+        folder = tmp_path_factory.mktemp("page")
+        play(page, folder)
+        return folder
+
+    return play_once
+
+
 @pytest.mark.parametrize(("page", "reader"), READINGS)
-def test_what_a_page_says_can_be_done(page: str, reader: str, tmp_path: Path) -> None:
+def test_what_a_page_says_can_be_done(page: str, reader: str, played: Callable[[str], Path]) -> None:
     if reader and not READERS[reader]():
         pytest.skip(f"no {reader} here")
-    play(page, reader, tmp_path)
+    folder = played(page)
+    if reader:
+        play_with(page, reader, folder)
 
 
 def test_every_public_name_is_on_one_page() -> None:

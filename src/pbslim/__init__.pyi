@@ -17,6 +17,7 @@ from pbslim.api import verify as verify
 from pbslim.compression.plan import Plan as Plan
 from pbslim.compression.promises import PROMISES as PROMISES
 from pbslim.compression.promises import Promise as Promise
+from pbslim.compression.schemes import Rule as Rule
 from pbslim.engines.run import run as run
 from pbslim.errors import CheckError as CheckError
 from pbslim.errors import DecodeError as DecodeError
@@ -50,7 +51,8 @@ from pbslim.legacy.transform_graph import TransformGraph as TransformGraph
 from pbslim.passes.pipeline import StepResult as StepResult
 from pbslim.passes.registry import Step as Step
 from pbslim.passes.registry import Transform as Transform
-from pbslim.shrinking.automatic import CompressionOptions as CompressionOptions
+from pbslim.shrinking.attempts import Attempt as Attempt
+from pbslim.shrinking.options import CompressionOptions as CompressionOptions
 from pbslim.shrinking.proof import Proof as Proof
 from pbslim.shrinking.recipes import RECIPES as RECIPES
 from pbslim.shrinking.shrink import ShrinkResult as ShrinkResult

@@ -17,13 +17,11 @@ from pbslim.ir.order import ancestors, check
 from pbslim.names import node_name, shortened
 from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
 from pbslim.wire import load, load_from, open_source
-from pbslim.wire.files import GraphLike
+from pbslim.wire.files import GraphLike, size_of
 from pbslim.wire.memmapped import package_of
 from pbslim.wire.models import is_model
 from pbslim.wire.packages import MappedConstant, Package
-from pbslim.wire.parts import total
 from pbslim.wire.paths import expanded
-from pbslim.wire.write import graph_parts
 
 _BIGGEST = 10
 _PAGE = 4096
@@ -125,7 +123,7 @@ def _sized(given: GraphLike) -> tuple[Graph, int]:
         source = open_source(given)
         return load_from(source, Path(given)), len(source)
     graph = load(given)
-    return graph, total(graph_parts(graph))
+    return graph, size_of(graph)
 
 
 def _regions(package: Package) -> list[MappedRegion]:

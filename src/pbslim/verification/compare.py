@@ -20,12 +20,13 @@ from pbslim.names import node_name
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
 from pbslim.verification.demands import Demands, within
+from pbslim.verification.examples import find_examples
 from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples, generate_samples
 from pbslim.verification.given import given_samples, read_labelled, read_samples
 from pbslim.verification.layers import find_layers
 from pbslim.verification.metrics import Kind
 from pbslim.verification.outputs import Judged, how_to_judge, looks_like_shares, unsquashed
-from pbslim.verification.results import Accuracy, Comparison, Verification, judged
+from pbslim.verification.results import Accuracy, Comparison, Example, Verification, judged
 from pbslim.verification.rounding import rounding_levels
 from pbslim.verification.running import (
     DEFAULT_TIMEOUT,
@@ -75,6 +76,7 @@ def compare_files(
     max_drop: float | None = None,
     metric: Metric | None = None,
     per_layer: bool = False,
+    examples: int = 0,
     timeout: float = DEFAULT_TIMEOUT,
     budget: float | None = None,
     cautious: bool = False,
@@ -86,6 +88,7 @@ def compare_files(
 
     Args:
         second_inputs: what `inputs` are called in the second graph, if that differs.
+        examples: how many samples of which decisions differ to keep.
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
         on_progress: is told how many batches are done, and of how many.
@@ -120,10 +123,11 @@ def compare_files(
             return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
 
         runs = run_both(setting, sides, plan.fetches, given.batches, enough)
-        found = _Found(
-            setting, plan, sides, names, replace(given, batches=given.batches[: len(runs.first)]), runs, labels
-        )
+        tried = replace(given, batches=given.batches[: len(runs.first)])
+        found = _Found(setting, plan, sides, names, tried, runs, labels)
         result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
+        if examples:
+            result = replace(result, examples=found.examples(examples))
         if per_layer:
             layers = find_layers(setting, sides, outputs, given.batches[0], on_progress)
             none = [] if layers else ["the graphs share no inner tensors, so that there are no layers to compare"]
@@ -268,6 +272,18 @@ class _Found:
         found = replace(_difference(name, first, second), is_ordered=how.is_ordered)
         return _with_metrics(found, how, first, self._values(len(self.plan.outputs) + i), sum(self._sizes))
 
+    def examples(self, count: int) -> list[Example]:
+        """Samples on which the graphs decide differently, of the output where they do so most."""
+        best: list[Example] = []
+        for i, how in enumerate(self.plan.first):
+            shown = self._outputs[0][how.output], self._outputs[1][how.output]
+            pair = self._values(len(self.plan.outputs) + i)
+            if pair[0].shape == pair[1].shape and not how.is_ordered:
+                kind, first, second = _judged(how, shown[0], pair)
+                found = find_examples(how.output, kind, (first, second), shown, self.given.batches, count)
+                best = max(best, found, key=len)
+        return best
+
     def _rounding(self) -> tuple[list[float], list[float]]:
         count = len(self.plan.outputs)
         first, second = ([row[count:] for row in rows] for rows in (self.runs.first, self.runs.second))
@@ -323,7 +339,8 @@ def _difference(output: str, first: Array, second: Array) -> Comparison:
     )
 
 
-def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Array, Array], samples: int) -> Comparison:
+def _judged(how: Judged, output: Array, pair: tuple[Array, Array]) -> tuple[Kind, Array, Array]:
+    """The values to judge an output by, and what they mean."""
     first, second = pair
     kind = how.kind
     if how.tensor == how.output:
@@ -331,6 +348,11 @@ def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Arr
     if kind is Kind.VALUES and looks_like_shares(output):
         kind = Kind.SCORES
         first, second = (unsquashed(each, "Softmax") for each in pair)
+    return kind, first, second
+
+
+def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Array, Array], samples: int) -> Comparison:
+    kind, first, second = _judged(how, output, pair)
     if first.shape != second.shape or not first.size:
         return found
     agreement = metrics.decisions(first, second, kind, samples)

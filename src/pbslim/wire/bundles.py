@@ -87,7 +87,7 @@ class Bundle:
                 self._strings(bytes(shard[start : start + size]), count, crc, f"{name} in '{path}'"), entry.shape
             )
         if dtype is None or size != count * dtype.itemsize:
-            raise DecodeError(f"{name} claims {size} bytes of '{path}' for {dtype} {list(entry.shape)}")
+            raise DecodeError(f"{name} claims {size} bytes of '{path}' for {entry.kind}")
         return StoredTensor(
             shard, start, dtype, entry.shape, crc=crc, name=f"{name} in '{path}'", swapped=self._big_endian
         )

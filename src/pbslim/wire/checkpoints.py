@@ -6,22 +6,22 @@ Where the bytes are is the business of the two formats, `bundles` and `slice_fil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from pbslim import dtypes
 from pbslim.errors import DecodeError
-from pbslim.ir import StringTensor, Tensor
+from pbslim.ir import Tensor
 from pbslim.wire.bundles import Bundle
 from pbslim.wire.checkpoint_files import find_checkpoint
 from pbslim.wire.slice_files import SliceFiles
-from pbslim.wire.slices import Extents, Region, region_of, require_tiling
+from pbslim.wire.slices import Extents, Region, common, region_of, require_tiling
 from pbslim.wire.sources import Source
-from pbslim.wire.stored import Entry, Piece, RegionTensor
+from pbslim.wire.stored import Entry, Piece, RegionTensor, joined_strings
 from pbslim.wire.tensors import is_possible
+from pbslim.wire.varint import MessageError
 
 
 class Store(Protocol):
@@ -63,7 +63,8 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         found = find_checkpoint(path)
         self.path, self.remark = found.prefix, found.remark
-        self._store: Store = SliceFiles(found.slice_files) if found.slice_files else Bundle(found.prefix)
+        with _damage(self.path):
+            self._store: Store = SliceFiles(found.slice_files) if found.slice_files else Bundle(found.prefix)
 
     @property
     def keys(self) -> list[str]:
@@ -84,7 +85,8 @@ class Checkpoint:
         Raises:
             DecodeError: there is none.
         """
-        found = self._store.entry(key)
+        with _damage(self.path):
+            found = self._store.entry(key)
         if found is None:
             raise DecodeError(f"the checkpoint '{self.path}' has no '{key}'")
         return found
@@ -97,34 +99,28 @@ class Checkpoint:
         Raises:
             DecodeError: there is none, nothing can be made of its type, or the files do not hold what they claim.
         """
-        entry = self.entry(key)
+        with _damage(self.path):
+            return self._tensor(key, self.entry(key), extents)
+
+    def _tensor(self, key: str, entry: Entry, extents: Extents | None) -> Tensor:
         dtype, shape, name = entry.dtype, entry.shape, f"'{key}' in '{self.path}'"
         if dtype is None or dtype.is_ref or dtype.name in ("resource", "variant") or not is_possible(shape):
-            shown = dtype or f"type number {entry.type_number}"
-            raise DecodeError(f"{name} cannot be read: {shown} {list(shape)}")
-        places = [region_of(each, shape, f"a slice of {name}") for each in entry.slices]
-        wanted = None if extents is None else region_of(extents, shape, f"the part of {name} that is asked for")
-        whole = tuple(slice(0, size) for size in shape)
-        if wanted is None or (not places and wanted == whole):
-            wanted = whole
-            if not places:
-                return self._store.stored(key, entry, None)
-        if places:
-            require_tiling(places, shape, name)
+            raise DecodeError(f"{name} cannot be read: {entry.kind}")
+        wanted = whole = tuple(slice(0, size) for size in shape)
+        if extents is not None:
+            wanted = region_of(extents, shape, f"the part of {name} that is asked for")
+        parts: Sequence[Extents | None] = entry.slices or [None]
+        places = [whole if each is None else region_of(each, shape, f"a slice of {name}") for each in parts]
+        require_tiling(places, shape, name)
         if wanted in places:
-            return self._slice(key, entry, places, places.index(wanted))
-        if not places:
-            contents, places = [self._store.stored(key, entry, None)], [whole]
-        else:
-            contents = [self._slice(key, entry, places, at) for at in range(len(places))]
-        if dtype is dtypes.STRING:
-            return _joined_strings(contents, places, shape, wanted)
-        pieces = [Piece(place, content) for place, content in zip(places, contents, strict=True)]
-        return RegionTensor(pieces, wanted, dtype)
+            return self._part(key, entry, parts[places.index(wanted)], wanted)
+        needed = [(each, place) for each, place in zip(parts, places, strict=True) if common(place, wanted)]
+        pieces = [Piece(place, self._part(key, entry, each, place)) for each, place in needed]
+        return joined_strings(pieces, wanted) if dtype is dtypes.STRING else RegionTensor(pieces, wanted, dtype)
 
-    def _slice(self, key: str, entry: Entry, places: Sequence[Region], at: int) -> Tensor:
-        found = self._store.stored(key, entry, entry.slices[at])
-        shape = tuple(each.stop - each.start for each in places[at])
+    def _part(self, key: str, entry: Entry, extents: Extents | None, place: Region) -> Tensor:
+        found = self._store.stored(key, entry, extents)
+        shape = tuple(each.stop - each.start for each in place)
         if found.shape != shape or found.dtype is not entry.dtype:
             raise DecodeError(
                 f"a slice of '{key}' in '{self.path}' is {found.dtype} {list(found.shape)}, "
@@ -133,11 +129,10 @@ class Checkpoint:
         return found
 
 
-def _joined_strings(
-    contents: Sequence[Tensor], places: Sequence[Region], shape: tuple[int, ...], wanted: Region
-) -> Tensor:
-    whole = np.empty(shape, object)
-    for content, place in zip(contents, places, strict=True):
-        whole[place] = content.numpy()
-    found = whole[wanted]
-    return StringTensor(tuple(found.reshape(-1).tolist()), found.shape)
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Say of which checkpoint a message is broken."""
+    try:
+        yield
+    except MessageError as error:
+        raise DecodeError(f"the checkpoint '{path}' is damaged: {error}") from None

@@ -12,6 +12,7 @@ from pbslim.ir import Graph
 from pbslim.wire import memmapped, packages, schema
 from pbslim.wire.models import freeze_model, is_model
 from pbslim.wire.outputs import replacing
+from pbslim.wire.parts import total
 from pbslim.wire.paths import expanded
 from pbslim.wire.read import read_graph, sources_of
 from pbslim.wire.sources import InputFile, Source, open_source
@@ -127,6 +128,11 @@ def write(graph: Graph, out: BinaryIO, *, as_text: bool = False, progress: Calla
         out.write(text)
         return len(text)
     return write_parts(graph_parts(graph), out, progress)
+
+
+def size_of(graph: Graph) -> int:
+    """The bytes that `graph` takes in a file, without writing it."""
+    return total(graph_parts(graph))
 
 
 def _from_message(message: Any) -> Graph:

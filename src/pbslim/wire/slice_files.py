@@ -73,7 +73,7 @@ class SliceFiles:
         if extents is None or entry.dtype is None:
             raise DecodeError(f"'{key}' has no slices in '{next(iter(self._paths.values()))}'")
         table = self._saved[key].slices[extents]
-        name = f"a slice of '{key}' in '{self._paths[table]}'"
+        name = f"{'a slice of ' if len(entry.slices) > 1 else ''}'{key}' in '{self._paths[table]}'"
         place = table.get(slice_key(key, extents))
         if place is None:
             raise DecodeError(f"{name} is missing; it begins at {[start for start, _ in extents]}")

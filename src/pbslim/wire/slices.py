@@ -108,3 +108,9 @@ def region_of(extents: Sequence[tuple[int, int]], shape: tuple[int, ...], name: 
             raise DecodeError(f"{name} goes from {start} to {stop} in a dimension of {size}")
         found.append(slice(start, stop))
     return tuple(found)
+
+
+def common(one: Region, other: Region) -> Region | None:
+    """What two parts have in common, None for nothing."""
+    found = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return found if all(each.start < each.stop for each in found) else None

@@ -13,10 +13,10 @@ import numpy as np
 
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError
-from pbslim.ir import MappedTensor, Tensor
+from pbslim.ir import MappedTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, chunk_length, gathered
 from pbslim.wire.crc32c import extend
-from pbslim.wire.slices import Extents, Region
+from pbslim.wire.slices import Extents, Region, common
 from pbslim.wire.sources import Source
 
 
@@ -36,6 +36,11 @@ class Entry(NamedTuple):
     def dtype(self) -> DType | None:
         """The type of its elements, None if it is not known here."""
         return DTYPES.get(self.type_number)
+
+    @property
+    def kind(self) -> str:
+        """Type and shape, for messages."""
+        return f"{self.dtype or f'type number {self.type_number}'} {list(self.shape)}"
 
 
 class StoredTensor(MappedTensor):
@@ -120,11 +125,12 @@ class Piece:
         self.place = place
         self._content = content if isinstance(content, MappedTensor) else content.numpy()
 
-    def rows(self, first: int, last: int) -> Array:
-        """The elements from index `first` to `last` of the first dimension of the slice."""
+    def elements(self, region: Region) -> Array:
+        """Those of a part of it, counted in the tensor that the slices make up."""
+        rows, *others = _within(region, self.place)
         if isinstance(self._content, MappedTensor):
-            return self._content.rows(first, last)
-        return self._content[first:last]
+            return self._content.rows(rows.start, rows.stop)[(slice(None), *others)]
+        return self._content[(rows, *others)]
 
 
 class RegionTensor(Tensor):
@@ -137,7 +143,7 @@ class RegionTensor(Tensor):
 
     def __init__(self, pieces: Sequence[Piece], region: Region, dtype: DType) -> None:
         self.dtype, self.shape = dtype, tuple(each.stop - each.start for each in region)
-        self._pieces = sorted((each for each in pieces if _common(each.place, region)), key=lambda p: p.place[0].start)
+        self._pieces = sorted(pieces, key=lambda p: p.place[0].start)
         self._region = region
 
     def numpy(self) -> Array:
@@ -165,18 +171,21 @@ class RegionTensor(Tensor):
         band = np.empty((stop - start, *self.shape[1:]), self.dtype.numpy)
         region = (slice(start, stop), *self._region[1:])
         for piece in pieces:
-            common = _common(piece.place, region)
-            if common is not None:
-                inside = _within(common, piece.place)
-                rows = piece.rows(inside[0].start, inside[0].stop)
-                band[_within(common, region)] = rows[(slice(None), *inside[1:])]
+            shared = common(piece.place, region)
+            if shared is not None:
+                band[_within(shared, region)] = piece.elements(shared)
         return band
 
 
-def _common(one: Region, other: Region) -> Region | None:
-    """What two parts have in common, None for nothing."""
-    found = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return found if all(each.start < each.stop for each in found) else None
+def joined_strings(pieces: Sequence[Piece], region: Region) -> StringTensor:
+    """`RegionTensor` for strings."""
+    shape = tuple(each.stop - each.start for each in region)
+    found = np.empty(shape, object)
+    for piece in pieces:
+        shared = common(piece.place, region)
+        if shared is not None:
+            found[_within(shared, region)] = piece.elements(shared)
+    return StringTensor(tuple(found.reshape(-1).tolist()), shape)
 
 
 def _within(inner: Region, outer: Region) -> Region:

@@ -45,7 +45,9 @@ class Place(NamedTuple):
         return bytes(self.source[self.start : self.stop])
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
+    """Where a data block is; no key in it comes after `last`."""
+
     last: bytes
     offset: int
     size: int
@@ -58,6 +60,9 @@ class Table:
         source: the bytes of the file.
         path: its name, for messages.
 
+    Attributes:
+        blocks: the data blocks, in the order of their keys.
+
     Raises:
         DecodeError: it is not a table, or is damaged. So do all methods.
     """
@@ -67,20 +72,21 @@ class Table:
         if len(source) < _FOOTER or source[len(source) - len(MAGIC) : len(source)] != MAGIC:
             raise self._damaged("it does not end as the tables of a checkpoint do")
         self._at, self._entries = -1, dict[bytes, Place]()
-        self._blocks: list[_Block] = []
+        self.blocks: list[Block] = []
         footer = bytes(source[len(source) - _FOOTER : len(source) - len(MAGIC)])
-        _, at = self._handle(footer, 0, len(footer))  # the metaindex, which is empty
+        about, at = self._handle(footer, 0, len(footer))
+        list(self._block(*about))  # nothing is of use there, but a damaged file shall not pass for a sound one
         root, _ = self._handle(footer, at, len(footer))
         for last, place in self._block(*root):
             (offset, size), _ = self._handle(*place)
-            if self._blocks and offset < self._blocks[-1].offset + self._blocks[-1].size:
+            if self.blocks and offset < self.blocks[-1].offset + self.blocks[-1].size:
                 raise self._damaged(f"the block at byte {offset} does not follow the one before it")
-            self._blocks.append(_Block(last, offset, size))
+            self.blocks.append(Block(last, offset, size))
 
     def __iter__(self) -> Iterator[tuple[bytes, Place]]:
         """All entries; their keys ascend."""
         before = None
-        for block in self._blocks:
+        for block in self.blocks:
             for key, place in self._block(block.offset, block.size):
                 if before is not None and key <= before:
                     raise self._damaged(f"the keys in the block at byte {block.offset} do not ascend")
@@ -89,11 +95,11 @@ class Table:
 
     def get(self, key: bytes) -> Place | None:
         """The value of `key`, None where there is none."""
-        at = bisect_left(self._blocks, key, key=lambda block: block.last)
-        if at == len(self._blocks):
+        at = bisect_left(self.blocks, key, key=lambda block: block.last)
+        if at == len(self.blocks):
             return None
         if at != self._at:
-            block = self._blocks[at]
+            block = self.blocks[at]
             self._entries, self._at = dict(self._block(block.offset, block.size)), at
         return self._entries.get(key)
 
