@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pbslim import ops
 from pbslim.dtypes import DType
 from pbslim.errors import DecodeError, PbslimError
-from pbslim.ir import Body, FunctionRef, Graph, Library, Node, Value
+from pbslim.ir import Attributes, Body, FunctionRef, Graph, Library, Node, Value
 from pbslim.ir.attributes import colocated_with
 from pbslim.ir.functions import used_functions
 from pbslim.ops.families import CALLS, FUNCTIONAL, WHILES
@@ -77,6 +77,7 @@ class Conformity:
     def __init__(self, graph: Graph) -> None:
         self._graph, self._library = graph, graph.library
         self._outputs: dict[Node, tuple[DType, ...] | int | None] = {}
+        self._signatures: dict[tuple[str, int], _Signature] = {}
 
     def problem(self, node: Node) -> str:
         """What is wrong with a node, empty when it fits its op or cannot be decoded."""
@@ -104,8 +105,8 @@ class Conformity:
             return types, len(types) if body else None
         if _is_internal(node.op):
             return [], None
-        known = ops.input_dtypes(node.op, node.attrs)
-        return known or [], ops.input_count(node.op, node.attrs) if known is None else len(known)
+        signature = self._signature(node)
+        return signature.expected, signature.count
 
     def dtype(self, value: Value) -> DType | None:
         """The type of a value, None where it is not known."""
@@ -157,8 +158,37 @@ class Conformity:
             return None if body is None else types if len(types) == len(body.dtypes) else len(body.dtypes)
         if _is_internal(node.op):
             return None
-        known = ops.output_dtypes(node.op, node.attrs)
-        return ops.output_count(node.op, node.attrs) if known is None else known
+        return self._signature(node).given
+
+    def _signature(self, node: Node) -> _Signature:
+        """The ports of a node, looked up once for all nodes that share an op and attributes (the same object)."""
+        key = node.op, id(node.attrs)
+        if key not in self._signatures:
+            self._signatures[key] = _signature(node.op, node.attrs)
+        return self._signatures[key]
+
+
+@dataclass(frozen=True)
+class _Signature:
+    """What the op table says of nodes with some op and attributes.
+
+    Attributes:
+        attrs: the attributes; held, so that no others have the same id.
+        expected: the types of the inputs, empty where they are not known.
+        count: how many inputs there are, None where that is not known.
+        given: the types of the outputs; their number where only that is known.
+    """
+
+    attrs: Attributes
+    expected: Sequence[DType]
+    count: int | None
+    given: tuple[DType, ...] | int | None
+
+
+def _signature(op: str, attrs: Attributes) -> _Signature:
+    expected, given = ops.input_dtypes(op, attrs), ops.output_dtypes(op, attrs)
+    count = ops.input_count(op, attrs) if expected is None else len(expected)
+    return _Signature(attrs, expected or (), count, ops.output_count(op, attrs) if given is None else given)
 
 
 def _is_internal(op: str) -> bool:

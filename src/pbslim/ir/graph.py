@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pbslim.errors import GraphError
 from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, colocated_with
 from pbslim.ir.functions import Library
 from pbslim.ir.inputs import check_name, controlling, is_control, split_input
 from pbslim.ir.nodes import Node, Value, link_controls, link_inputs
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Graph:
         self.scope = ""
         self.journal: list[Edit] = []
         self._edited = False
+        self._facts: dict[object, Any] = {}
+        self._facts_hold_after: Edit | None = None
 
     # Looking
 
@@ -90,6 +94,17 @@ class Graph:
     def edited(self) -> bool:
         """Whether the graph is no longer what its `origin` says."""
         return self._edited or bool(self.journal)
+
+    def known(self, find: Callable[..., T], *args: object, **kwargs: object) -> T:
+        """What `find` says of this graph, asked once for as long as nothing changes; see `pbslim.ir.facts`."""
+        last = self.journal[-1] if self.journal else None
+        if last is not self._facts_hold_after:
+            self._facts, self._facts_hold_after = {}, last
+        question = find, args, tuple(kwargs.items())
+        if question not in self._facts:
+            self._facts[question] = find(self, *args, **kwargs)
+        found: T = self._facts[question]
+        return found
 
     def missing(self) -> list[Node]:
         """What is read in place of nodes that do not exist."""
@@ -139,6 +154,7 @@ class Graph:
             GraphError: a name is taken or cannot be one, or an input is not written as one.
         """
         nodes = self._nodes
+        self._facts.clear()
         for name, op, device, _, attrs, origin in drafts:
             if name in nodes:
                 raise GraphError(f"the graph has two nodes named '{name}'")
@@ -277,6 +293,11 @@ class Graph:
             self.journal.append(Edit((), "producer", undo))
 
     # The journal
+
+    def forget_changes(self) -> None:
+        """Take the graph as it is now for what was read."""
+        self.journal.clear()
+        self._facts.clear()
 
     def rollback(self, mark: int = 0) -> None:
         """Take back every change since the journal had `mark` entries."""

@@ -15,6 +15,7 @@ from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
+from pbslim.ir.facts import with_ops
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
@@ -199,4 +200,4 @@ def _verify(proof: Proof, done: Compressed, files: Files, recipe: str | None) ->
 
 
 def _count(graph: Graph) -> tuple[int, int]:
-    return len(graph), sum(node.op == "Const" for node in graph)
+    return len(graph), len(with_ops(graph, ("Const",)))
