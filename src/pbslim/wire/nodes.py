@@ -191,9 +191,12 @@ def input_text(node: Node, slot: int) -> str:
 
 def spelled_inputs(node: Node) -> list[str]:
     """All inputs of `node` as its file spells them, as far as they are the same; control inputs last, with ``^``."""
+    return _spelled_inputs(node, node.origin.draft().inputs if isinstance(node.origin, NodeOrigin) else ())
+
+
+def _spelled_inputs(node: Node, written: Sequence[str]) -> list[str]:
     if node.origin is EXPLICIT_PORTS:
         return [*map(_with_port, node.inputs), *(f"^{control.name}" for control in node.controls)]
-    written = node.origin.draft().inputs if isinstance(node.origin, NodeOrigin) else ()
     data = [text for text in written if not is_control(text)]
     for slot, value in enumerate(node.inputs):
         if slot >= len(data) or split_input(data[slot]) != (value.node.name, value.port):
@@ -209,9 +212,11 @@ def is_untouched(node: Node, spell: Spelling = spelled) -> bool:
     origin = node.origin
     if not isinstance(origin, NodeOrigin):
         return False
-    if not node.touched and spell is spelled:
-        return True
-    draft = origin.draft()
+    return (not node.touched and spell is spelled) or _says(origin.draft(), node, spell)
+
+
+def _says(draft: Draft, node: Node, spell: Spelling) -> bool:
+    """Whether a file has `node` as it is."""
     data = [_normal(text) for text in draft.inputs if not is_control(text)]
     return (
         (node.name, node.op, node.device) == (draft.name, draft.op, draft.device)
@@ -241,11 +246,15 @@ def _same_message(a: AttrValue | Encoded, b: AttrValue | Encoded) -> bool:
 def node_parts(node: Node, spell: Spelling = spelled) -> list[Part]:
     """The NodeDef message of `node`, in which `spell` writes the inputs."""
     origin = node.origin
-    if isinstance(origin, NodeOrigin) and is_untouched(node, spell):
-        return [span(origin.source, origin.start, origin.end)]
+    written: tuple[str, ...] = ()
+    if isinstance(origin, NodeOrigin):
+        draft = origin.draft() if node.touched or spell is not spelled else None
+        if draft is None or _says(draft, node, spell):
+            return [span(origin.source, origin.start, origin.end)]
+        written = draft.inputs
     head = [length_delimited(1, node.name.encode()), length_delimited(2, node.op.encode())]
     if spell is spelled:
-        inputs = spelled_inputs(node)
+        inputs = _spelled_inputs(node, written)
     else:
         inputs = [*map(spell, node.inputs), *(f"^{control.name}" for control in node.controls)]
     head += [length_delimited(3, text.encode()) for text in inputs]
