@@ -67,7 +67,7 @@ def _preferred(nodes: list[Node], wanted: Callable[[Node], bool]) -> list[Node]:
 
 def _is_read(node: Node) -> bool:
     """Whether something reads it or waits for it, but for groups for which nothing waits."""
-    return bool(node.data_readers) or any(
+    return any(value.is_used for value in node.outputs) or any(
         reader.op != "NoOp" or reader.control_readers for reader in node.control_readers
     )
 

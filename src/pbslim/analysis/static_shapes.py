@@ -54,7 +54,7 @@ class StaticShapes:
             operands = [values.get(value) for value in node.inputs]
             # Most nodes have attributes and shapes of inputs in common with others (equal attributes are one object).
             alike = inputs and values.keys().isdisjoint(node.inputs) and node.op != "TensorArrayReadV3"
-            key = (node.op, id(node.attrs), *inputs) if alike else node
+            key = (node.op, id(node.attrs), *[shape.dims for shape in inputs]) if alike else node
             if key not in like:
                 like[key] = self._results(node, inputs, operands)
             shapes, value = like[key]

@@ -34,7 +34,6 @@ class Repairer:
             if not conformity.problem(node):
                 continue
             if any(rule(graph, node, conformity) for rule in RULES) or self._retype_call(node, conformity):
-                conformity.forget(node)
                 todo += [node, *node.data_readers]
 
     def _repair_body(self, name: str, body: Body) -> None:
