@@ -165,14 +165,14 @@ class Graph:
             controls: dict[Node, None] = {}
             values = []
             for text in draft.inputs:
-                producer, port = nodes.get(text), 0
-                if producer is None:
-                    if is_control(text):
-                        controls[self._named(controlling(text))] = None
-                        continue
+                producer = nodes.get(text)
+                if producer is not None:
+                    values.append(producer.output())
+                elif is_control(text):
+                    controls[self._named(controlling(text))] = None
+                else:
                     name, port = split_input(text)
-                    producer = self._named(name)
-                values.append(producer.output(port))
+                    values.append(self._named(name).output(port))
             if values:
                 link_inputs(node, tuple(values))
             if controls:
