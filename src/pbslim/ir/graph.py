@@ -14,7 +14,7 @@ from pbslim.errors import GraphError
 from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, colocated_with
 from pbslim.ir.functions import Library
 from pbslim.ir.inputs import check_name, controlling, is_control, split_input
-from pbslim.ir.nodes import Node, Value, link_controls, link_inputs
+from pbslim.ir.nodes import Node, Value, exchange_controls, link_controls, link_inputs
 
 T = TypeVar("T")
 
@@ -331,6 +331,14 @@ class Graph:
             return
         link_controls(node, new)
         self._touch(node, "controls", lambda: link_controls(node, old))
+
+    def _do_control(self, node: Node, at: int, new: tuple[Node, ...]) -> None:
+        old = node.controls[at : at + 1]
+        if len(set(new)) < len(new) or any(node in (control._readers or ()) for control in new):
+            self._do_controls(node, tuple(dict.fromkeys((*node.controls[:at], *new, *node.controls[at + 1 :]))))
+            return
+        exchange_controls(node, at, old, new)
+        self._touch(node, "controls", lambda: exchange_controls(node, at, new, old))
 
     def _do_field(self, node: Node, key: str, new: Any) -> None:
         old = getattr(node, key)

@@ -271,10 +271,13 @@ class Node:
     def replace_control_uses_with(self, new: Sequence[Node]) -> None:
         """Let every node that waits for this one wait for `new` instead."""
         for reader in self.control_readers:
-            kept: list[Node] = []
-            for control in reader.controls:
-                kept.extend(new if control is self else [control])
-            reader.set_controls(kept)
+            at = [control is self for control in reader.controls].index(True)
+            self._graph._do_control(reader, at, tuple(new))
+
+    def _wait(self, reader: Node) -> None:
+        if self._readers is None:
+            self._readers = {}
+        self._readers[reader] = None
 
     def __repr__(self) -> str:
         return f"<{self._name} = {self._op}>"
@@ -289,6 +292,19 @@ def link_inputs(node: Node, new: tuple[Value, ...]) -> None:
         value._add_use(Use(node, index))
 
 
+def exchange_controls(node: Node, at: int, old: tuple[Node, ...], new: tuple[Node, ...]) -> None:
+    """Let `node` wait for `new` instead of `old`, which starts at `at`; the journal does not learn of it.
+
+    One node may wait for all others, as each variable of a model is initialized: only what changes is looked at.
+    """
+    node._controls = (*node._controls[:at], *new, *node._controls[at + len(old) :])
+    for control in old:
+        if control._readers:
+            control._readers.pop(node, None)
+    for control in new:
+        control._wait(node)
+
+
 def link_controls(node: Node, new: tuple[Node, ...]) -> None:
     """Let `node` wait for these nodes; the journal does not learn of it."""
     for control in node._controls:
@@ -296,6 +312,4 @@ def link_controls(node: Node, new: tuple[Node, ...]) -> None:
             control._readers.pop(node, None)
     node._controls = new
     for control in new:
-        if control._readers is None:
-            control._readers = {}
-        control._readers[node] = None
+        control._wait(node)
