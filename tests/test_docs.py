@@ -1,50 +1,59 @@
-"""Every command in the documentation runs as it stands there."""
+"""The documentation is true: every command and every program in it runs as it stands there."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+import pbslim
+from tests.pages import PAGES, READERS, blocks, play, play_with
 from tests.shared import ROOT, script
 
-README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"<!-- run -->\n```\n(.*?)```", README, re.DOTALL)
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+READINGS = [
+    pytest.param(page, reader, marks=[pytest.mark.tensorflow] if reader else [pytest.mark.slow])
+    for page in PAGES
+    for reader in sorted({block.reader for block in blocks(page) if block.runs})
+]
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_says_what_it_is(page: str) -> None:
+    found = blocks(page)
+    assert len(re.findall("^```", PAGES[page].read_text(), re.MULTILINE)) == 2 * len(found)
+    for block in found:
+        assert block.known, block
+        assert block.reader in READERS or not block.reader, block
 
 
-def test_every_block_is_run_or_output() -> None:
-    opened = re.findall(r"(.*)\n```(\w*)\n(?:.*\n)*?```", README)
-    assert len(opened) >= 5
-    for before, language in opened:
-        assert language == "python" or before in ("<!-- run -->", "<!-- test command -->", "<!-- output -->"), before
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder in which a page was played, once for all of its readers."""
+
+    @cache
+    def play_once(page: str) -> Path:
+        folder = tmp_path_factory.mktemp("page")
+        play(page, folder)
+        return folder
+
+    return play_once
 
 
-@pytest.mark.tensorflow
-@pytest.mark.parametrize("block", COMMANDS, ids=lambda block: block.split()[0])
-def test_commands(block: str, here: Path) -> None:
-    # The environment is here already; making another one is what .ci/run does.
-    script = re.sub(r"^python3 -m venv .*&& \.venv/bin/python", "python", block)
-    done = subprocess.run(["/bin/bash", "-euc", script], capture_output=True, text=True, cwd=here, check=False)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize(("page", "reader"), READINGS)
+def test_what_a_page_says_can_be_done(page: str, reader: str, played: Callable[[str], Path]) -> None:
+    if reader and not READERS[reader]():
+        pytest.skip(f"no {reader} here")
+    folder = played(page)
+    if reader:
+        play_with(page, reader, folder)
 
 
-@pytest.mark.parametrize("block", PYTHON)
-def test_python(block: str, here: Path) -> None:
-    subprocess.run([sys.executable, "-c", block], check=True, cwd=here)
-    assert (here / "rounded.pb").stat().st_size < (here / "examples" / "digits.pb").stat().st_size
+def test_every_public_name_is_on_one_page() -> None:
+    described = [name for page in PAGES.values() for name in re.findall(r"^::: pbslim\.(\w+)$", page.read_text(), re.M)]
+    assert sorted(described) == sorted(name for name in dir(pbslim) if not name.startswith("_"))
 
 
 def test_every_transform_is_described() -> None:

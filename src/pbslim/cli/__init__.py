@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -23,6 +24,7 @@ def _program(name: str) -> Callable[..., None]:
     return program
 
 
+freeze_graph = _program("freeze_graph")
 optimize_for_inference = _program("optimize_for_inference")
 quantize_graph = _program("quantize_graph")
 strip_unused = _program("strip_unused")
@@ -67,7 +69,21 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="pbslim")
+
+
+_PLAIN = str.maketrans({"≈": "~", "→": "->", "…": "...", "·": "*", "─": "-", "►": ">", "–": "-", "“": '"', "”": '"'})
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that a stream cannot show: something like them, or their escapes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_PLAIN)
+    return text.encode("ascii", "backslashreplace").decode(), error.end
+
+
+codecs.register_error("pbslim", _plain)
 
 
 def _command(name: str | None, argv: Sequence[str] | None) -> int:
@@ -77,13 +93,16 @@ def _command(name: str | None, argv: Sequence[str] | None) -> int:
     gc.disable()  # a short run that builds one large structure and drops nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here uses
     from pbslim.cli.arguments import plain
+    from pbslim.cli.command import CommandLine
     from pbslim.cli.commands import pbslim
+    from pbslim.cli.settings import find_settings
 
     args, notes = plain(sys.argv[1:] if argv is None else argv)
+    program, settings = name or "pbslim", find_settings()
+    settings.require_known(pbslim.list_commands(None))
     command = pbslim.commands[name] if name else pbslim
-    status = command.main(args, prog_name=name or "pbslim", standalone_mode=False)
-    for note in notes:
-        _say(f"note: {note}")
+    line = CommandLine(program, tuple(args), notes, settings)
+    status = command.main(args, prog_name=program, standalone_mode=False, obj=line)
     return status if isinstance(status, int) else 0
 
 

@@ -158,6 +158,12 @@ class MappedTensor(Tensor):
         for start in range(self._start, end, step):
             yield np.frombuffer(self._buffer[start : min(start + step, end)], self.dtype.numpy)
 
+    def rows(self, first: int, last: int) -> Array:
+        """The elements from index `first` to `last` of the first dimension."""
+        width = math.prod(self.shape[1:]) * self.dtype.itemsize
+        data = self._buffer[self._start + first * width : self._start + last * width]
+        return np.frombuffer(data, self.dtype.numpy).reshape(last - first, *self.shape[1:])
+
 
 class SplatTensor(Tensor):
     """One value for a whole shape; it is not expanded to be written."""

@@ -8,6 +8,7 @@ from pkgutil import iter_modules
 import click
 
 from pbslim._version import __version__
+from pbslim.cli.command import EXIT_CODES, HELP
 
 
 class _Modules(dict[str, click.Command]):
@@ -20,7 +21,7 @@ class _Modules(dict[str, click.Command]):
 
 
 class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+    def list_commands(self, ctx: click.Context | None) -> list[str]:  # noqa: ARG002 - click's interface
         return sorted(module.name for module in iter_modules(__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -31,7 +32,8 @@ class _Commands(click.Group):
     cls=_Commands,
     commands=_Modules(),
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
+    epilog=f"'pbslim COMMAND --help' tells more, with examples. {EXIT_CODES}",
 )
 @click.version_option(__version__, message="pbslim %(version)s")
 @click.pass_context

@@ -9,12 +9,19 @@ from pathlib import Path
 import click
 
 from pbslim.analysis.diff import ChangedNode, diff
-from pbslim.cli.options import FILE, HELP, TOLERANCE, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, TOLERANCE, json_option
 from pbslim.report import terminal
 from pbslim.wire import load
 
 
-@click.command("diff", context_settings=HELP)
+@click.command(
+    "diff",
+    cls=Command,
+    examples=[
+        "pbslim diff model.pb model-small.pb --by-op",
+    ],
+)
 @click.argument("first", metavar="A.pb", type=FILE)
 @click.argument("second", metavar="B.pb", type=FILE)
 @click.option("--by-op", is_flag=True, help="Sum up by op instead of listing the nodes.")

@@ -19,8 +19,9 @@ from pbslim.ir.order import ancestors, reachable
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite_all
-from pbslim.wire.checkpoints import Checkpoint, read_extents
+from pbslim.wire.checkpoints import Checkpoint
 from pbslim.wire.paths import expanded
+from pbslim.wire.slices import read_extents
 
 _ABOUT_ZERO = 1e-5
 _READ = op("Identity", op("Const|Variable|VariableV2", name="weights"), name="read")
@@ -143,7 +144,7 @@ class _Sparsifier:
             self._checkpoint = Checkpoint(self._path)
         key, part = _restored(weights)
         try:
-            return self._checkpoint.tensor(key, read_extents(part))
+            return self._checkpoint.tensor(key, read_extents(part)).numpy()
         except DecodeError as problem:
             raise Skip(str(problem)) from None
 
