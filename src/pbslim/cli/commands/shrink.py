@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ import click
 from pbslim.cli.command import Command
 from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
+from pbslim.compression.estimate import VERIFYING, Progress
 from pbslim.compression.plan import Plan
-from pbslim.compression.promises import PROMISES, promise_of
+from pbslim.compression.promises import PROMISES, Promise, promise_of
 from pbslim.compression.schemes import SCHEMES, Rule
 from pbslim.compression.writing import GOALS, TARGETS
 from pbslim.errors import UsageError
@@ -90,6 +90,12 @@ def _listed(known: Mapping[str, str]) -> str:
     "--effort", type=click.Choice(list(EFFORTS)), default="normal", show_default=True, help="How hard to search."
 )
 @click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Search in a cheaper way, and say so, where it would take longer.",
+)
+@click.option(
     "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
 )
 @click.option(
@@ -114,8 +120,10 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     promise = promise_of(quality, options["min_snr"], options["min_agreement"])
     with terminal.progress("reading") as show:
 
-        def tell(what: str, done: int, total: int) -> None:
-            show(f"{what} {done}/{total}" if total > 1 else what)
+        def tell(now: Progress) -> None:
+            count = f" {now.done}/{now.total}" if now.total > 1 else ""
+            left = "" if now.left is None else f", about {terminal.duration_text(now.left)} left"
+            show(f"{now.what}{count}{left}", round(1000 * (now.share or 0)), 1000 if now.share else 0)
 
         result = shrink(
             source,
@@ -127,17 +135,7 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             keep=options["keep"],
             keep_constants=options["keep_constants"],
             exact_zip=options["exact_zip"],
-            options=CompressionOptions(
-                promise,
-                options["calibrate"],
-                schemes=_rules(options["schemes"], options["scheme_file"]),
-                target=options["target"],
-                goal=options["goal"],
-                target_size=options["target_size"],
-                effort=options["effort"],
-                plan=Plan.read(options["plan"]) if options["plan"] else None,
-                tell=tell,
-            ),
+            options=_compression(promise, options, tell),
             proof=_proof(recipe, options, tell) if options["verify"] else None,
             on_step=lambda step: show(step.step),
         )
@@ -154,6 +152,22 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     return 0
 
 
+def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Progress], None]) -> CompressionOptions:
+    return CompressionOptions(
+        promise,
+        options["calibrate"],
+        schemes=_rules(options["schemes"], options["scheme_file"]),
+        target=options["target"],
+        goal=options["goal"],
+        target_size=options["target_size"],
+        effort=options["effort"],
+        time_limit=options["time_limit"],
+        plan=Plan.read(options["plan"]) if options["plan"] else None,
+        tell=tell,
+        say=terminal.note_meanwhile,
+    )
+
+
 def _beside(source: Path) -> Path:
     """Where the result belongs that nobody has named."""
     if descriptor(source, 0) is not None:
@@ -166,7 +180,7 @@ def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
     return (*(read_rules(file) if file else ()), *map(Rule.parse, texts))
 
 
-_AUTOMATIC = ("calibrate", "schemes", "scheme_file", "target_size", "plan", "save_plan")
+_AUTOMATIC = ("calibrate", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 
@@ -182,9 +196,13 @@ def _check(recipe: str | None, options: dict[str, Any]) -> None:
         raise UsageError("--eval, --min-snr, --min-agreement and --max-drop need verification: leave out --no-verify")
 
 
-def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[str, int, int], None]) -> Proof:
+def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[Progress], None]) -> Proof:
     """How the result is verified."""
+
+    def on_progress(done: int, total: int) -> None:
+        tell(Progress(VERIFYING, done, total))
+
     given = options["evaluation"], options["min_snr"], options["max_drop"], options["min_agreement"]
     samples = DEFAULT_SAMPLES if recipe else _SAMPLES
     cautious = not any([*given, options["calibrate"]])
-    return Proof(*given, samples=samples, cautious=cautious, on_progress=partial(tell, "verifying"))
+    return Proof(*given, samples=samples, cautious=cautious, on_progress=on_progress)
