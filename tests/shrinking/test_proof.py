@@ -57,7 +57,7 @@ def test_a_result_that_is_not_good_enough_is_not_written(tmp_path: Path) -> None
     assert done.err.startswith("error: the result is broken, nothing was written: 'y': ")
     assert [file.name for file in tmp_path.iterdir()] == ["coarse.pb"]
     with pytest.raises(CheckError):
-        pbslim.shrink(tmp_path / "coarse.pb", tmp_path / "out.pb", proof=Proof(min_snr=30))
+        pbslim.shrink(tmp_path / "coarse.pb", tmp_path / "out.pb", proof=Proof(min_snr=150))
 
 
 @pytest.mark.slow

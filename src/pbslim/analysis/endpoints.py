@@ -41,22 +41,30 @@ def find_endpoints(graph: Graph) -> tuple[list[Endpoint], list[Endpoint]]:
 def find_names(
     graph: Graph, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
 ) -> tuple[list[str], list[str]]:
-    """Tensor names of inputs and outputs: those that are given, else those that the graph shows.
+    """Tensor names of inputs and outputs: those that are given, else those of its signature, or that the graph shows.
 
-    The outputs are what `find_ends` finds; an input is a placeholder that an output needs.
+    Without a signature the outputs are what `find_ends` finds; an input is a placeholder that an output needs.
 
     Raises:
         UsageError: a name is not in the graph, or nothing can be found.
     """
     for name in [*(inputs or ()), *(outputs or ())]:
         require(graph, name)
-    output_names = list(outputs) if outputs else [node.name for node in find_ends(graph)]
+    said = graph.signature
+    if outputs:
+        output_names = list(outputs)
+    elif said and all(node_name(name) in graph for name in said.outputs.values()):
+        output_names = list(dict.fromkeys(said.outputs.values()))
+    else:
+        output_names = [node.name for node in find_ends(graph)]
     if not output_names:
         raise UsageError("no outputs can be found in the graph; name them with --outputs")
     if inputs:
         return list(inputs), output_names
     needed = ancestors(graph[node_name(name)] for name in output_names)
-    return [node.name for node in graph if node.op in PLACEHOLDERS and node in needed], output_names
+    known = set(said.inputs.values()) if said else set()
+    found = [n.name for n in graph if n.name in known or (n.op in PLACEHOLDERS and n in needed)]
+    return found, output_names
 
 
 def describe(graph: Graph, names: Sequence[str]) -> list[Endpoint]:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Protocol
 
 import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.moments import Moments
 from pbslim.ir.tensors import Array
-from pbslim.quant.channels import channel_steps, cheaper, code_bits, entropy, is_too_coarse, nearest, used_coarseness
+from pbslim.quant.channels import (
+    LARGEST,
+    best_steps,
+    channel_steps,
+    cheaper,
+    code_bits,
+    entropy,
+    finest,
+    is_too_coarse,
+    nearest,
+    used_coarseness,
+)
 from pbslim.quant.compensation import Choose, blocks_of, depthwise_factors, round_depthwise
 
 _CHEAPER_BELOW = 3.0  # bits per weight: above, plain rounding is as good
@@ -29,11 +42,13 @@ class Rounded:
         codes: int8 [K, N] in units of `steps`, or the weights themselves as float16.
         steps: float16 [N]; None where the weights are float16.
         shift: what the bias must make up for, [N]; None where it cannot.
+        width: bits that each code takes; None where they are entropy-coded.
     """
 
     codes: Array
     steps: Array | None
     shift: Array | None
+    width: float | None = None
 
     @property
     def weights(self) -> Array:
@@ -45,10 +60,23 @@ class Rounded:
 
     @property
     def bits(self) -> float:
-        """About what it takes in a file that is entropy-coded."""
+        """About what it takes in a file."""
         if self.steps is None:
             return float(_HALF_BITS * self.codes.size)
-        return entropy(self.codes) + _HALF_BITS * self.steps.size
+        codes = entropy(self.codes) if self.width is None else self.width * self.codes.size
+        return codes + _HALF_BITS * self.steps.size
+
+
+class Rounder(Protocol):
+    """Rounds the weights of one site."""
+
+    site: Site
+
+    def round(self, coarseness: float, /) -> Rounded:
+        """The weights at about that coarseness."""
+
+    def coarseness(self, rounded: Rounded) -> float:
+        """How coarse that really is."""
 
 
 class SiteRounder:
@@ -65,14 +93,31 @@ class SiteRounder:
 
     def round(self, coarseness: float) -> Rounded:
         """The weights with steps of `coarseness` times the rms of each channel, as far as codes of a byte allow."""
-        if is_too_coarse(self._weights, coarseness) and (half := self._half()) is not None:
-            return self._rounded(half, None)
+        if is_too_coarse(self._weights, coarseness) and (half := self.halved()) is not None:
+            return half
         steps = channel_steps(self._weights, coarseness)
         return self._rounded(self._codes(steps.astype(np.float32)), steps)
+
+    def round_to(self, largest: int) -> Rounded:
+        """The weights as codes up to `largest`, with the steps of the least squared error where those are few."""
+        steps = finest(self._weights) if largest == LARGEST else best_steps(self._weights, largest)
+        return self._rounded(self._codes(steps.astype(np.float32), largest), steps)
+
+    def halved(self) -> Rounded | None:
+        """The weights as float16; None where they do not fit."""
+        half = self._half()
+        return None if half is None else self._rounded(half, None)
 
     def coarseness(self, rounded: Rounded) -> float:
         """How coarse that really is: float16 keeps about a 4096th of each weight."""
         return _HALF_COARSENESS if rounded.steps is None else used_coarseness(self._weights, rounded.steps)
+
+    def plain_coarseness(self, largest: int) -> float:
+        """The coarseness at which evenly spread codes have the error that the nearest ones up to `largest` have."""
+        steps = (finest(self._weights) if largest == LARGEST else best_steps(self._weights, largest)).astype(np.float32)
+        error = nearest(self._weights / steps, largest=largest) * steps - self._weights
+        power = float(np.square(self._weights, dtype=np.float64).mean()) if error.size else 0.0
+        return math.sqrt(12 * float(np.square(error, dtype=np.float64).mean()) / power) if power else 0.0
 
     def _half(self) -> Array | None:
         with np.errstate(over="ignore"):
@@ -91,14 +136,15 @@ class SiteRounder:
             shift = mean @ error
         return Rounded(codes, steps, shift.astype(np.float32))
 
-    def _codes(self, steps: Array) -> Array:
+    def _codes(self, steps: Array, largest: int = LARGEST) -> Array:
         codes = np.empty(self._weights.shape, np.int8)
-        if self._moments is None:
-            codes[:] = nearest(self._weights / steps)
+        choose = partial(nearest, largest=largest)
+        if self._moments is None or not self._moments.second:
+            codes[:] = choose(self._weights / steps)
             return codes
         for part, rounded, _ in self._parts:
-            codes[part] = rounded(self._weights[part] / steps, nearest)
-        if entropy(codes) < _CHEAPER_BELOW * codes.size:
+            codes[part] = rounded(self._weights[part] / steps, choose)
+        if largest == LARGEST and entropy(codes) < _CHEAPER_BELOW * codes.size:
             bits = code_bits(codes)
             for part, rounded, importance in self._parts:
                 codes[part] = rounded(self._weights[part] / steps, cheaper(importance, steps, bits))

@@ -15,6 +15,7 @@ from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, colocated_wi
 from pbslim.ir.functions import Library
 from pbslim.ir.inputs import check_name, controlling, is_control, split_input
 from pbslim.ir.nodes import Node, Value, link_controls, link_inputs
+from pbslim.ir.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Graph:
         library: the functions.
         scope: what comes before the names of nodes in the journal: the function whose body this is, and ``/``.
         producer: the version number of the writer, 0 when the file does not say.
+        signature: what the model that was frozen calls inputs and outputs, None for a graph that was read as it is.
         origin: what the reader of the file left here to write the rest back.
     """
 
@@ -52,6 +54,7 @@ class Graph:
         self._missing: dict[str, Node] = {}
         self.library = Library()
         self.producer = 0
+        self.signature: Signature | None = None
         self.origin: object = None
         self.scope = ""
         self.journal: list[Edit] = []
@@ -208,7 +211,7 @@ class Graph:
     def copy_nodes(self) -> Graph:
         """A copy without the function library."""
         twin = Graph()
-        twin.producer, twin.origin = self.producer, self.origin
+        twin.producer, twin.signature, twin.origin = self.producer, self.signature, self.origin
         for name, node in self._nodes.items():
             copied = twin._nodes[name] = Node(twin, name, node.op, node.device, node.attrs, node.origin)
             copied._touched = node._touched

@@ -37,6 +37,7 @@ class StepResult:
         error: why it failed and was ignored; empty when it went well.
         inputs: what the inputs of the graph are called from here on.
         seconds: how long it took.
+        size: bytes that the graph takes in a file after it, where somebody has measured them.
     """
 
     step: str
@@ -48,6 +49,7 @@ class StepResult:
     error: str = ""
     seconds: float = 0.0
     inputs: tuple[str, ...] = ()
+    size: int = 0
 
 
 def plan(transforms: Transforms) -> Plan:

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
+from pbslim.compression.promises import Promise
 from pbslim.errors import PbslimError
-from pbslim.ir import Graph
+from pbslim.ir import Graph, Signature
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
-from pbslim.shrinking.automatic import Compressed, CompressionOptions, compress
+from pbslim.shrinking.attempts import Attempt, Compressed
+from pbslim.shrinking.automatic import compress
+from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
-from pbslim.wire import load_from, open_source, save
-from pbslim.wire.files import write
-from pbslim.wire.given import reads_file
+from pbslim.wire import save
+from pbslim.wire.files import GraphLike, size_of, write
+from pbslim.wire.given import opened
 from pbslim.wire.outputs import replacing, require_apart
 from pbslim.wire.sources import InputFile, Source
 
@@ -52,6 +56,10 @@ class ShrinkResult:
         not_verified: why it was not possible.
         plan: how each weight is stored, where there is no recipe.
         notes: remarks for the user.
+        promise: what the result was held to, where there is no recipe.
+        attempts: the results that were tried on the way to this one.
+        interrupted: whether somebody stopped the search before its end.
+        signature: what the model calls inputs and outputs, where a SavedModel was given.
     """
 
     recipe: str | None
@@ -65,15 +73,18 @@ class ShrinkResult:
     not_verified: str = ""
     plan: Plan | None = None
     notes: list[str] = field(default_factory=list)
+    promise: Promise | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    interrupted: bool = False
+    signature: Signature | None = None
 
 
 SIMPLE = "optimize"
 """The recipe that runs before weights are stored in fewer bits."""
 
 
-@reads_file
 def shrink(
-    source: Path,
+    source: GraphLike,
     out: str | Path,
     recipe: str | None = None,
     *,
@@ -87,6 +98,7 @@ def shrink(
     proof: Proof | None = None,
     on_step: Callable[[StepResult], None] | None = None,
     on_bytes: Callable[[int], None] | None = None,
+    look: Callable[[Files], None] | None = None,
 ) -> ShrinkResult:
     """Make the frozen graph in `source` small and write the result to `out`.
 
@@ -100,25 +112,33 @@ def shrink(
         exact_zip: deflate the files whole, however large, to measure their zipped size.
         options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
+        look: is shown the original and the result before it takes its place, so that it can compare them; the size
+            after each step is measured for it.
 
     Raises:
         CheckError: the result does not meet what `proof` demands, or no weights keep the promise; nothing is written.
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
-    require_apart(out, source)
+    if isinstance(source, str | PathLike):
+        require_apart(out, Path(source))
     started = time.perf_counter()
-    given = open_source(source)
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
-    simple = _simplified(load_from(given, source), recipe or SIMPLE, values or {}, wanted, on_step)
-    with _named(given, simple.original) as path:
+    with ExitStack() as stack:
+        loaded = stack.enter_context(opened(source))
+        graph, given = loaded.graph, loaded.source
+        on_step = _measuring(graph, on_step) if look else on_step
+        simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
+        path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
-        done = Compressed(simple.graph)
+        done, promise = Compressed(simple.graph), None
         if recipe is None:
             options = options or CompressionOptions()
-            done = compress(simple.graph, files, replace(options, keep=(*options.keep, *keep)), proof)
-        seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0)
+            options = replace(options, keep=(*options.keep, *keep))
+            promise = options.promise if options.promises else None
+            done = compress(simple.graph, files, options, proof)
+        seconds = time.perf_counter() - started - done.verifying
         with replacing(out, given) as file:  # what can go wrong does so before the file is there
             started = time.perf_counter()
             size = write(done.graph, file, progress=on_bytes)
@@ -126,12 +146,26 @@ def shrink(
             seconds += time.perf_counter() - started
             if proof and not done.verification and not done.not_verified:
                 _verify(proof, done, files._replace(out=Path(file.name)), recipe)
+            if look:
+                look(files._replace(out=Path(file.name)))
             before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
             after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
             # What is left is asked, as it is quicker to tell and says the same.
             fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
             proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
-            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
+            told = promise, done.attempts, done.interrupted, done.graph.signature
+            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
+
+
+def _measuring(graph: Graph, on_step: Callable[[StepResult], None] | None) -> Callable[[StepResult], None]:
+    """What is told of each step, and adds the size that the graph has after it."""
+
+    def measure(result: StepResult) -> None:
+        result.size = size_of(graph)
+        if on_step:
+            on_step(result)
+
+    return measure
 
 
 @dataclass(frozen=True)
