@@ -17,7 +17,7 @@ from pbslim.wire.sources import open_source
 from pbslim.wire.varint import LEN, VARINT, fields, read_varint
 from tests import commands
 from tests.graphs import parse
-from tests.shared import ROOT
+from tests.shared import ROOT, SHARED, needs_shared
 
 DIGITS = ROOT / "examples" / "digits.pb"
 TWO_ENDS = """
@@ -202,3 +202,19 @@ def test_tensorflow_runs_the_signature(folder: Path) -> None:
     expected = pbslim.run(DIGITS, {"input": images}, ["class"])["class"]
     np.testing.assert_array_equal(run(input=tf.constant(images))["class"].numpy(), expected)
     assert run.structured_input_signature[1]["input"].shape.as_list() == [None, 8, 8, 1]
+
+
+@needs_shared
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["tf1_string_table", "tf2_gather_in_branch", "tf2_keras_export", "tf2_while_if"])
+def test_a_model_comes_back_with_its_signature(folder: Path, name: str) -> None:
+    tf = pytest.importorskip("tensorflow")
+    model = SHARED / "golden_saved_model" / name
+    case = json.loads((model / "case.json").read_text())["signatures"]["serving_default"]
+    pbslim.to_saved_model(model / "saved_model", folder / "m")
+    run = tf.saved_model.load(str(folder / "m")).signatures["serving_default"]
+    with np.load(model / case["feeds"]) as feeds, np.load(model / case["expected"]) as expected:
+        found = run(**{key: tf.constant(feeds[key]) for key in feeds})
+        assert found.keys() == set(expected)
+        for key in expected:
+            np.testing.assert_allclose(found[key].numpy(), expected[key], rtol=1e-5)

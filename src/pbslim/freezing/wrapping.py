@@ -11,8 +11,10 @@ from pathlib import Path
 from pbslim import ops
 from pbslim.analysis.endpoints import find_names, require, require_frozen
 from pbslim.analysis.static_shapes import StaticShapes
+from pbslim.analysis.tables import FILLERS, FROM_FILES
 from pbslim.errors import UsageError
-from pbslim.ir import Graph, Node, StringTensor
+from pbslim.ir import Graph, Node, Signature, StringTensor
+from pbslim.names import node_name
 from pbslim.wire import load
 from pbslim.wire.files import GraphLike
 from pbslim.wire.given import Names
@@ -20,8 +22,6 @@ from pbslim.wire.given import names as name_list
 from pbslim.wire.paths import expanded
 from pbslim.wire.saved_models import SavedModel, TensorInfo, save_model
 
-_FROM_FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
-_FILLERS = _FROM_FILES | {"InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2"}
 _NOT_IN_KEY = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -31,6 +31,7 @@ class SavedModelResult:
 
     Attributes:
         folder: where it is.
+        signature: its name.
         size: of its ``saved_model.pb``, in bytes.
         inputs, outputs: key → tensor, as the signature has them.
         initializers: nodes that TensorFlow runs when it loads the model, as they fill lookup tables.
@@ -38,6 +39,7 @@ class SavedModelResult:
     """
 
     folder: Path
+    signature: str
     size: int
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
@@ -51,7 +53,7 @@ def to_saved_model(
     *,
     inputs: Mapping[str, str] | Names | None = None,
     outputs: Mapping[str, str] | Names | None = None,
-    signature: str = "serving_default",
+    signature: str | None = None,
     tags: Names = "serve",
     assets: Iterable[str | PathLike[str]] = (),
     replace: bool = False,
@@ -65,8 +67,8 @@ def to_saved_model(
         graph: a graph without variables.
         folder: where to write it; must be new or empty.
         inputs, outputs: key → tensor name; or ``KEY=TENSOR`` and tensor names, whose keys are made of the names of
-            their nodes. What the graph shows, if not given.
-        signature: what the signature is called.
+            their nodes. If not given, those of the signature that the graph was frozen with, or what it shows.
+        signature: what the signature is called: ``serving_default`` if nothing else is known.
         tags: what the graph is for.
         assets: files that lookup tables are filled from, which shall be part of the model.
         replace: put it in the place of a SavedModel in `folder`.
@@ -77,38 +79,47 @@ def to_saved_model(
         PbslimError: the folder cannot be written.
     """
     loaded = load(graph)
-    wanted_inputs, wanted_outputs = _pairs(inputs, "inputs"), _pairs(outputs, "outputs")
+    said = loaded.signature or Signature("", {}, {})
+    wanted_inputs = _pairs(inputs, "inputs") or _there(loaded, said.inputs)
+    wanted_outputs = _pairs(outputs, "outputs") or _there(loaded, said.outputs)
     found_inputs, found_outputs = find_names(
         loaded,
-        None if wanted_inputs is None else [tensor for _, tensor in wanted_inputs],
-        None if wanted_outputs is None else [tensor for _, tensor in wanted_outputs],
+        [tensor for _, tensor in wanted_inputs],
+        [tensor for _, tensor in wanted_outputs],
     )
     require_frozen(loaded, found_outputs, found_inputs)
     shapes = StaticShapes(loaded)
-    fillers = [node for node in loaded if node.op in _FILLERS]
+    fillers = [node for node in loaded if node.op in FILLERS]
     files, notes = _assets(fillers, [expanded(path) for path in assets])
     model = SavedModel(
-        signature=signature,
+        signature=said.name or "serving_default" if signature is None else signature,
         inputs=_infos(loaded, wanted_inputs or [("", name) for name in found_inputs], shapes, "inputs"),
         outputs=_infos(loaded, wanted_outputs or [("", name) for name in found_outputs], shapes, "outputs"),
         tags=name_list(tags, "tags"),
         initializers=[node.name for node in fillers],
         assets=files,
     )
-    if not signature or not model.tags:
+    if not model.signature or not model.tags:
         raise UsageError("a SavedModel needs a tag and a name for its signature")
     size = save_model(loaded, model, expanded(folder), replace=replace, progress=progress)
-    return SavedModelResult(expanded(folder), size, model.inputs, model.outputs, list(model.initializers), notes)
+    return SavedModelResult(
+        expanded(folder), model.signature, size, model.inputs, model.outputs, list(model.initializers), notes
+    )
 
 
-def _pairs(given: Mapping[str, str] | Names | None, what: str) -> list[tuple[str, str]] | None:
-    """Key (empty where it is to be made) and tensor name of each; None where nothing is given."""
+def _pairs(given: Mapping[str, str] | Names | None, what: str) -> list[tuple[str, str]]:
+    """Key (empty where it is to be made) and tensor name of each."""
     if not given:
-        return None
+        return []
     if isinstance(given, Mapping):
         return list(given.items())
     parts = (text.rpartition("=") for text in name_list(given, what))
     return [(key.strip(), tensor.strip()) for key, _, tensor in parts]
+
+
+def _there(graph: Graph, named: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The entries whose tensors are still in the graph."""
+    return [(key, tensor) for key, tensor in named.items() if node_name(tensor) in graph]
 
 
 def _infos(graph: Graph, pairs: list[tuple[str, str]], shapes: StaticShapes, what: str) -> dict[str, TensorInfo]:
@@ -151,7 +162,7 @@ def _assets(fillers: Iterable[Node], given: list[Path]) -> tuple[dict[str, Path]
         if not path.is_file():
             raise UsageError(f"the asset '{path}' is not a file")
     for node in fillers:
-        if node.op not in _FROM_FILES or len(node.inputs) < 2:
+        if node.op not in FROM_FILES or len(node.inputs) < 2:
             continue
         name = node.inputs[1].node
         wanted = _file_name(name)

@@ -39,7 +39,7 @@ from pbslim.wire.saved_models import TensorInfo
     type=NAMES,
     help="An output of the signature; may be repeated. What the graph ends in, if not given.",
 )
-@click.option("--signature", default="serving_default", show_default=True, help="What the signature is called.")
+@click.option("--signature", help="What the signature is called: serving_default if nothing else is known.")
 @click.option("--tag", "tags", multiple=True, default=("serve",), show_default=True, help="What the graph is for.")
 @click.option(
     "--asset",
@@ -56,7 +56,7 @@ def command(
     folder: Path,
     inputs: tuple[tuple[str, ...], ...],
     outputs: tuple[tuple[str, ...], ...],
-    signature: str,
+    signature: str | None,
     tags: tuple[str, ...],
     assets: tuple[Path, ...],
     force: bool,
@@ -76,9 +76,9 @@ def command(
             progress=terminal.bytes_written(show),
         )
     if as_json:
-        terminal.print_json(_row(found, signature, tags))
+        terminal.print_json(_row(found, tags))
         return 0
-    terminal.tell_written(folder, found.size, f"signature '{signature}'")
+    terminal.tell_written(folder, found.size, f"signature '{found.signature}'")
     for what, infos in (("input", found.inputs), ("output", found.outputs)):
         for key, info in infos.items():
             terminal.tell(f"  {what} {key} = {_shown(info)}")
@@ -91,11 +91,11 @@ def _shown(info: TensorInfo) -> str:
     return f"{info.name} {info.dtype or '?'} {info.shape}"
 
 
-def _row(found: SavedModelResult, signature: str, tags: tuple[str, ...]) -> dict[str, object]:
+def _row(found: SavedModelResult, tags: tuple[str, ...]) -> dict[str, object]:
     return {
         "folder": str(found.folder),
         "bytes": found.size,
-        "signature": signature,
+        "signature": found.signature,
         "tags": list(tags),
         "inputs": {key: info.name for key, info in found.inputs.items()},
         "outputs": {key: info.name for key, info in found.outputs.items()},
