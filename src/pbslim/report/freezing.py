@@ -22,7 +22,6 @@ def show(found: Frozen) -> None:
     console = terminal.stdout()
     name = found.signature.name or "in the model"
     console.print(terminal.table(["", name, "in the graph", "type", "shape"], rows))
-    console.print(f"{found.variables} variables are constants, {len(found.graph)} nodes")
     for each in found.initializers:
         console.print(f"run once before the first run: {each}", markup=False)
 

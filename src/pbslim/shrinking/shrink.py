@@ -17,6 +17,7 @@ from pbslim.compression.plan import Plan
 from pbslim.compression.promises import Promise
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph, Signature
+from pbslim.ir.facts import with_ops
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
@@ -233,4 +234,4 @@ def _verify(proof: Proof, done: Compressed, files: Files, recipe: str | None) ->
 
 
 def _count(graph: Graph) -> tuple[int, int]:
-    return len(graph), sum(node.op == "Const" for node in graph)
+    return len(graph), len(with_ops(graph, ("Const",)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, LegacyCommand, bool_option, json_option
+from pbslim.cli.options import FILE, OUTPUT, WORDS, LegacyCommand, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.freeze_graph import freeze_graph
 from pbslim.report import freezing, terminal
@@ -15,7 +15,14 @@ from pbslim.wire import save
 from pbslim.wire.outputs import require_apart
 
 
-@click.command("freeze_graph", cls=LegacyCommand, context_settings=HELP)
+@click.command(
+    "freeze_graph",
+    cls=LegacyCommand,
+    examples=[
+        "pbslim freeze_graph --input_saved_model_dir=exported --output_node_names=y --output_graph=frozen.pb",
+        "pbslim freeze_graph --input_graph=g.pb --input_checkpoint=m --output_node_names=y --output_graph=frozen.pb",
+    ],
+)
 @click.option("--input_graph", type=FILE, help="GraphDef file, binary or text.")
 @click.option("--input_saver", type=FILE, expose_value=False, help="No effect: the graph or the names tell the keys.")
 @click.option("--input_checkpoint", type=FILE, help="What the names of the checkpoint's files begin with.")
@@ -23,16 +30,16 @@ from pbslim.wire.outputs import require_apart
 @bool_option("--input_binary", default=False, help="No effect: the format is detected.", expose_value=False)
 @click.option("--input_meta_graph", type=FILE, help="MetaGraphDef file (.meta).")
 @click.option("--input_saved_model_dir", type=FILE, help="Folder of a SavedModel.")
-@click.option("--saved_model_tags", type=NAMES, default="serve", show_default=True, help="Tags of the graph to take.")
+@click.option("--saved_model_tags", type=WORDS, default="serve", show_default=True, help="Tags of the graph to take.")
 @click.option("--output_graph", type=OUTPUT, help="File to write; nothing is written if not given.")
-@click.option("--output_node_names", type=NAMES, default="", help="Names of the outputs, separated by commas.")
+@click.option("--output_node_names", type=WORDS, default="", help="Names of the outputs, separated by commas.")
 @click.option("--restore_op_name", expose_value=False, help="No effect, as in TensorFlow.")
 @click.option("--filename_tensor_name", expose_value=False, help="No effect, as in TensorFlow.")
 @bool_option("--clear_devices", default=True, help="Forget on which devices nodes are asked to run.")
-@click.option("--initializer_nodes", type=NAMES, default="", help="Not supported; no effect for a SavedModel.")
-@click.option("--variable_names_whitelist", type=NAMES, default="", help="Variables to freeze; all if not given.")
+@click.option("--initializer_nodes", type=WORDS, default="", help="Not supported; no effect for a SavedModel.")
+@click.option("--variable_names_whitelist", type=WORDS, default="", help="Variables to freeze; all if not given.")
 @click.option(
-    "--variable_names_blacklist", "--variable_names_denylist", type=NAMES, default="", help="Variables to leave."
+    "--variable_names_blacklist", "--variable_names_denylist", type=WORDS, default="", help="Variables to leave."
 )
 @json_option
 def command(
@@ -64,5 +71,5 @@ def command(
     if as_json:
         terminal.print_json({**freezing.content(found), "bytes": size})
     else:
-        terminal.print_lines([f"{len(found.graph)} ops in the final graph."])
+        terminal.tell(f"{len(found.graph)} ops in the final graph.")
     return 0

@@ -35,7 +35,6 @@ class Repairer:
             if not conformity.problem(node):
                 continue
             if any(rule(graph, node, conformity) for rule in RULES) or self._retype_call(node, conformity):
-                conformity.forget(node)
                 todo += [node, *node.data_readers]
         _put_in_place(graph, {node: None for node in graph if node not in given})
 
