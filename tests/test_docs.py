@@ -16,6 +16,7 @@ from tests.shared import ROOT, script
 READINGS = [
     pytest.param(page, reader, marks=[pytest.mark.tensorflow] if reader else [pytest.mark.slow])
     for page in PAGES
+    if not page.endswith(".zh.md")  # the same blocks in Chinese
     for reader in sorted({block.reader for block in blocks(page) if block.runs})
 ]
 
@@ -27,6 +28,17 @@ def test_every_block_says_what_it_is(page: str) -> None:
     for block in found:
         assert block.known, block
         assert block.reader in READERS or not block.reader, block
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".zh.md")])
+def test_a_translation_has_the_same_blocks_and_links(page: str) -> None:
+    original = page.replace(".zh.md", ".md")
+    assert blocks(page) == blocks(original)
+    ours, theirs = (
+        {link.replace(".zh.md", ".md") for link in re.findall(r"\]\(([^\s)]+)\)", PAGES[name].read_text())}
+        for name in (page, original)
+    )
+    assert ours == theirs
 
 
 @pytest.fixture(scope="module")

@@ -26,14 +26,18 @@ from pbslim.errors import PbslimError as PbslimError
 from pbslim.errors import TransformError as TransformError
 from pbslim.errors import TransformSyntaxError as TransformSyntaxError
 from pbslim.errors import UsageError as UsageError
+from pbslim.freezing.freeze import Frozen as Frozen
+from pbslim.freezing.freeze import freeze as freeze
 from pbslim.ir import Graph as Graph
 from pbslim.ir import Node as Node
+from pbslim.ir import Signature as Signature
 from pbslim.ir import Value as Value
 from pbslim.legacy.compare_graphs import compare_graphs as compare_graphs
 from pbslim.legacy.convert_graphdef_memmapped_format import Conversion as Conversion
 from pbslim.legacy.convert_graphdef_memmapped_format import (
     convert_graphdef_memmapped_format as convert_graphdef_memmapped_format,
 )
+from pbslim.legacy.freeze_graph import freeze_graph as freeze_graph
 from pbslim.legacy.graph_to_dot import graph_to_dot as graph_to_dot
 from pbslim.legacy.optimize_for_inference import optimize_for_inference as optimize_for_inference
 from pbslim.legacy.print_selective_registration_header import (

@@ -23,6 +23,7 @@ from tests.cli.test_commands import DIGITS
 from tests.shared import ROOT
 
 NAMES = pbslim.list_commands(None)
+MODEL = ROOT / "tests" / "data" / "models" / "tf1_embedding_gather" / "saved_model"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,6 +56,13 @@ CALLS: dict[str, list[object]] = {
         "--out_graph=m.pb",
     ],
     "diff": ["diff", DIGITS, DIGITS],
+    "freeze": ["freeze", MODEL, "-o", "o.pb"],
+    "freeze_graph": [
+        "freeze_graph",
+        f"--input_saved_model_dir={MODEL}",
+        "--output_node_names=y",
+        "--output_graph=o.pb",
+    ],
     "graph_to_dot": ["graph_to_dot", f"--graph={DIGITS}", "--dot_output=g.dot"],
     "inspect": ["inspect", DIGITS],
     "ops": ["ops", DIGITS],
@@ -93,6 +101,8 @@ CALLS: dict[str, list[object]] = {
     "verify": ["verify", DIGITS, DIGITS, "--samples=2"],
 }
 WRITE_A_FILE = {
+    "freeze",
+    "freeze_graph",
     "graph_to_dot",
     "optimize_for_inference",
     "quantize_graph",

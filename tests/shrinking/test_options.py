@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pbslim
+from pbslim.compression.estimate import Forecast, Progress
 from pbslim.compression.promises import PROMISES, Promise
 from pbslim.compression.schemes import Rule
 from pbslim.errors import CheckError, UsageError
@@ -130,10 +131,10 @@ def test_a_goal_is_served(shrunk: Callable[..., ShrinkResult], tmp_path: Path) -
 
 
 def test_what_was_found_so_far_is_kept_when_somebody_stops(shrunk: Callable[..., ShrinkResult]) -> None:
-    def stop_at(what: str, number: int) -> Callable[[str, int, int], None]:
-        def tell(now: str, done: int, _total: int) -> None:
-            if now == what and done >= number and not told:
-                told.append(now)
+    def stop_at(what: str, number: int) -> Callable[[Progress], None]:
+        def tell(now: Progress) -> None:
+            if now.what == what and now.done >= number and not told:
+                told.append(now.what)
                 raise KeyboardInterrupt
 
         told: list[str] = []
@@ -177,3 +178,41 @@ def test_given_inputs_that_the_search_has_not_seen_decide(shrunk: Callable[..., 
     np.savez(tmp_path / "dark.npz", x=images)
     with pytest.raises(CheckError, match=r"not used before|no weights in fewer bits"):
         shrunk(Proof(), calibrate=tmp_path / "dark.npz", promise=Promise(40.0, 0.0))
+
+
+def test_what_would_take_too_long_is_done_cheaply_and_told_first(shrunk: Callable[..., ShrinkResult]) -> None:
+    told: list[str] = []
+    order: list[str] = []
+    result = shrunk(
+        Proof(samples=24),
+        effort="normal",
+        time_limit=0.001,
+        say=told.append,
+        tell=lambda now: order.append(now.what) if told else order.append("too early"),
+    )
+    assert result.plan
+    assert result.plan.effort == "least"
+    assert "too early" not in order
+    assert told[0].startswith("a search with effort normal would take about")
+    assert told[0].endswith("weights rounded plainly")
+    assert result.verification
+    assert result.verification.snr >= PROMISES["balanced"].snr
+    assert shrunk(time_limit=1e6, effort="normal").plan.effort == "normal"  # type: ignore[union-attr]
+
+
+def test_the_forecast_corrects_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    seen: list[Progress] = []
+    forecast = Forecast({"measuring inputs": 1.0, "searching": 3.0, "verifying": 2.0}, seen.append, now[0])
+    now[0] = 2.0
+    forecast.tell("measuring inputs", 10, 10)  # which took twice as long as expected
+    assert seen[-1].left == pytest.approx(10.0)
+    assert seen[-1].share == pytest.approx(2 / 12)
+    now[0] = 5.0
+    forecast.tell("searching", 1, 2)
+    assert seen[-1].left == pytest.approx(3.5 * 2)
+    forecast.tell("verifying, attempt 2", 1, 1)
+    assert seen[-1].left == 0
+    forecast.tell("something else", 1, 1)
+    assert seen[-1].left is None

@@ -11,6 +11,7 @@ from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import DType, Shape
 from pbslim.errors import TransformError, UsageError
 from pbslim.ir import Graph, Node, Value
+from pbslim.ir.facts import has_ops
 from pbslim.ir.order import ancestors, reachable
 from pbslim.names import node_name
 from pbslim.ops.families import SOURCES
@@ -175,6 +176,8 @@ def pipeline_inputs(graph: Graph, outputs: Iterable[str], inputs: Iterable[str] 
     """
     fed = {graph[node_name(name)] for name in inputs}
     roots = [graph[node_name(name)] for name in outputs]
+    if not has_ops(graph, SOURCES):
+        return []
     needed = reachable(roots, lambda node: () if node in fed or node.op in SOURCES else node.producers)
     if not any(node.op in SOURCES and node not in fed for node in needed):
         return []

@@ -24,6 +24,7 @@ def _program(name: str) -> Callable[..., None]:
     return program
 
 
+freeze_graph = _program("freeze_graph")
 optimize_for_inference = _program("optimize_for_inference")
 quantize_graph = _program("quantize_graph")
 strip_unused = _program("strip_unused")

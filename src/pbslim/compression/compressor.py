@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pbslim.compression.allocation import Sensitivity
 from pbslim.compression.effort import EFFORTS, Effort
+from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
 from pbslim.compression.judge import Judge, Measure
 from pbslim.compression.model import Model
 from pbslim.compression.moments import collect
@@ -22,7 +23,6 @@ from pbslim.ir import Graph
 Tell = Callable[[str, int, int], None]
 """Is told what is done, how much of it is, and of how much."""
 
-MEASURING, TRYING, SEARCHING = "measuring inputs", "trying each weight", "searching"
 _EXPECTED_TRIES = 4
 
 

@@ -14,7 +14,7 @@ class Effort:
     Attributes:
         calibration: inputs for the moments.
         validation: inputs that the search looks at.
-        probes: inputs that each weight is tried on.
+        probes: inputs that each weight is tried on; without any, all weights get equal steps.
         compensated: round each weight with regard to the errors of those before it; else plainly, and repair biases.
         passes: how often each weight is tried: after the first time at the coarseness that it is about to have.
         close: dB above the target that are not worth another try.
@@ -31,11 +31,16 @@ class Effort:
 
 
 EFFORTS = {
+    "least": Effort(calibration=4, validation=4, probes=0, compensated=False, tries=6),
     "low": Effort(calibration=12, validation=8, probes=2, compensated=False, tries=6),
     "normal": Effort(),
     "high": Effort(calibration=192, validation=64, probes=16, passes=2, close=0.1, tries=12),
 }
 """Name → what is spent."""
+
+
+CHEAPER = ("low", "least")
+"""What is tried in place of an effort for which there is no time."""
 
 
 def effort_of(name: str) -> Effort:

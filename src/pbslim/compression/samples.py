@@ -96,7 +96,7 @@ def _joined(samples: Sequence[Batch]) -> Batch:
 
 def _sets(calibration: Sequence[Batch], validation: Samples, effort: Effort) -> SampleSets:
     singles = [single for batch in validation.batches for single in split(batch)]
-    step = max(len(singles) // effort.probes, 1)
+    step = max(len(singles) // max(effort.probes, 1), 1)
     probes = singles[::step][: effort.probes]
     return SampleSets(calibration, validation.batches, probes, validation.origin, validation.notes)
 

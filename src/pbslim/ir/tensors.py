@@ -22,6 +22,7 @@ CHUNK_BYTES = 1 << 19
 """How much of a tensor is worked on at a time: small enough for the processor's cache."""
 
 _MAX_REPEATED = 1 << 26
+_GLANCE = 1 << 12  # elements
 
 
 class Buffer(Protocol):
@@ -74,6 +75,10 @@ class Tensor(ABC):
         step = chunk_length(self.dtype, multiple_of)
         for start in range(0, flat.size, step):
             yield flat[start : start + step]
+
+    def first(self, count: int) -> Array:
+        """The first elements, flat: `count`, or as many as there are (in one piece of work, if those are fewer)."""
+        return next(iter(self.chunks()), np.empty(0, self.dtype.numpy))[:count]
 
     def head(self) -> Array | None:
         """The first elements, of which the last stands for all that follow; None where that is no shorter form.
@@ -135,6 +140,16 @@ class MappedTensor(Tensor):
         """All elements; still in the buffer if that is memory."""
         data = self._buffer[self._start : self._start + self.nbytes]
         return np.frombuffer(data, self.dtype.numpy).reshape(self.shape)
+
+    def first(self, count: int) -> Array:
+        """The first elements; no others are read."""
+        end = self._start + min(count, self.size) * self.dtype.itemsize
+        return np.frombuffer(self._buffer[self._start : end], self.dtype.numpy)
+
+    def value_pieces(self) -> Iterable[Array]:
+        """All elements, and before them the first few, as who looks for something often finds it there."""
+        yield self.first(_GLANCE)
+        yield from self.chunks()
 
     def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
         """The elements in pieces, each read just before it is given."""

@@ -19,8 +19,9 @@ from pbslim.analysis.frames import in_loops
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import FLOAT, INT32, QINT32, QUINT8
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Use, Value
+from pbslim.ir.extraction import extract_sub_graph
 from pbslim.ir.order import depth_first
-from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
+from pbslim.legacy.subgraphs import remove_training_nodes
 from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes.registry import Context
 from pbslim.quant.affine import is_too_narrow, op_quantizer, zero_range

@@ -10,7 +10,7 @@ from pbslim.analysis.inputs import Input, SeveralOutputsError, expected_dtype, f
 from pbslim.dtypes import DTYPES, FLOAT, DType, Shape
 from pbslim.errors import UsageError
 from pbslim.ir import AttrValue, Graph, Value
-from pbslim.legacy.subgraphs import extract_sub_graph, needed_nodes
+from pbslim.ir.extraction import extract_sub_graph, needed_nodes
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult

@@ -9,6 +9,7 @@ import math
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,17 @@ from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.passes.pipeline import StepResult
 from pbslim.report import verification
-from pbslim.report.weights import Spread, Weight, biggest, spreads
+from pbslim.report.reporting import EXAMPLES
+from pbslim.report.weights import Spread, Weight, biggest, feeding, spreads
 from pbslim.shrinking.proof import Files
 from pbslim.shrinking.shrink import ShrinkResult
 from pbslim.verification.compare import compare_files, compare_layers
 from pbslim.verification.results import Layer, Verification
 from pbslim.wire import load
+from pbslim.wire.given import Opened, opened
 
 KIND, VERSION = "pbslim report", 1
-EXAMPLES, SPREADS = 6, 6
+SPREADS = 6
 _WORST, _NAMED = 3, 3
 
 
@@ -61,9 +64,10 @@ class Look:
         self.ops = [_ops(before), _ops(after)]
         self.weights = biggest(before, after)
         self.layers = _layers(files) if layers is None else list(layers)
-        losing = sorted(self.layers, key=lambda each: each.own_snr)
-        wanted = [name for layer in losing if layer.own_snr < math.inf for name in layer.constants]
-        self.spreads = spreads(before, after, files.outputs, list(dict.fromkeys(wanted))[:_WORST], SPREADS)
+        losing = sorted(self.layers, key=lambda each: each.own_snr)[:_WORST]
+        rest = [each.name for each in self.layers if each not in losing]
+        wanted = feeding(after, [each.name for each in losing if each.own_snr < math.inf], rest, before)
+        self.spreads = spreads(before, after, files.outputs, wanted, SPREADS)
 
 
 def of_shrink(result: ShrinkResult, look: Look, source: Path, target: Path, how: str, command: str) -> dict[str, Any]:
@@ -109,33 +113,35 @@ def of_files(before: Path, after: Path, command: str, options: Mapping[str, Any]
     Raises:
         PbslimError: a file cannot be read, or a name is not in it.
     """
-    graphs = load(before), load(after)
-    inputs, outputs = find_names(graphs[1], options.get("inputs"), options.get("outputs"))
-    found, problem = None, ""
-    try:
-        found = compare_files(before, after, per_layer=True, examples=EXAMPLES, **options)
-    except PbslimError as error:
-        problem = str(error)
-    look = Look()
-    look.at(Files(before, after, inputs, inputs, outputs), layers=found.layers if found else [])
-    first, second = (
-        _file(path, path.stat().st_size, zipped_size(path), len(graph), sum(node.op == "Const" for node in graph))
-        for path, graph in zip((before, after), graphs, strict=True)
-    )
-    return _content(
-        look,
-        found,
-        how="comparison",
-        command=command,
-        before=first,
-        after=second,
-        inputs=_ends(describe(graphs[1], inputs)),
-        outputs=_ends(describe(graphs[1], outputs)),
-        seconds=None,
-        steps=[],
-        not_verified=problem,
-        notes=[],
-    )
+    with ExitStack() as stack:
+        one, other = stack.enter_context(opened(before)), stack.enter_context(opened(after))
+        inputs, outputs = find_names(other.graph, options.get("inputs"), options.get("outputs"))
+        found, problem = None, ""
+        try:
+            found = compare_files(before, after, per_layer=True, examples=EXAMPLES, **options)
+        except PbslimError as error:
+            problem = str(error)
+        look = Look()
+        look.at(Files(one.path, other.path, inputs, inputs, outputs), layers=found.layers if found else [])
+        return _content(
+            look,
+            found,
+            how="comparison",
+            command=command,
+            before=_looked_at(before, one),
+            after=_looked_at(after, other),
+            inputs=_ends(describe(other.graph, inputs)),
+            outputs=_ends(describe(other.graph, outputs)),
+            seconds=None,
+            steps=[],
+            not_verified=problem,
+            notes=[],
+        )
+
+
+def _looked_at(path: Path, found: Opened) -> dict[str, Any]:
+    constants = sum(node.op == "Const" for node in found.graph)
+    return _file(path, found.path.stat().st_size, zipped_size(found.path), len(found.graph), constants)
 
 
 def _content(look: Look, found: Verification | None, **facts: Any) -> dict[str, Any]:
@@ -156,7 +162,7 @@ def _content(look: Look, found: Verification | None, **facts: Any) -> dict[str, 
         "layers": [_layer(each) for each in look.layers],
         "verification": told or None,
         "examples": examples,
-        "notes": [*facts["notes"], *(found.notes if found else ())],
+        "notes": list(dict.fromkeys([*facts["notes"], *(found.notes if found else ())])),
     }
 
 

@@ -70,6 +70,10 @@ stop = _DISPLAY.stop
 """Take the line away, as something is to be printed."""
 
 
+resume = _DISPLAY.start
+"""Show the line again, as work goes on."""
+
+
 def is_quiet() -> bool:
     """Whether only results and errors are wanted."""
     return not _DISPLAY.allowed
@@ -88,8 +92,8 @@ def working(*, quiet: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def progress(text: str) -> Iterator[Callable[[str], None]]:
-    """Show what is being done; the function changes the text."""
+def progress(text: str) -> Iterator[Callable[..., None]]:
+    """Show what is being done; the function changes the text, and with two numbers how much of how much is done."""
     _DISPLAY.start()
     _DISPLAY.show(text)
     yield _DISPLAY.show

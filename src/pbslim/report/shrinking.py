@@ -19,9 +19,15 @@ from pbslim.shrinking.shrink import ShrinkResult
 def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> None:
     """Sizes, verdict and time on stdout."""
     console = terminal.stdout()
-    for label, endpoints in (("input", result.inputs), ("output", result.outputs)):
+    said = result.signature
+    for label, endpoints, keys in (
+        ("input", result.inputs, said.inputs if said else {}),
+        ("output", result.outputs, said.outputs if said else {}),
+    ):
         for endpoint in endpoints:
-            console.print(f"{label:7} {one_line(str(endpoint))}", markup=False)
+            names = [key for key, tensor in keys.items() if tensor == endpoint.name != key]
+            alias = f" ({', '.join(names)} in the model)" if names else ""
+            console.print(f"{label:7} {one_line(str(endpoint) + alias)}", markup=False)
     if explain and result.plan:
         console.print(_weights(result.plan))
     before, after = result.before, result.after

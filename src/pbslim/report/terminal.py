@@ -14,7 +14,7 @@ from pbslim.passes.pipeline import StepResult
 from pbslim.report.progress import is_quiet as is_quiet
 from pbslim.report.progress import progress as progress
 from pbslim.report.progress import progress_bar as progress_bar
-from pbslim.report.progress import stop
+from pbslim.report.progress import resume, stop
 from pbslim.wire import PROTOBUF_LIMIT
 
 if TYPE_CHECKING:  # rich takes a while to load, and a pipe needs none of it
@@ -64,10 +64,22 @@ def size_text(size: int) -> str:
     return f"{size / scale:.2f} {unit}"
 
 
+def duration_text(seconds: float) -> str:
+    """A time that somebody has to wait."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
 def note(text: str) -> None:
     """A remark on stderr, unless only results and errors are wanted."""
     if not is_quiet():
         say(f"note: {text}")
+
+
+def note_meanwhile(text: str) -> None:
+    """A remark on stderr in the middle of work, whose progress is shown again after it."""
+    note(text)
+    resume()
 
 
 def say(text: str) -> None:

@@ -17,11 +17,11 @@ from pbslim.ir.order import ancestors
 from pbslim.passes import pipeline
 from pbslim.passes.simplification import SIMPLIFY
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.float32]
 
 _BIGGEST, _TINY = 24, 200  # how many to name, and the part of the biggest that is not worth it
 _BINS = 48
-_ENDS = 0.001, 0.999  # the quantiles between which values are shown
+_OUTSIDE = 0.001  # the part of the values, at either end, that may lie outside of the bins
 _LEAST, _MOST = 256, 1 << 23  # elements of a constant whose values are shown
 _LIKELY = 20.0  # dB; what has less in common may have been scaled, as when a batch norm is folded into it
 
@@ -129,6 +129,25 @@ def _made_of(node: Node | None, tensors: dict[Node, Tensor]) -> list[Node]:
     return made if len(made) == len(ends) else []
 
 
+def feeding(graph: Graph, layers: Sequence[str], others: Collection[str], before: Graph) -> list[str]:
+    """The constants of `before` that layers of `graph` read, each up to the layers before it, also from `others`."""
+    ends = {*layers, *others}
+    found: dict[str, None] = {}
+    for layer in layers:
+        todo = [graph[layer]] if layer in graph else []
+        seen: set[Node] = set()
+        while todo:
+            node = todo.pop()
+            if node in seen or (node.name in ends and node.name != layer):
+                continue
+            seen.add(node)
+            if node.name in before and before[node.name].op == "Const":
+                found[node.name] = None
+            else:
+                todo += [value.node for value in node.inputs]
+    return list(found)
+
+
 def spreads(before: Graph, after: Graph, outputs: Sequence[str], wanted: Sequence[str], count: int) -> list[Spread]:
     """The values of constants that changed, at most `count`.
 
@@ -164,17 +183,15 @@ def spreads(before: Graph, after: Graph, outputs: Sequence[str], wanted: Sequenc
 
 
 def _spread(name: str, first: Array, second: Array, *, folded: bool) -> Spread:
-    both = [each[np.isfinite(each)] for each in (first.ravel(), second.ravel())]
-    ends = [np.quantile(each, _ENDS) for each in both if each.size]
-    low = min((float(low) for low, _ in ends), default=0.0)
-    high = max((float(high) for _, high in ends), default=0.0)
+    both = [np.sort(each[np.isfinite(each)]) for each in (first.ravel(), second.ravel())]
+    ends = [(each[int(_OUTSIDE * each.size)], each[-1 - int(_OUTSIDE * each.size)]) for each in both if each.size]
+    low, high = min((float(one) for one, _ in ends), default=0.0), max((float(one) for _, one in ends), default=0.0)
     high = high if high > low else low + 1
-    counts = [np.histogram(each.clip(low, high), _BINS, (low, high))[0].tolist() for each in both]
-    distinct = [len(np.unique(each)) for each in both]
+    edges = np.linspace(low, high, _BINS + 1)[1:-1]
+    counts = [np.diff(np.searchsorted(each, edges), prepend=0, append=each.size).tolist() for each in both]
+    distinct = [int(np.count_nonzero(np.diff(each))) + bool(each.size) for each in both]
     snr = _snr(first, second)
-    return Spread(
-        name, snr if math.isfinite(snr) else None, folded, low, high, counts[0], counts[1], distinct[0], distinct[1]
-    )
+    return Spread(name, snr if math.isfinite(snr) else None, folded, low, high, *counts, *distinct)
 
 
 def _snr(first: Array, second: Array) -> float:
@@ -182,7 +199,7 @@ def _snr(first: Array, second: Array) -> float:
     if first.shape != second.shape:
         return -math.inf
     with np.errstate(all="ignore"):
-        noise, signal = float(np.square(first - second).sum()), float(np.square(first).sum())
+        noise, signal = (float(np.square(each, dtype=np.float64).sum()) for each in (first - second, first))
     if noise == 0:
         return math.inf
     return 10 * math.log10(signal / noise) if signal > 0 and math.isfinite(signal / noise) else -math.inf
@@ -195,7 +212,7 @@ def _values(graph: Graph, names: Collection[str]) -> dict[str, Array]:
             arrays = program.run({}, list(names))
     except PbslimError:
         return {}
-    return {name: array.astype(np.float64) for name, array in zip(names, arrays, strict=True) if _is_float(array)}
+    return {name: array.astype(np.float32) for name, array in zip(names, arrays, strict=True) if _is_float(array)}
 
 
 def _is_float(array: npt.NDArray[np.generic]) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pbslim.analysis.zipsize import zipped_size
 from pbslim.compression.choices import choices
-from pbslim.compression.compressor import Compressor, written
+from pbslim.compression.compressor import Compressor, Tell, written
+from pbslim.compression.estimate import VERIFYING
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.promises import Promise
 from pbslim.compression.samples import Batch
@@ -83,6 +86,8 @@ class Attempts:
     Attributes:
         forms: of weights in the file; where there are several, the smallest file is taken.
         proof: how results are compared with the original; without it the search alone decides.
+        tell: is told what is done, how much of it is, and of how much.
+        deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
     """
 
     compressor: Compressor
@@ -90,8 +95,11 @@ class Attempts:
     files: Files
     options: CompressionOptions
     proof: Proof | None
+    tell: Tell
+    deadline: float | None = None
     tried: list[Attempt] = field(default_factory=list)
     _kept: tuple[Compressed, int] | None = None
+    _started: float = field(default_factory=time.perf_counter)
 
     def best(self) -> Compressed:
         """The smallest result that was found to keep the promise.
@@ -128,7 +136,7 @@ class Attempts:
                     return
                 wanted += short
                 unequal *= _GROWTH
-            elif looser < _LOOSER and _SPARE < spare < promise.snr and not any(not each.kept for each in self.tried):
+            elif looser < _LOOSER and _SPARE < spare < promise.snr and self._may_go_on():
                 wanted -= spare - _MARGIN
                 looser += 1
             else:
@@ -154,11 +162,12 @@ class Attempts:
         graph, size, form = self._smallest(found)
         checked = None
         if self.proof:
-            self.options.tell(f"verifying, attempt {number + 1}", 0, 1)
-            checked = verified(graph, self.files, self.proof, number, self.compressor.samples.tests)
+            self.tell(f"{VERIFYING}, attempt {number + 1}", 0, 1)
+            proof = replace(self.proof, on_progress=partial(self.tell, VERIFYING))
+            checked = verified(graph, self.files, proof, number, self.compressor.samples.tests)
             if number and self._keeps(checked) and self.compressor.samples.tests is None:
                 # What led here was measured on the first inputs, and no two sets of them agree to the decibel.
-                first = verified(graph, self.files, self.proof, 0)
+                first = verified(graph, self.files, proof, 0)
                 checked = min(checked, first, key=lambda each: (self._keeps(each), each.snr))
         kept = self._keeps(checked)
         self.tried.append(Attempt(wanted, found.snr, size, checked, kept))
@@ -166,6 +175,12 @@ class Attempts:
             notes = list(self.compressor.samples.notes)
             self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
         return checked
+
+    def _may_go_on(self) -> bool:
+        """Whether something smaller may be tried: nothing has failed so far, and there is time for as much again."""
+        took = time.perf_counter() - self._started
+        in_time = self.deadline is None or time.perf_counter() + took / max(len(self.tried), 1) < self.deadline
+        return in_time and all(each.kept for each in self.tried)
 
     def _keeps(self, checked: Verification | None) -> bool:
         """Whether all that was asked for is met."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pbslim.compression import samples as inputs_of
 from pbslim.compression.compressor import Compressor, Way, replayed, written
-from pbslim.compression.effort import Effort, effort_of
+from pbslim.compression.effort import CHEAPER, Effort, effort_of
+from pbslim.compression.estimate import Forecast, Pace, estimate
 from pbslim.compression.model import Model
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.samples import SampleSets
@@ -39,17 +41,17 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
     Raises:
         CheckError: no weights in fewer bits keep the promise.
     """
+    started = time.perf_counter()
     forms = forms_of(options.target, options.goal)
     _require_weights(graph, options)
     try:
         if options.plan:
             return _replayed(graph, options.plan, files, options, proof)
-        effort = effort_of(options.effort)
-        model = _model(graph, files, options)
-        samples = _samples(graph, files.new_inputs, options.calibrate, effort)
+        options, samples, forecast = _affordable(model := _model(graph, files, options), files, options, started)
         if not model.sites:
             return Compressed(graph, notes=["no weights of 256 or more elements that could be stored in fewer bits"])
-        compressor = Compressor.of(model, samples, Way(forms[0], effort, options.schemes), options.tell)
+        way = Way(forms[0], effort_of(options.effort), options.schemes)
+        compressor = Compressor.of(model, samples, way, forecast.tell)
     except CheckError:
         raise
     except PbslimError as error:
@@ -59,7 +61,27 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
         pipeline.run(graph, [step], files.new_inputs, files.outputs)
         return Compressed(graph, not_verified=str(error))
     held = proof.demanding(options.promise) if proof and options.promises else proof
-    return Attempts(compressor, forms, files, options, held).best()
+    deadline = None if options.time_limit is None else started + options.time_limit
+    return Attempts(compressor, forms, files, options, held, forecast.tell, deadline).best()
+
+
+def _affordable(
+    model: Model, files: Files, options: CompressionOptions, started: float
+) -> tuple[CompressionOptions, SampleSets, Forecast]:
+    """Options of which the effort fits into the time that is allowed, the inputs for it, and what to expect."""
+    wanted, pace = options.effort, None
+    for name in [wanted, *(each for each in CHEAPER if each != wanted)]:
+        effort = effort_of(name)
+        samples = _samples(model.graph, files.new_inputs, options.calibrate, effort)
+        pace = pace or Pace.of(model, samples)
+        seconds = estimate(model, pace, effort)
+        left = None if options.time_limit is None else options.time_limit - (time.perf_counter() - started)
+        total = sum(seconds.values())
+        if left is None or total <= left:
+            break
+        instead = "it may take longer" if name == CHEAPER[-1] else "fewer inputs are tried and weights rounded plainly"
+        options.say(f"a search with effort {name} would take about {total:.0f} s, {left:.0f} s are left: {instead}")
+    return replace(options, effort=name), samples, Forecast(seconds, options.tell)
 
 
 def _kept(options: CompressionOptions) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pbslim.compression.estimate import Progress
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import PROMISES, Promise
 from pbslim.compression.schemes import Rule
@@ -26,7 +27,8 @@ class CompressionOptions:
         effort: how much work may be spent; see `pbslim.compression.effort.EFFORTS`.
         time_limit: seconds; what would take longer is done in a cheaper way, and says so.
         plan: of an earlier run, to be replayed; it says all that matters, other options do not.
-        tell: is told what is done, how much of it is, and of how much.
+        tell: is told how the work goes on.
+        say: is told what a user should know before the end.
     """
 
     promise: Promise = PROMISES["balanced"]
@@ -39,7 +41,8 @@ class CompressionOptions:
     effort: str = "normal"
     time_limit: float | None = None
     plan: Plan | None = None
-    tell: Callable[[str, int, int], None] = lambda _what, _done, _all: None
+    tell: Callable[[Progress], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
 
     @property
     def promises(self) -> bool:

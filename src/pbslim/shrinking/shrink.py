@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,8 @@ from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import Promise
 from pbslim.errors import PbslimError
-from pbslim.ir import Graph
+from pbslim.ir import Graph, Signature
+from pbslim.ir.facts import with_ops
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
@@ -27,9 +29,9 @@ from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
-from pbslim.wire import load_from, open_source, save
-from pbslim.wire.files import size_of, write
-from pbslim.wire.given import reads_file
+from pbslim.wire import save
+from pbslim.wire.files import GraphLike, size_of, write
+from pbslim.wire.given import opened
 from pbslim.wire.outputs import replacing, require_apart
 from pbslim.wire.sources import InputFile, Source
 
@@ -58,6 +60,7 @@ class ShrinkResult:
         promise: what the result was held to, where there is no recipe.
         attempts: the results that were tried on the way to this one.
         interrupted: whether somebody stopped the search before its end.
+        signature: what the model calls inputs and outputs, where a SavedModel was given.
     """
 
     recipe: str | None
@@ -74,15 +77,15 @@ class ShrinkResult:
     promise: Promise | None = None
     attempts: list[Attempt] = field(default_factory=list)
     interrupted: bool = False
+    signature: Signature | None = None
 
 
 SIMPLE = "optimize"
 """The recipe that runs before weights are stored in fewer bits."""
 
 
-@reads_file
 def shrink(
-    source: Path,
+    source: GraphLike,
     out: str | Path,
     recipe: str | None = None,
     *,
@@ -118,15 +121,17 @@ def shrink(
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
-    require_apart(out, source)
+    if isinstance(source, str | PathLike):
+        require_apart(out, Path(source))
     started = time.perf_counter()
-    given = open_source(source)
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
-    graph = load_from(given, source)
-    on_step = _measuring(graph, on_step) if look else on_step
-    simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
-    with _named(given, simple.original) as path:
+    with ExitStack() as stack:
+        loaded = stack.enter_context(opened(source))
+        graph, given = loaded.graph, loaded.source
+        on_step = _measuring(graph, on_step) if look else on_step
+        simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
+        path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
         done, promise = Compressed(simple.graph), None
         if recipe is None:
@@ -149,7 +154,7 @@ def shrink(
             # What is left is asked, as it is quicker to tell and says the same.
             fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
             proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
-            told = promise, done.attempts, done.interrupted
+            told = promise, done.attempts, done.interrupted, done.graph.signature
             return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
 
 
@@ -229,4 +234,4 @@ def _verify(proof: Proof, done: Compressed, files: Files, recipe: str | None) ->
 
 
 def _count(graph: Graph) -> tuple[int, int]:
-    return len(graph), sum(node.op == "Const" for node in graph)
+    return len(graph), len(with_ops(graph, ("Const",)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +40,8 @@ from pbslim.verification.running import (
 )
 from pbslim.verification.verdict import Verdict, judge
 from pbslim.verification.weights import changed_constants
-from pbslim.wire import load
+from pbslim.wire.files import GraphLike
+from pbslim.wire.given import opened
 from pbslim.wire.memmapped import package_of
 
 Array = npt.NDArray[Any]
@@ -52,8 +54,8 @@ _HELD, _HELD_PER_FILE_BYTE, _HELD_PER_FED_BYTE = 4 << 20, 8, 64
 
 
 def compare_files(
-    first: Path,
-    second: Path,
+    first: GraphLike,
+    second: GraphLike,
     feeds: Mapping[str, Array] | Path | None = None,
     *,
     evaluation: Path | None = None,
@@ -93,38 +95,41 @@ def compare_files(
         PbslimError: a graph cannot be read or does not run.
     """
     started = time.perf_counter()
-    renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
-    sides = Side(first, load(first)), Side(second, load(second), renamed)
-    names, outputs = find_ends(sides, inputs, outputs)
-    make = Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
-    given, labels = make.samples(feeds, evaluation)
-    require_fed(sides, list(given.batches[0]))
-    plan = _plan(sides, outputs, engine, given.batches[0])
-    setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
+    with ExitStack() as stack:
+        renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
+        one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))
+        sides = Side(one.path, one.graph), Side(other.path, other.graph, renamed)
+        names, outputs = find_ends(sides, inputs, outputs)
+        make = Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
+        given, labels = make.samples(feeds, evaluation)
+        require_fed(sides, list(given.batches[0]))
+        plan = _plan(sides, outputs, engine, given.batches[0])
+        setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
 
-    fed = sum(np.asarray(value).nbytes for value in given.batches[0].values())
-    most = _HELD + _HELD_PER_FILE_BYTE * first.stat().st_size + _HELD_PER_FED_BYTE * fed
+        fed = sum(np.asarray(value).nbytes for value in given.batches[0].values())
+        most = _HELD + _HELD_PER_FILE_BYTE * one.path.stat().st_size + _HELD_PER_FED_BYTE * fed
 
-    def enough(done: int, seconds: float, held: int) -> bool:
-        if on_progress:
-            on_progress(done, len(given.batches))
-        tried = sum(map(batch_size, given.batches[:done]))
-        if cautious and held > most:
-            if done == 1:
-                raise PbslimError(f"its outputs have {held} bytes, which is much for its size")
-            return True
-        return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
+        def enough(done: int, seconds: float, held: int) -> bool:
+            if on_progress:
+                on_progress(done, len(given.batches))
+            tried = sum(map(batch_size, given.batches[:done]))
+            if cautious and held > most:
+                if done == 1:
+                    raise PbslimError(f"its outputs have {held} bytes, which is much for its size")
+                return True
+            return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
 
-    runs = run_both(setting, sides, plan.fetches, given.batches, enough)
-    found = _Found(setting, plan, sides, names, replace(given, batches=given.batches[: len(runs.first)]), runs, labels)
-    result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
-    if examples:
-        result = replace(result, examples=found.examples(examples))
-    if per_layer:
-        layers = find_layers(setting, sides, outputs, given.batches[0], on_progress)
-        none = [] if layers else ["the graphs share no inner tensors, so that there are no layers to compare"]
-        result = replace(result, layers=layers, notes=[*result.notes, *none])
-    return replace(result, seconds=time.perf_counter() - started)
+        runs = run_both(setting, sides, plan.fetches, given.batches, enough)
+        tried = replace(given, batches=given.batches[: len(runs.first)])
+        found = _Found(setting, plan, sides, names, tried, runs, labels)
+        result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
+        if examples:
+            result = replace(result, examples=found.examples(examples))
+        if per_layer:
+            layers = find_layers(setting, sides, outputs, given.batches[0], on_progress)
+            none = [] if layers else ["the graphs share no inner tensors, so that there are no layers to compare"]
+            result = replace(result, layers=layers, notes=[*result.notes, *none])
+        return replace(result, seconds=time.perf_counter() - started)
 
 
 @dataclass(frozen=True)
@@ -272,13 +277,15 @@ def compare_layers(
         UsageError: a name is not in a graph, or no engine can run both.
         PbslimError: a graph cannot be read or does not run.
     """
-    renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
-    sides = Side(first, load(first)), Side(second, load(second), renamed)
-    names, outputs = find_ends(sides, inputs, outputs)
-    make = Inputs(sides[0].graph, names, 1, 0, None, sides[1] if renamed else None)
-    batch = make.samples(None, evaluation)[0].batches[0]
-    chosen = engine_for(engine, sides, [outputs, outputs], batch)
-    return find_layers(Setting(chosen, cautious=cautious and chosen == "builtin"), sides, outputs, batch)
+    with ExitStack() as stack:
+        renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
+        one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))
+        sides = Side(one.path, one.graph), Side(other.path, other.graph, renamed)
+        names, outputs = find_ends(sides, inputs, outputs)
+        make = Inputs(sides[0].graph, names, 1, 0, None, sides[1] if renamed else None)
+        batch = make.samples(None, evaluation)[0].batches[0]
+        chosen = engine_for(engine, sides, [outputs, outputs], batch)
+        return find_layers(Setting(chosen, cautious=cautious and chosen == "builtin"), sides, outputs, batch)
 
 
 def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:

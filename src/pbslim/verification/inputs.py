@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pbslim.analysis.endpoints import find_names, require, require_frozen
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
+from pbslim.names import node_name
 from pbslim.verification.feeds import Pixels, Samples, generate_samples
 from pbslim.verification.given import given_samples, read_labelled, read_samples
 from pbslim.verification.running import Side
@@ -24,12 +25,18 @@ def find_ends(
     sides: tuple[Side, Side], inputs: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
     """The inputs of the first graph, and the outputs that both have."""
-    wanted = list(outputs or find_names(sides[1].graph)[1])
+    wanted = list(outputs or _outputs(*(side.graph for side in sides)))
     for side in sides:
         for name in wanted:
             require(side.graph, name)
         require_frozen(side.graph, wanted, [*side.fed(dict.fromkeys(inputs or (), np.zeros(0)))])
     return find_names(sides[0].graph, inputs, wanted)[0], wanted
+
+
+def _outputs(first: Graph, second: Graph) -> list[str]:
+    """The outputs of the second graph; what a model says of those of the first if nobody says them of the second."""
+    said = find_names(first)[1] if first.signature and not second.signature else []
+    return said if said and all(node_name(name) in second for name in said) else find_names(second)[1]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.wire import memmapped, packages, schema
+from pbslim.wire.models import freeze_model, is_model
 from pbslim.wire.outputs import replacing
 from pbslim.wire.parts import total
+from pbslim.wire.paths import expanded
 from pbslim.wire.read import read_graph, sources_of
 from pbslim.wire.sources import InputFile, Source, open_source
 from pbslim.wire.write import graph_parts, to_bytes, write_parts
@@ -30,11 +32,13 @@ class Message(Protocol):
 
 
 GraphLike: TypeAlias = "Graph | Message | bytes | str | PathLike[str]"
-"""A graph, TensorFlow's ``GraphDef`` message, the bytes of one, or the path of a file."""
+"""A graph, TensorFlow's ``GraphDef`` message, the bytes of one, or the path of a file or of a model's folder."""
 
 
 def load(source: GraphLike) -> Graph:
     """The graph in a GraphDef file (binary or text), in a memory-mapped package, or in the bytes of one of these.
+
+    The folder of a SavedModel, or a checkpoint with its ``.meta``, gives the graph that `pbslim.freeze` makes of it.
 
     A GraphDef message, TensorFlow's or any other, will do as well, and a `Graph` is taken as it is.
 
@@ -52,7 +56,8 @@ def load(source: GraphLike) -> Graph:
     if isinstance(source, bytes):
         return load_from(memoryview(source), Path("<bytes>"))
     if isinstance(source, str | PathLike):
-        return load_from(open_source(Path(source)), Path(source))
+        path = Path(source)
+        return freeze_model(expanded(path)) if is_model(expanded(path)) else load_from(open_source(path), path)
     return _from_message(source)
 
 

@@ -159,7 +159,7 @@ class EncodedFunctionDef(EncodedFunction):
         body.returns = {output.name: _returned(body, output, texts) for output in signature.output_arg}
         controls = self.texts(_CONTROL_RETURN)
         body.control_returns = {name: graph[controls[name]].name for name in controls}
-        graph.journal.clear()
+        graph.forget_changes()
         return body
 
     def _ports(self, node: Node) -> Mapping[str, tuple[int, int]] | None:

@@ -166,8 +166,6 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     """
     path = expanded(path)
     try:
-        if (path / "saved_model.pb").exists():
-            raise DecodeError(f"'{path}' is a SavedModel, not a frozen graph; freeze it first")
         if path.is_dir():
             raise DecodeError(f"'{path}' is a directory, not a GraphDef file")
         opened = descriptor(path, 0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pbslim.cli.command import Command
+from pbslim.cli.command import Command, typed
 from pbslim.cli.options import FILE, NAMES, OUTPUT, json_option
 from pbslim.engines import ENGINES
 from pbslim.errors import UsageError
@@ -49,7 +48,7 @@ def command(ctx: click.Context, /, files: tuple[Path, ...], out: Path | None, as
         documents.require_format(out)
     if len(files) == 2:
         with terminal.progress_bar("running both graphs") as advance:
-            found = facts.of_files(*files, command_line(ctx), {**options, "on_progress": advance})
+            found = facts.of_files(*files, typed(ctx), {**options, "on_progress": advance})
     elif len(files) == 1:
         found = documents.read(files[0])
     else:
@@ -63,9 +62,3 @@ def command(ctx: click.Context, /, files: tuple[Path, ...], out: Path | None, as
     else:
         terminal.tell(f"{out} written")
     return 0
-
-
-def command_line(ctx: click.Context) -> str:
-    """What the user typed, as a shell takes it."""
-    line = ctx.obj
-    return shlex.join([line.program, *line.words])

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pbslim.cli.command import Command
+from pbslim.cli.command import Command, typed
 from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
+from pbslim.compression.estimate import VERIFYING, Progress
 from pbslim.compression.plan import Plan
-from pbslim.compression.promises import PROMISES, promise_of
+from pbslim.compression.promises import PROMISES, Promise, promise_of
 from pbslim.compression.schemes import SCHEMES, Rule
 from pbslim.compression.writing import GOALS, TARGETS
 from pbslim.errors import UsageError
 from pbslim.report import shrinking, terminal
+from pbslim.report.reporting import EXAMPLES, Reporting
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
@@ -41,7 +42,7 @@ def _listed(known: Mapping[str, str]) -> str:
     examples=[
         "pbslim shrink model.pb",
         "pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/",
-        "pbslim shrink model.pb --recipe round",
+        "pbslim shrink model.pb --recipe round --report report.html",
     ],
 )
 @click.argument("source", metavar="IN.pb", type=FILE)
@@ -90,6 +91,12 @@ def _listed(known: Mapping[str, str]) -> str:
     "--effort", type=click.Choice(list(EFFORTS)), default="normal", show_default=True, help="How hard to search."
 )
 @click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Search in a cheaper way, and say so, where it would take longer.",
+)
+@click.option(
     "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
 )
 @click.option(
@@ -105,17 +112,31 @@ def _listed(known: Mapping[str, str]) -> str:
 @click.option("--min-snr", type=float, metavar="DB", help="Signal to noise to promise, for --quality's.")
 @click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Equal decisions to promise, such as 99%.")
 @click.option("--max-drop", type=PERCENT, metavar="SHARE", help="How much accuracy (--eval) may drop, such as 1%.")
+@click.option(
+    "--report",
+    "reports",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Tell all of it: .html for a page, .md for a pull request, .json for programs; several are possible.",
+)
 @click.option("--explain", is_flag=True, help="Show each weight, and where a transform could have fired and did not.")
 @json_option
-def command(source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any) -> int:
+@click.pass_context
+def command(
+    ctx: click.Context, /, source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any
+) -> int:
     """Make a frozen graph as small as a promise allows, and prove it."""
     _check(recipe, options)
+    reporting = Reporting(options["reports"])
     target = out or _beside(source)
     promise = promise_of(quality, options["min_snr"], options["min_agreement"])
     with terminal.progress("reading") as show:
 
-        def tell(what: str, done: int, total: int) -> None:
-            show(f"{what} {done}/{total}" if total > 1 else what)
+        def tell(now: Progress) -> None:
+            count = f" {now.done}/{now.total}" if now.total > 1 else ""
+            left = "" if now.left is None else f", about {terminal.duration_text(now.left)} left"
+            show(f"{now.what}{count}{left}", round(1000 * (now.share or 0)), 1000 if now.share else 0)
 
         result = shrink(
             source,
@@ -127,20 +148,12 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             keep=options["keep"],
             keep_constants=options["keep_constants"],
             exact_zip=options["exact_zip"],
-            options=CompressionOptions(
-                promise,
-                options["calibrate"],
-                schemes=_rules(options["schemes"], options["scheme_file"]),
-                target=options["target"],
-                goal=options["goal"],
-                target_size=options["target_size"],
-                effort=options["effort"],
-                plan=Plan.read(options["plan"]) if options["plan"] else None,
-                tell=tell,
-            ),
+            options=_compression(promise, options, tell),
             proof=_proof(recipe, options, tell) if options["verify"] else None,
             on_step=lambda step: show(step.step),
+            look=reporting.look,
         )
+        reporting.write(result, source, target, quality, typed(ctx))
     if options["save_plan"] and result.plan:
         with replacing(options["save_plan"]) as file:
             file.write(result.plan.to_json().encode())
@@ -152,6 +165,22 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     elif not terminal.is_quiet():
         shrinking.show(result, target, quality, explain=options["explain"])
     return 0
+
+
+def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Progress], None]) -> CompressionOptions:
+    return CompressionOptions(
+        promise,
+        options["calibrate"],
+        schemes=_rules(options["schemes"], options["scheme_file"]),
+        target=options["target"],
+        goal=options["goal"],
+        target_size=options["target_size"],
+        effort=options["effort"],
+        time_limit=options["time_limit"],
+        plan=Plan.read(options["plan"]) if options["plan"] else None,
+        tell=tell,
+        say=terminal.note_meanwhile,
+    )
 
 
 def _beside(source: Path) -> Path:
@@ -166,7 +195,7 @@ def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
     return (*(read_rules(file) if file else ()), *map(Rule.parse, texts))
 
 
-_AUTOMATIC = ("calibrate", "schemes", "scheme_file", "target_size", "plan", "save_plan")
+_AUTOMATIC = ("calibrate", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 
@@ -182,9 +211,14 @@ def _check(recipe: str | None, options: dict[str, Any]) -> None:
         raise UsageError("--eval, --min-snr, --min-agreement and --max-drop need verification: leave out --no-verify")
 
 
-def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[str, int, int], None]) -> Proof:
+def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[Progress], None]) -> Proof:
     """How the result is verified."""
+
+    def on_progress(done: int, total: int) -> None:
+        tell(Progress(VERIFYING, done, total))
+
     given = options["evaluation"], options["min_snr"], options["max_drop"], options["min_agreement"]
     samples = DEFAULT_SAMPLES if recipe else _SAMPLES
     cautious = not any([*given, options["calibrate"]])
-    return Proof(*given, samples=samples, cautious=cautious, on_progress=partial(tell, "verifying"))
+    examples = EXAMPLES if options["reports"] else 0
+    return Proof(*given, samples=samples, cautious=cautious, examples=examples, on_progress=on_progress)

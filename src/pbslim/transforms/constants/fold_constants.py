@@ -8,7 +8,7 @@ The shape of a tensor counts as constant where it is known without running the g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 
 from pbslim.analysis.constant_nodes import ConstantNodes, Constants, awaited, needed
@@ -220,9 +220,10 @@ def _stored(nodes: Iterable[Node]) -> int:
     return sum(node.tensor().stored_nbytes for node in nodes)
 
 
-def _finish(graph: Graph, order: list[Node], ends: Ends) -> None:
+def _finish(graph: Graph, order: Sequence[Node], ends: Ends) -> None:
     """Keep what the outputs need and the inputs, in the reference's order: inputs that nothing else needs come last."""
-    live, inputs = needed(ends.roots, set(ends.fed)), [value.node for value in ends.fed]
+    live = needed(graph, frozenset(ends.roots), frozenset(ends.fed))
+    inputs = [value.node for value in ends.fed]
     known = set(order)
     made = [node for node in graph if node not in known]
     kept = [node for node in [*order, *made] if node in live]

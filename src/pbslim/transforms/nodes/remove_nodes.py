@@ -45,7 +45,7 @@ def remove_nodes(graph: Graph, context: Context, *, op: tuple[str, ...], max_inp
         ]
         return [source.node, *(n for n in others if n is not node)]
 
-    most = max((len(node.inputs) for node in graph), default=0)
+    most = max((len(node.inputs) for node in graph), default=0) if max_inputs > 1 else 1
     for text in op:
         for count in range(1, min(max_inputs, most) + 1):
             pattern = op_pattern(text, *(anything(f"input{i}") for i in range(count)), name="node")

@@ -108,7 +108,8 @@ def _needed(graph: Graph, inputs: Collection[str], outputs: Collection[str]) -> 
         if node.name not in graph:
             raise TransformError(f"'{node.readers[0].name}' reads '{node.name}', which is not in the graph")
         found.add(node)
-        todo += node.producers
+        todo += [value.node for value in node.inputs]
+        todo += node.controls
     return found
 
 
