@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pygal
 from markupsafe import Markup, escape
 from pygal.style import Style
+
+from pbslim.errors import printable
+
+# It adds a finder of plugins from which Python before 3.12 warns at every other import.
+sys.meta_path[:] = [each for each in sys.meta_path if type(each).__module__ != "pygal"]
 
 _ADDED = re.compile("<script.*?</script>|<!--.*?-->", re.DOTALL)
 _STYLE = Style(
@@ -62,24 +68,23 @@ def spread(found: Mapping[str, Any]) -> Markup:
 
 
 def layers(found: Sequence[Mapping[str, Any]]) -> Markup:
-    """Signal to noise along the layers."""
+    """Signal to noise along layers that make noise of their own."""
     chart = pygal.Line(
         **{**_COMMON, "width": 480},
         height=260,
         dots_size=2.5,
         stroke_style={"width": 1.5},
         show_x_labels=False,
-        allow_interruptions=True,
         value_formatter=lambda value: f"{value:.0f} dB",
         y_labels_major_count=6,
         show_minor_y_labels=False,
     )
     chart.add("at the layer", [each["snr"] for each in found])
     chart.add("by the layer itself", [each["own_snr"] for each in found])
-    return _svg(chart, f"Signal to noise at each of {len(found)} layers, from the input to the output")
+    return _svg(chart, f"Signal to noise at {len(found)} layers, from the input to the output")
 
 
 def _svg(chart: Any, label: str) -> Markup:
     """A chart with its label, and without the scripts and remarks that pygal adds."""
     drawn = _ADDED.sub("", chart.render(is_unicode=True))
-    return Markup(drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))  # noqa: S704 - by pygal
+    return Markup(drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(printable(label))}" ', 1))  # noqa: S704 - by pygal

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,11 @@ def page(facts: Facts) -> str:
     """One HTML page without scripts that needs nothing else."""
     from pbslim.report import charts
 
-    drawn = {
-        "spreads": [charts.spread(each) for each in facts["spreads"]],
-        "layers": charts.layers(facts["layers"][:_LAYERS_DRAWN]) if facts["layers"] else "",
-    }
-    return _rendered("report.html.j2", facts, drawn)
+    with _complete():
+        losing = [each for each in facts["layers"] if each["own_snr"] is not None][:_LAYERS_DRAWN]
+        spreads = [charts.spread(each) for each in facts["spreads"]]
+        layers = charts.layers(losing) if losing else ""
+    return _rendered("report.html.j2", facts, {"spreads": spreads, "layers": layers})
 
 
 def markdown(facts: Facts) -> str:
@@ -83,7 +84,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _rendered(template: str, facts: Facts, drawn: Mapping[str, Any]) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("pbslim.report"),
@@ -92,11 +93,21 @@ def _rendered(template: str, facts: Facts, drawn: Mapping[str, Any]) -> str:
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters.update(size=size_text, share=_share, db=_db, code=_code, line=one_line, name=_name)
-    try:
+    with _complete():
         return environment.get_template(template).render(facts, drawn=drawn)
-    except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+
+
+@contextmanager
+def _complete() -> Iterator[None]:
+    """One line about facts that are not as this release writes them."""
+    from jinja2 import TemplateError
+
+    try:
+        yield
+    except (TemplateError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise DecodeError(f"the facts of this report are not complete: {one_line(str(error))}") from None
 
 
