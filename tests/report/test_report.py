@@ -16,6 +16,7 @@ import pytest
 import pbslim
 from pbslim.analysis.endpoints import find_names
 from pbslim.report import documents
+from pbslim.report.facts import VERSION
 from pbslim.report.weights import biggest, spreads
 from tests import commands
 from tests.cli.test_commands import DIGITS
@@ -53,7 +54,7 @@ def everything_is_described(facts: Any, schema: Any) -> None:
 def test_the_facts_fit_their_schema(facts: dict[str, Any]) -> None:
     check(facts)
     everything_is_described(facts, SCHEMA)
-    assert facts["version"] == documents.VERSION == SCHEMA["properties"]["version"]["const"]
+    assert facts["version"] == VERSION == SCHEMA["properties"]["version"]["const"]
 
 
 def test_a_report_tells_what_happened(facts: dict[str, Any], reports: Path) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.errors import PbslimError
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
 from pbslim.verification.demands import Demands, within
@@ -23,6 +22,7 @@ from pbslim.verification.inputs import Inputs, find_ends
 from pbslim.verification.layers import find_layers
 from pbslim.verification.metrics import Kind
 from pbslim.verification.outputs import Judged, how_to_judge, looks_like_shares, unsquashed
+from pbslim.verification.patience import Patience, likely_held
 from pbslim.verification.results import Accuracy, Comparison, Example, Layer, Verification, judged
 from pbslim.verification.rounding import rounding_levels
 from pbslim.verification.running import (
@@ -47,10 +47,6 @@ from pbslim.wire.memmapped import package_of
 Array = npt.NDArray[Any]
 Metric = Callable[[dict[str, Array]], float]
 """A measure of a model: called with its outputs by name over all samples; more is better."""
-
-_FEW, _PATIENCE = 4, 4  # so many inputs are tried even if they take so many times as long as they should
-# Bytes of results, when nobody asked to run the graphs.
-_HELD, _HELD_PER_FILE_BYTE, _HELD_PER_FED_BYTE = 4 << 20, 8, 64
 
 
 def compare_files(
@@ -105,21 +101,9 @@ def compare_files(
         require_fed(sides, list(given.batches[0]))
         plan = _plan(sides, outputs, engine, given.batches[0])
         setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
-
-        fed = sum(np.asarray(value).nbytes for value in given.batches[0].values())
-        most = _HELD + _HELD_PER_FILE_BYTE * one.path.stat().st_size + _HELD_PER_FED_BYTE * fed
-
-        def enough(done: int, seconds: float, held: int) -> bool:
-            if on_progress:
-                on_progress(done, len(given.batches))
-            tried = sum(map(batch_size, given.batches[:done]))
-            if cautious and held > most:
-                if done == 1:
-                    raise PbslimError(f"its outputs have {held} bytes, which is much for its size")
-                return True
-            return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
-
-        runs = run_both(setting, sides, plan.fetches, given.batches, enough)
+        most_held = likely_held(one.path.stat().st_size, given.batches[0]) if cautious else None
+        patience = Patience(given.batches, budget, most_held, on_progress)
+        runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)
         tried = replace(given, batches=given.batches[: len(runs.first)])
         found = _Found(setting, plan, sides, names, tried, runs, labels)
         result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
