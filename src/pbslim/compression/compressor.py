@@ -146,10 +146,10 @@ class _Counter:
         self._tell(self._what, self._done, self._total)
 
 
-def written(model: Model, rounded: Mapping[str, Rounded], form: str) -> Graph:
+def written(model: Model, rounded: Mapping[str, Rounded], form: str, *, stays: bool = False) -> Graph:
     """A copy of the graph with rounded weights; see `write`."""
     graph = model.graph.copy()
-    write(graph, model, rounded, form)
+    write(graph, model, rounded, form, stays=stays)
     return graph
 
 

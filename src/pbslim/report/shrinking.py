@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pbslim.report import terminal, verification
 from pbslim.shrinking.attempts import Attempt
 from pbslim.shrinking.proof import advice, is_alarming
 from pbslim.shrinking.shrink import ShrinkResult
+from pbslim.verification.benchmark import Measurement
 
 
 def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> None:
@@ -37,6 +39,7 @@ def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> 
         _size_row("bytes", before.size, after.size),
         _zip_row(before.zipped, after.zipped),
         *_verdict_rows(result),
+        *_measured_rows(result.measurements),
         ("time", "", f"{result.seconds:.1f} s", ""),
     ]
     console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
@@ -62,7 +65,9 @@ def content(result: ShrinkResult, target: Path) -> dict[str, Any]:
     """The result for JSON."""
     found = verification.content(result.verification) if result.verification else None
     tried = [_attempt(each) for each in result.attempts]
-    plain = asdict(replace(result, verification=None, attempts=[])) | {"verification": found, "attempts": tried}
+    measured = [asdict(each) | {"path": str(each.path)} for each in result.measurements]
+    plain = asdict(replace(result, verification=None, attempts=[], measurements=[]))
+    plain |= {"verification": found, "attempts": tried, "measurements": measured}
     return plain | {"steps": terminal.step_rows(result.steps), "out": str(target)}
 
 
@@ -103,6 +108,21 @@ def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
     if found.accuracy:
         rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
     return rows
+
+
+def _measured_rows(found: Sequence[Measurement]) -> list[tuple[str, str, str, str]]:
+    """What both files take to load and to run."""
+    if not found:
+        return []
+    rows = [
+        ("load", *(f"{1e3 * each.load:.0f} ms" for each in found), found[0].engine),
+        ("first run", *(f"{1e3 * each.first:.1f} ms" for each in found), ""),
+        ("later runs", *(f"{1e3 * each.median:.1f} ms" for each in found), ""),
+    ]
+    memory = [each.memory for each in found if each.memory]
+    if len(memory) == len(found):
+        rows.append(("memory", *(terminal.size_text(each.private) for each in memory), ""))
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def _size_row(label: str, before: int, after: int) -> tuple[str, str, str, str]:

@@ -107,5 +107,5 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
     effort = effort_of(plan.effort)
     samples = samples_of(graph, files.new_inputs, calibrate, effort)
     rounded = replayed(model, samples, Way(plan.form, effort, rules), plan.coarseness)
-    result = written(model, rounded, plan.form)
+    result = written(model, rounded, plan.form, stays=plan.stays)
     return Compressed(result, plan, verified(result, files, proof, 0, samples.tests) if proof else None)

@@ -23,6 +23,8 @@ class CompressionOptions:
         schemes: how some weights are to be stored; of rules that fit the same one the last counts.
         target: who reads the file; see `pbslim.compression.writing.TARGETS`.
         goal: what is to be small; see `pbslim.compression.writing.GOALS`.
+        prefer: ``speed``, so that weights are decoded once where TensorFlow computes constants beforehand, or ``ram``,
+            so that they are decoded anew in each run; ``ram`` is chosen for the goal of that name.
         target_size: bytes that the file may have; the promise then says nothing.
         effort: how much work may be spent; see `pbslim.compression.effort.EFFORTS`.
         time_limit: seconds; what would take longer is done in a cheaper way, and says so.
@@ -37,12 +39,18 @@ class CompressionOptions:
     schemes: tuple[Rule, ...] = ()
     target: str = "tf2"
     goal: str = "raw"
+    prefer: str | None = None
     target_size: int | None = None
     effort: str = "normal"
     time_limit: float | None = None
     plan: Plan | None = None
     tell: Callable[[Progress], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
+
+    @property
+    def stays(self) -> bool:
+        """Whether weights stay small in memory, which plain floats never are."""
+        return (self.prefer or ("ram" if self.goal == "ram" else "speed")) == "ram"
 
     @property
     def promises(self) -> bool:

@@ -104,6 +104,11 @@ def _listed(known: Mapping[str, str]) -> str:
     "--target", type=click.Choice(list(TARGETS)), default="tf2", show_default=True, help="What reads the file."
 )
 @click.option("--for", "goal", type=click.Choice(list(GOALS)), default="raw", show_default=True, help=_listed(GOALS))
+@click.option(
+    "--prefer",
+    type=click.Choice(["speed", "ram"]),
+    help="Decode weights once when the graph is loaded, or anew in each run; time and memory are measured.",
+)
 @click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
 @click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
 @click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
@@ -175,6 +180,7 @@ def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Prog
         schemes=_rules(options["schemes"], options["scheme_file"]),
         target=options["target"],
         goal=options["goal"],
+        prefer=options["prefer"],
         target_size=options["target_size"],
         effort=options["effort"],
         time_limit=options["time_limit"],
@@ -196,7 +202,7 @@ def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
     return (*(read_rules(file) if file else ()), *map(Rule.parse, texts))
 
 
-_AUTOMATIC = ("calibrate", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
+_AUTOMATIC = ("calibrate", "prefer", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 
