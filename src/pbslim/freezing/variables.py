@@ -19,7 +19,7 @@ Sources = Mapping[VariableName, Stored]
 
 
 def sources_of(graph: Graph, meta: MetaGraph | None) -> Sources:
-    """What the variables of `graph` are restored from, as far as the graph or what is told beside it says."""
+    """What the variables of `graph` are restored from, as far as the graph or the MetaGraph around it says."""
     found: dict[VariableName, Stored] = {}
     if meta is not None:
         for each in meta.variables():

@@ -34,7 +34,7 @@ def require_no_writes(graph: Graph) -> None:
 
 
 def _name(value: Value) -> str:
-    """The variable behind a value."""
+    """The variable that a value stands for."""
     node: Node = value.node
     seen: set[Node] = set()
     while node.inputs and node not in seen and node.op not in VARIABLES:

@@ -101,7 +101,7 @@ def _model(graph: Graph, files: Files, options: CompressionOptions) -> Model:
     if blocked := program.unsupported(graph, files.outputs):
         raise UsageError(f"the builtin engine cannot run {blocked[0]}")
     running = program.load(graph)
-    if not options.calibrate:  # nobody has asked to run it
+    if not options.calibrate:  # running it was not asked for
         running = AllowedProgram(running, files.source.stat().st_size)
     return Model.of(graph, running, files.new_inputs, files.outputs, keep=_kept(options))
 

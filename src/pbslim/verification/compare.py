@@ -88,7 +88,7 @@ def compare_files(
         examples: how many samples of which decisions differ to keep.
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
-        on_progress: is told how many batches are done, and of how many.
+        on_progress: called with the number of batches done, and of all.
 
     Raises:
         UsageError: a name is not in a graph, or no engine can run both.
@@ -133,7 +133,7 @@ def _ends(
 
 
 def _outputs(first: Graph, second: Graph) -> list[str]:
-    """The outputs of the second graph; what a model says of those of the first if nobody says them of the second."""
+    """The outputs of the second graph; what a model says of those of the first where the second says nothing."""
     said = find_names(first)[1] if first.signature and not second.signature else []
     return said if said and all(node_name(name) in second for name in said) else find_names(second)[1]
 

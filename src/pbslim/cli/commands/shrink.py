@@ -169,7 +169,7 @@ def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Prog
 
 
 def _beside(source: Path) -> Path:
-    """Where the result belongs that nobody has named."""
+    """Where the result goes when --out is not given."""
     if descriptor(source, 0) is not None:
         raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
     return source.with_name(f"{source.stem}-small.pb") if source.name else source / "small.pb"
