@@ -59,6 +59,7 @@ def test_a_checkpoint_holds_no_graph(folder: Path, name: str, message: str) -> N
 
 @pytest.mark.parametrize("prefix", ["second", "first"])
 def test_the_latest_without_a_graph(folder: Path, prefix: str) -> None:
+    shutil.rmtree(folder / "whole")
     (folder / "checkpoint").write_text(f'model_checkpoint_path: "{prefix}"')
     with pytest.raises(PbslimError, match=rf"no graph beside it \('.*{prefix}.meta'\)"):
         pbslim.freeze(folder)
