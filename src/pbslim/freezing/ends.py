@@ -10,12 +10,14 @@ from pbslim.analysis.endpoints import require
 from pbslim.analysis.ends import find_ends
 from pbslim.dtypes import RESOURCE, VARIANT
 from pbslim.errors import DecodeError, UsageError
+from pbslim.freezing.functions import Caller, functions_of
 from pbslim.freezing.models import Model, choose_signature
+from pbslim.freezing.variables import Sources
 from pbslim.ir import AttrValue, Graph, Value
 from pbslim.ir.inputs import split_input
 from pbslim.ops.families import FEEDABLE
 from pbslim.rewrite.cutting import cut
-from pbslim.wire.meta_graphs import SignatureSpec, TensorSpec
+from pbslim.wire.meta_graphs import MetaGraph, SignatureSpec, TensorSpec
 
 
 @dataclass
@@ -33,10 +35,11 @@ class Ends:
     called: bool = False
 
 
-def ends_of(model: Model, signature: str | None, outputs: Sequence[str] | None) -> Ends:
+def ends_of(model: Model, sources: Sources, signature: str | None, outputs: Sequence[str] | None) -> Ends:
     """The inputs and outputs of `model`; an input that is computed becomes a Placeholder.
 
     Args:
+        sources: what the variables are restored from.
         signature: its name, or that of a function of the model; the one for serving if None.
         outputs: keys of the signature, or tensor names.
 
@@ -49,8 +52,12 @@ def ends_of(model: Model, signature: str | None, outputs: Sequence[str] | None) 
         if signature is not None:
             raise UsageError(f"'{model.path}' has no signatures")
         return _without_signature(graph, outputs)
+    if signature is not None and signature not in meta.signatures and meta.objects.nodes:
+        return _called(model, meta, sources, signature)
     chosen = choose_signature(meta, signature)
     if chosen is None:
+        if functions := functions_of(meta):
+            raise UsageError(f"'{model.path}' has no signature; choose a function: --signature {', '.join(functions)}")
         return _without_signature(graph, outputs)
     name, spec = chosen
     if outputs and not set(outputs) <= spec.outputs.keys():
@@ -60,6 +67,16 @@ def ends_of(model: Model, signature: str | None, outputs: Sequence[str] | None) 
     if not found:
         raise UsageError(f"the signature '{name}' has no outputs; choose another one with --signature")
     return Ends(name, _inputs(graph, name, spec), found, called=bool(meta.objects.nodes))
+
+
+def _called(model: Model, meta: MetaGraph, sources: Sources, name: str) -> Ends:
+    """The inputs and results of a function of the model."""
+    if name not in functions_of(meta) and name not in model.graph.library.functions:
+        choose_signature(meta, name)  # says what there is
+    inputs, call = Caller(model.graph, meta, model.values(), sources.variables).call(name)
+    results = call.attr("Tout", tuple, ())
+    outputs = {f"output_{port}": call.output(port) for port in range(len(results))}
+    return Ends(name, {node.name: node.output() for node in inputs}, outputs, called=True)
 
 
 def _without_signature(graph: Graph, outputs: Sequence[str] | None) -> Ends:

@@ -13,8 +13,8 @@ from pbslim.freezing.ends import Ends, ends_of
 from pbslim.freezing.models import Model, open_model
 from pbslim.freezing.naming import Naming, name_ends, without_wrapper
 from pbslim.freezing.tables import Tables
-from pbslim.freezing.variables import insert_values, sources_of, variables_of
-from pbslim.freezing.writes import require_no_writes
+from pbslim.freezing.variables import Sources, insert_values, variables_of
+from pbslim.freezing.writes import drop_writes
 from pbslim.ir import Graph, Node, Signature, Value
 from pbslim.ir.extraction import needed_nodes
 from pbslim.ir.functions import used_functions
@@ -122,15 +122,16 @@ class _Freezer:
         """Do it."""
         graph = self._graph
         check(graph)
-        sources = sources_of(graph, self._model.meta)
-        ends = ends_of(self._model, self._choice.signature, self._choice.outputs)
-        tables = Tables(self._model)
+        sources = Sources(graph, self._model.meta)
+        ends = ends_of(self._model, sources, self._choice.signature, self._choice.outputs)
+        tables = Tables(self._model, sources)
         self._prune(ends, tables.starters())
         name_ends(graph, ends, self._choice.names)
         self._inline(ends, tables)
         initializers = tables.kept(value.node for value in ends.outputs.values())
         self._prune(ends, initializers)
-        require_no_writes(graph)
+        drop_writes(graph, [*(value.node for value in ends.outputs.values()), *initializers])
+        self._prune(ends, initializers)
         variables = [node for node in variables_of(graph) if self._choice.takes(node)]
         files: Sequence[Source] = ()
         if variables:

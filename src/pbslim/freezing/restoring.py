@@ -17,9 +17,9 @@ from pbslim.ir.order import ancestors
 from pbslim.ops.families import CALLS
 from pbslim.wire.slices import Extents, read_extents
 
-_ASSIGNS = frozenset({"Assign", "AssignVariableOp"})
+_ASSIGNS = frozenset({"Assign", "AssignVariableOp", "LookupTableImport", "LookupTableImportV2"})
 _PASSING = frozenset({"Cast", "Identity", "Reshape"})
-_DEEPEST = 100
+_MOST_CALLS = 10_000
 
 
 class Stored(NamedTuple):
@@ -42,61 +42,53 @@ def variable_name(node: Node) -> VariableName:
     return VariableName(node.attr("container", bytes, b""), shared or node.name.encode())
 
 
-def restored(graph: Graph, restore_op: str) -> dict[Node, Stored]:
-    """The variables that are restored, and from what.
+class Assignment(NamedTuple):
+    """What a variable or a lookup table is filled with: a value, or keys and values."""
+
+    target: Node
+    sources: tuple[Stored, ...]
+
+
+def restored(graph: Graph, restore_op: str) -> list[Assignment]:
+    """What is restored, and from what.
 
     Args:
-        restore_op: the node that restores them all; where it is empty, all that is assigned from a checkpoint counts.
+        restore_op: the node that restores it all; where it is empty, all that is assigned from a checkpoint counts.
     """
     root = graph.get(restore_op.partition(":")[0]) if restore_op else None
-    found: dict[Node, Stored] = {}
-    for assign in _assignments(graph, root):
-        if assign.source is not None:
-            found.setdefault(assign.target, assign.source)
-    return found
+    behind = ancestors([root]) if root else set(graph)
+    return list(_assignments(graph, [node for node in graph if node in behind]))
 
 
-class _Assignment(NamedTuple):
-    target: Node
-    source: Stored | None
-
-
-def _assignments(graph: Graph, root: Node | None) -> Iterator[_Assignment]:
-    nodes = list(graph) if root is None else [node for node in graph if node in ancestors([root])]
-    yield from _Trace(graph, {}, graph, 0).assignments(nodes)
-
-
-class _Trace:
-    """Follows assignments in a graph, or in a body of which the arguments stand for nodes of the graph."""
-
-    def __init__(self, graph: Graph, given: Mapping[Node, Node], main: Graph, depth: int) -> None:
-        self._graph, self._given, self._main, self._depth = graph, given, main, depth
-
-    def assignments(self, nodes: list[Node]) -> Iterator[_Assignment]:
-        """What `nodes` assign."""
+def _assignments(main: Graph, nodes: list[Node]) -> Iterator[Assignment]:
+    """What `nodes` of the main graph assign, and the functions that they call, which see the values that are given."""
+    todo: list[tuple[list[Node], Mapping[Node, Value | Stored]]] = [(nodes, {})]
+    calls = 0
+    while todo:
+        nodes, given = todo.pop()
         for node in nodes:
-            if node.op in _ASSIGNS and len(node.inputs) == 2:
-                target = self._outside(_origin(node.inputs[0]).node)
-                if target is not None:
-                    yield _Assignment(target, _stored(_origin(node.inputs[1])))
-            elif node.op in CALLS and self._depth < _DEEPEST:
-                yield from self._in_call(node)
+            if node.op in CALLS and calls < _MOST_CALLS:
+                calls += 1
+                body = _body(main, node)
+                if body and len(body.arguments) == len(node.inputs):
+                    values = (_found(value, given) for value in node.inputs)
+                    arguments = (body.graph[name] for name in body.arguments)
+                    todo.append((list(body.graph), dict(zip(arguments, values, strict=True))))
+            elif node.op in _ASSIGNS and len(node.inputs) > 1:
+                target, *sources = (_found(value, given) for value in node.inputs)
+                stored = tuple(each for each in sources if isinstance(each, Stored))
+                if (
+                    isinstance(target, Value)
+                    and main.get(target.node.name) is target.node
+                    and len(stored) == len(sources)
+                ):
+                    yield Assignment(target.node, stored)
 
-    def _outside(self, node: Node) -> Node | None:
-        """The node of the main graph that a node here is."""
-        return node if self._graph is self._main else self._given.get(node)
 
-    def _in_call(self, call: Node) -> Iterator[_Assignment]:
-        body = _body(self._main, call)
-        if body is None or len(body.arguments) != len(call.inputs):
-            return
-        given = {}
-        for name, value in zip(body.arguments, call.inputs, strict=True):
-            outside = self._outside(_origin(value).node)
-            if outside is not None:
-                given[body.graph[name]] = outside
-        if given:
-            yield from _Trace(body.graph, given, self._main, self._depth + 1).assignments(list(body.graph))
+def _found(value: Value, given: Mapping[Node, Value | Stored]) -> Value | Stored:
+    """What a value is: a part of a checkpoint, or else a value of the main graph."""
+    value = _origin(value)
+    return given.get(value.node) or _stored(value) or value
 
 
 def _body(graph: Graph, call: Node) -> Body | None:

@@ -15,6 +15,7 @@ from pbslim.analysis.tables import FILLERS, FROM_FILES, TABLES, fillers_of, tabl
 from pbslim.dtypes import INT32, INT64, STRING, DType
 from pbslim.errors import DecodeError, UsageError
 from pbslim.freezing.models import Model
+from pbslim.freezing.variables import Sources
 from pbslim.ir import ArrayTensor, AttrValue, Node, StringTensor, Tensor, Value
 from pbslim.wire.sources import open_source
 
@@ -26,8 +27,8 @@ _MOST_BYTES = 1 << 30
 class Tables:
     """The tables of a model."""
 
-    def __init__(self, model: Model) -> None:
-        self._model, self._graph = model, model.graph
+    def __init__(self, model: Model, sources: Sources) -> None:
+        self._model, self._graph, self._stored = model, model.graph, sources.tables
         self._starters = self._find_starters()
 
     def starters(self) -> list[Node]:
@@ -55,6 +56,8 @@ class Tables:
         found: list[Node] = []
         for table in tables_of(roots):
             mine = fillers_of(self._graph, table)
+            if table.name in self._stored:
+                mine = [self._import(table)]
             if not mine and "Mutable" not in table.op:
                 raise UsageError(f"nothing in the model fills the lookup table '{table.name}' ({table.op})")
             for node in mine:
@@ -63,29 +66,53 @@ class Tables:
             found += mine
         return list(dict.fromkeys(found))
 
+    def _import(self, table: Node) -> Node:
+        """A node that fills a table with what the checkpoint holds of it."""
+        tensors = [self._model.values().tensor(*stored) for stored in self._stored[table.name]]
+        parts = self._constants(f"{table.name}/restored", tensors)
+        types: dict[str, AttrValue] = {"Tin": tensors[0].dtype, "Tout": tensors[1].dtype}
+        op = "LookupTableImportV2" if table.op.endswith("V2") else "LookupTableImport"
+        name = self._graph.unique_name(f"{table.name}/restored")
+        return self._graph.add(name, op, [table.output(), *parts], types)
+
+    def _constants(self, prefix: str, tensors: Iterable[Tensor]) -> list[Value]:
+        """Keys and values as constants."""
+        found = []
+        for what, tensor in zip(("keys", "values"), tensors, strict=True):
+            attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
+            found.append(self._graph.add(self._graph.unique_name(f"{prefix}/{what}"), "Const", attrs=attrs).output())
+        return found
+
     def _read_entries(self, node: Node, table: Node) -> None:
         """``InitializeTableFromTextFile(table, path)`` → ``InitializeTable(table, keys, values)``."""
         path = self._asset(node)
         lines = _lines(path, node.attr("vocab_size", int, -1))
         wanted = [(table.dtype_attr(f"{each}_dtype"), node.attr(f"{each}_index", int, 0)) for each in ("key", "value")]
         delimiter = node.attr("delimiter", bytes, b"\t")
-        parts: list[Value] = []
-        for what, (dtype, index) in zip(("keys", "values"), wanted, strict=True):
-            tensor = _column(lines, dtype, index, delimiter, path)
-            attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
-            parts.append(self._graph.add(self._graph.unique_name(f"{node.name}/{what}"), "Const", attrs=attrs).output())
+        tensors = [_column(lines, dtype, index, delimiter, path) for dtype, index in wanted]
+        parts = self._constants(node.name, tensors)
         types = {"Tkey": wanted[0][0], "Tval": wanted[1][0]}
         op = "InitializeTableV2" if node.op.endswith("V2") else "InitializeTable"
         node.become(op, [node.inputs[0], *parts], types, controls=node.controls)
 
     def _asset(self, node: Node) -> Path:
         """The file that a node reads: the one that the model keeps in ``assets/``, not that of the training machine."""
-        name = node.inputs[1].node.name if len(node.inputs) > 1 else ""
+        name = _named(node.inputs[1].node) if len(node.inputs) > 1 else ""
         meta, folder = self._model.meta, self._model.assets
         known = {tensor.partition(":")[0]: file for tensor, file in meta.assets.items()} if meta else {}
         if name not in known or folder is None:
             raise UsageError(f"'{node.name}' fills a lookup table from '{name}', no asset of the model")
         return asset_path(folder, known[name])
+
+
+def _named(node: Node) -> str:
+    """The node that holds the name of a file; TensorFlow 2 puts it into a variable first."""
+    seen: set[Node] = set()
+    while node.inputs and node not in seen and node.op in ("Identity", "ReadVariableOp"):
+        seen.add(node)
+        node = node.inputs[0].node
+    assigns = [each for each in node.data_readers if each.op == "AssignVariableOp" and len(each.inputs) == 2]
+    return assigns[0].inputs[1].node.name if assigns else node.name
 
 
 def asset_path(folder: Path, name: str) -> Path:

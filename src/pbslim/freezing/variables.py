@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 
 from pbslim.dtypes import Shape
@@ -15,20 +15,30 @@ from pbslim.wire.checkpoints import Checkpoint
 from pbslim.wire.meta_graphs import MetaGraph
 
 _PART = "/part_"
-Sources = Mapping[VariableName, Stored]
 
 
-def sources_of(graph: Graph, meta: MetaGraph | None) -> Sources:
-    """What the variables of `graph` are restored from, as far as the graph or what is told beside it says."""
-    found: dict[VariableName, Stored] = {}
-    if meta is not None:
-        for each in meta.variables():
-            name = VariableName(b"", each.variable_name.partition(":")[0].encode())
+class Sources:
+    """What the variables and lookup tables of a graph are restored from, as far as the graph or its description says.
+
+    Attributes:
+        variables: the value of each variable.
+        tables: keys and values of each lookup table that a checkpoint holds, by the name of its node.
+    """
+
+    def __init__(self, graph: Graph, meta: MetaGraph | None) -> None:
+        self.variables: dict[VariableName, Stored] = {}
+        self.tables: dict[str, tuple[Stored, Stored]] = {}
+        for each in meta.variables() if meta else ():
             info = each.save_slice_info_def
             if info.full_name:
-                found[name] = Stored(info.full_name, tuple(zip(info.var_offset, info.var_shape, strict=False)))
-    traced = restored(graph, meta.restore_op if meta else "")
-    return {**found, **{variable_name(node): stored for node, stored in traced.items()}}
+                name = VariableName(b"", each.variable_name.partition(":")[0].encode())
+                extents = tuple(zip(info.var_offset, info.var_shape, strict=False))
+                self.variables[name] = Stored(info.full_name, extents)
+        for target, sources in reversed(restored(graph, meta.restore_op if meta else "")):
+            if len(sources) == 1:
+                self.variables[variable_name(target)] = sources[0]
+            elif len(sources) == 2:
+                self.tables[target.name] = sources[0], sources[1]
 
 
 def variables_of(graph: Graph) -> list[Node]:
@@ -96,7 +106,7 @@ class _Finder:
     def find(self, node: Node) -> Stored | None:
         """What `node` is restored from: what the graph says, else what has its name."""
         name = variable_name(node)
-        stored = self._sources.get(name)
+        stored = self._sources.variables.get(name)
         if stored is not None and stored.key in self._keys:
             return stored
         return next((each for each in self._by_name(name) if each.key in self._keys), None)

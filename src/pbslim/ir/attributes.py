@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from pbslim.dtypes import DType, Shape
-from pbslim.ir.tensors import Tensor
+from pbslim.ir.tensors import ArrayTensor, Tensor
+from pbslim.ops.definitions import Default
 
 
 class TypeVariable(str):
@@ -29,6 +32,13 @@ AttrValue: TypeAlias = (
     "bytes | int | float | bool | DType | Shape | Tensor | FunctionRef | TypeVariable | tuple[Any, ...] | None"
 )
 """What an attribute can be; a tuple is a list, None an AttrValue message in which nothing is set."""
+
+
+def default_value(default: Default) -> AttrValue:
+    """What the op table has as the default of an attribute, as a node has it."""
+    if isinstance(default, tuple):
+        return tuple(map(default_value, default))
+    return ArrayTensor(default) if isinstance(default, np.ndarray) else default
 
 
 class Encoded(ABC):

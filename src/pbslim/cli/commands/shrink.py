@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pbslim.cli.command import Command
+from pbslim.cli.command import Command, typed
 from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.estimate import VERIFYING, Progress
@@ -18,6 +18,7 @@ from pbslim.compression.schemes import SCHEMES, Rule
 from pbslim.compression.writing import GOALS, TARGETS
 from pbslim.errors import UsageError
 from pbslim.report import shrinking, terminal
+from pbslim.report.reporting import EXAMPLES, Reporting
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
@@ -41,7 +42,7 @@ def _listed(known: Mapping[str, str]) -> str:
     examples=[
         "pbslim shrink model.pb",
         "pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/",
-        "pbslim shrink model.pb --recipe round",
+        "pbslim shrink model.pb --recipe round --report report.html",
     ],
 )
 @click.argument("source", metavar="IN.pb", type=FILE)
@@ -111,11 +112,23 @@ def _listed(known: Mapping[str, str]) -> str:
 @click.option("--min-snr", type=float, metavar="DB", help="Signal to noise to promise, for --quality's.")
 @click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Equal decisions to promise, such as 99%.")
 @click.option("--max-drop", type=PERCENT, metavar="SHARE", help="How much accuracy (--eval) may drop, such as 1%.")
+@click.option(
+    "--report",
+    "reports",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Tell all of it: .html for a page, .md for a pull request, .json for programs; several are possible.",
+)
 @click.option("--explain", is_flag=True, help="Show each weight, and where a transform could have fired and did not.")
 @json_option
-def command(source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any) -> int:
+@click.pass_context
+def command(
+    ctx: click.Context, /, source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any
+) -> int:
     """Make a frozen graph as small as a promise allows, and prove it."""
     _check(recipe, options)
+    reporting = Reporting(options["reports"])
     target = out or _beside(source)
     promise = promise_of(quality, options["min_snr"], options["min_agreement"])
     with terminal.progress("reading") as show:
@@ -138,7 +151,9 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             options=_compression(promise, options, tell),
             proof=_proof(recipe, options, tell) if options["verify"] else None,
             on_step=lambda step: show(step.step),
+            look=reporting.look,
         )
+        reporting.write(result, source, target, quality, typed(ctx))
     if options["save_plan"] and result.plan:
         with replacing(options["save_plan"]) as file:
             file.write(result.plan.to_json().encode())
@@ -205,4 +220,5 @@ def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[Progress
     given = options["evaluation"], options["min_snr"], options["max_drop"], options["min_agreement"]
     samples = DEFAULT_SAMPLES if recipe else _SAMPLES
     cautious = not any([*given, options["calibrate"]])
-    return Proof(*given, samples=samples, cautious=cautious, on_progress=on_progress)
+    examples = EXAMPLES if options["reports"] else 0
+    return Proof(*given, samples=samples, cautious=cautious, examples=examples, on_progress=on_progress)
