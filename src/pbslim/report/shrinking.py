@@ -99,7 +99,7 @@ def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
         rows.append(("SNR", "", f"{found.snr:.1f} dB", ""))
     if found.agreement:
         agreed = found.agreement
-        rows.append(("decisions", "", f"{agreed.share:.1%} ({agreed.low:.1%} to {agreed.high:.1%})", ""))
+        rows.append(("decisions", "", f"{agreed.share:.1%} equal", f"{agreed.low:.1%} to {agreed.high:.1%}"))
     if found.accuracy:
         rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
     return rows

@@ -23,6 +23,7 @@ from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
 from pbslim.shrinking.attempts import Attempt, Compressed
 from pbslim.shrinking.automatic import compress
+from pbslim.shrinking.levels import fitting, is_leveled, store
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
@@ -129,16 +130,21 @@ def shrink(
     with ExitStack() as stack:
         loaded = stack.enter_context(opened(source))
         graph, given = loaded.graph, loaded.source
+        asked, recipe = recipe, (fitting(recipe, graph) if recipe else None)
         on_step = _measuring(graph, on_step) if look else on_step
         simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
         path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
         done, promise = Compressed(simple.graph), None
+        options = options or CompressionOptions()
+        options = replace(options, keep=(*options.keep, *keep))
         if recipe is None:
-            options = options or CompressionOptions()
-            options = replace(options, keep=(*options.keep, *keep))
             promise = options.promise if options.promises else None
             done = compress(simple.graph, files, options, proof)
+        elif simple.last:
+            done = store(simple.graph, files, str(recipe), simple.last, options)
+        if recipe != asked:
+            done.notes.append(f"weights have few values already, which the recipe {recipe} keeps")
         seconds = time.perf_counter() - started - done.verifying
         with replacing(out, given) as file:  # what can go wrong does so before the file is there
             started = time.perf_counter()
@@ -174,11 +180,13 @@ class _Simple:
     """A graph that the transforms of a recipe have run on.
 
     Attributes:
+        last: the step that is still to be done, with a look at inputs if there are any.
         original: what its results are compared with, where that is not what was given.
         counts: how many nodes and constants it had before.
     """
 
     graph: Graph
+    last: Step | None
     original: Graph | None
     files: Files
     counts: tuple[int, int]
@@ -201,9 +209,10 @@ def _simplified(
     asked = wanted(graph)
     ends = asked.inputs, asked.outputs
     steps = [asked.step(step) for step in steps]
+    last = steps.pop() if is_leveled(recipe) else None
     results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
     files = Files(Path(), Path(), ends[0], results[-1].inputs, ends[1])
-    return _Simple(graph, original, files, counts, done + results, asked.notes)
+    return _Simple(graph, last, original, files, counts, done + results, asked.notes)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pbslim.compression.writing import GOALS, TARGETS
 from pbslim.errors import UsageError
 from pbslim.report import shrinking, terminal
 from pbslim.report.reporting import EXAMPLES, Reporting
+from pbslim.shrinking.levels import is_leveled
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
@@ -202,7 +203,7 @@ _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 def _check(recipe: str | None, options: dict[str, Any]) -> None:
     """Refuse options that mean nothing together."""
     for name in _AUTOMATIC if recipe else ():
-        if options[name]:
+        if options[name] and not (name == "calibrate" and is_leveled(recipe)):
             raise UsageError(f"--{name.replace('_', '-')} has no effect with a recipe; leave out --recipe")
     if options["max_drop"] is not None and options["evaluation"] is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
