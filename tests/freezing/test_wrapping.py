@@ -116,7 +116,7 @@ def test_what_is_refused(folder: Path, options: dict[str, Any], message: str) ->
 
 def test_variables_have_no_values(folder: Path) -> None:
     graph = parse("w = VariableV2(dtype='float', shape=[2])\ny = Neg(w)\n-> y")[0]
-    with pytest.raises(UsageError, match="not frozen: 1 variables such as 'w'"):
+    with pytest.raises(UsageError, match="not frozen: 1 variable without values here, such as 'w'"):
         pbslim.to_saved_model(graph, folder / "m")
 
 

@@ -28,7 +28,7 @@ class Model:
 
     Attributes:
         path: what messages call it.
-        meta: what is told beside the graph; None for a graph alone.
+        meta: what the file holds besides the graph; None for a graph alone.
         checkpoint: where the values of variables are, if that is known.
         assets: the folder of the files that the graph reads, if there can be one.
     """
@@ -43,7 +43,7 @@ class Model:
         """The values of the variables.
 
         Raises:
-            UsageError: nobody has said where they are.
+            UsageError: their place is not given.
             DecodeError: they are not there, or damaged.
         """
         if self.checkpoint is None:

@@ -23,7 +23,7 @@ class Patience:
         batches: what is to be tried.
         budget: seconds after which no further inputs are tried.
         most_held: bytes that the outputs may have together; None for any.
-        on_progress: is told how many batches are done, and of how many.
+        on_progress: called with the number of batches done, and of all.
     """
 
     batches: Sequence[Batch]

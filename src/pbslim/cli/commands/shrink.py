@@ -215,7 +215,7 @@ def _tensors(endpoints: Sequence[Endpoint]) -> list[str]:
 
 
 def _beside(source: Path, form: str) -> Path:
-    """Where the result belongs that nobody has named."""
+    """Where the result goes when --out is not given."""
     if descriptor(source, 0) is not None:
         raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
     ending = ".pb" if form == "graph" else ""
