@@ -232,8 +232,8 @@ def test_shrink_gives_a_model_for_a_model(folder: Path) -> None:
         {"image": "input"},
         {"digit": "class"},
     )
-    weights = pbslim.load(folder / "small")["logits/kernel"].attr("value", Tensor)
-    assert weights
+    weights = pbslim.load(folder / "small")["logits/kernel"].attrs["value"]
+    assert isinstance(weights, Tensor)
     assert len(np.unique(weights.numpy())) <= 256
     assert commands.run(*arguments, folder / "small").refused
     assert commands.run(*arguments, folder / "small", "--force").code == 0
