@@ -21,7 +21,7 @@ from pbslim.errors import CheckError
 from pbslim.ir import Graph
 
 Tell = Callable[[str, int, int], None]
-"""Is told what is done, how much of it is, and of how much."""
+"""Called with what is done, how much of it is, and of how much."""
 
 _EXPECTED_TRIES = 4
 

@@ -28,7 +28,7 @@ class Model:
 
     Attributes:
         path: what messages call it.
-        meta: what is told beside the graph; None for a graph alone.
+        meta: what the file holds besides the graph; None for a graph alone.
         checkpoint: where the values of variables are, if that is known.
         assets: the folder of the files that the graph reads, if there can be one.
     """
@@ -43,7 +43,7 @@ class Model:
         """The values of the variables.
 
         Raises:
-            UsageError: nobody has said where they are.
+            UsageError: their place is not given.
             DecodeError: they are not there, or damaged.
         """
         if self.checkpoint is None:
@@ -70,7 +70,7 @@ def open_model(path: Path, tags: Collection[str] | None = None, checkpoint: Path
         values = checkpoint or folder / "variables" / "variables"
         return Model(path, meta.graph(), meta, values, folder / "assets")
     if tags:
-        raise UsageError(f"'{path}' is no SavedModel, so there are no tags to choose by")
+        raise UsageError(f"'{path}' is not a SavedModel, so there are no tags to choose by")
     if path.is_dir():
         return _latest(path, checkpoint)
     prefix = prefix_of(path)

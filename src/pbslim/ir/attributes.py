@@ -1,4 +1,4 @@
-"""Attributes of a node: decoded on first need, and never if nobody asks."""
+"""Attributes of a node: decoded on first need, and never without need."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Attributes(Mapping[str, AttrValue]):
         return len(self._items)
 
     def stored(self) -> Mapping[str, AttrValue | Encoded]:
-        """The values as they are held: those that nobody touched are still encoded."""
+        """The values as they are held: untouched ones are still encoded."""
         return self._items
 
     def copy(self) -> Attributes:

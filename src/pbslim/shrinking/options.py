@@ -27,8 +27,8 @@ class CompressionOptions:
         effort: how much work may be spent; see `pbslim.compression.effort.EFFORTS`.
         time_limit: seconds; what would take longer is done in a cheaper way, and says so.
         plan: of an earlier run, to be replayed; it says all that matters, other options do not.
-        tell: is told how the work goes on.
-        say: is told what a user should know before the end.
+        tell: called with the progress of the work.
+        say: called with what a user should know before the end.
     """
 
     promise: Promise = PROMISES["balanced"]

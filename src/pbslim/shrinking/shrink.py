@@ -60,7 +60,7 @@ class ShrinkResult:
         notes: remarks for the user.
         promise: what the result was held to, where there is no recipe.
         attempts: the results that were tried on the way to this one.
-        interrupted: whether somebody stopped the search before its end.
+        interrupted: whether the search was stopped before its end.
         signature: what the model calls inputs and outputs, where a SavedModel was given.
     """
 
@@ -157,7 +157,7 @@ def shrink(
                 look(files._replace(out=Path(file.name)))
             before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
             after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
-            # What is left is asked, as it is quicker to tell and says the same.
+            # Looked up in the result: it is smaller and says the same.
             fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
             proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
             told = promise, done.attempts, done.interrupted, done.graph.signature
@@ -165,7 +165,7 @@ def shrink(
 
 
 def _measuring(graph: Graph, on_step: Callable[[StepResult], None] | None) -> Callable[[StepResult], None]:
-    """What is told of each step, and adds the size that the graph has after it."""
+    """A listener that adds to each step the size that the graph has after it."""
 
     def measure(result: StepResult) -> None:
         result.size = size_of(graph)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pbslim import ops
 from pbslim.dtypes import DTYPES, DType
-from pbslim.errors import DecodeError, GraphError
+from pbslim.errors import DecodeError, GraphError, counted
 from pbslim.ir import Attributes, Draft, Graph, Node, TypeVariable, Value
 from pbslim.ir.functions import Body, EncodedFunction, Function
 from pbslim.ir.inputs import controlling, is_control
@@ -131,7 +131,7 @@ class EncodedFunctionDef(EncodedFunction):
         try:
             for _, at, stop in self.fields(_SIGNATURE):
                 message.MergeFromString(bytes(self.source[at:stop]))
-        except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+        except Exception as error:  # noqa: BLE001 - the implementations of protobuf raise different classes
             raise DecodeError(f"its signature cannot be decoded: {error}") from None
         return message
 
@@ -211,7 +211,7 @@ def _resolve(body: Body, text: str) -> list[Value]:
         return [node.output()]
     ports = body.ports(node)
     if ports is None:
-        raise GraphError(f"the op {node.op} of '{name}' is not known, so '{text}' cannot be told from other outputs")
+        raise GraphError(f"the op {node.op} of '{name}' is not known, and so is the port that '{text}' names")
     if not place or place[0] not in ports or len(place) > 2:
         raise GraphError(f"'{text}' is not an output of '{name}' ({node.op})")
     first, count = ports[place[0]]
@@ -219,7 +219,7 @@ def _resolve(body: Body, text: str) -> list[Value]:
         return [node.output(first + i) for i in range(count)]
     index = int(place[1]) if place[1].isascii() and place[1].isdigit() and len(place[1]) < 10 else count
     if index >= count:
-        raise GraphError(f"'{text}': '{place[0]}' of '{name}' ({node.op}) has {count} elements")
+        raise GraphError(f"'{text}': '{place[0]}' of '{name}' ({node.op}) has {counted(count, 'element')}")
     return [node.output(first + index)]
 
 

@@ -28,7 +28,7 @@ from pbslim.wire.sources import InputFile, Source
 _SEND_BYTES = 4 << 20
 _BUFFER_BYTES = 1 << 20
 _PART = re.compile(r"\.pbslim-[0-9a-f]{16}\.part")
-_OLD_SECONDS = 12 * 3600  # a part file that nobody wrote to for so long belongs to no run
+_OLD_SECONDS = 12 * 3600  # a part file not written to for so long belongs to no run
 _DEADLY = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -112,7 +112,7 @@ def _as_one_line(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if isinstance(error, BrokenPipeError) and descriptor(path, 1) is not None:
-            raise  # whoever reads the output has read enough
+            raise  # the reader has read enough
         raise PbslimError(f"cannot write '{path}': {error.strerror or error}") from None
 
 
@@ -154,7 +154,7 @@ class _Target:
 
     @property
     def first_mode(self) -> int:
-        """The mode with which the part file is made: for nobody else until it has that of the file that it replaces."""
+        """The mode with which the part file is made: private until it has that of the file that it replaces."""
         return 0o600 if self._there else 0o666
 
     def take(self, part: BinaryIO, sources: Sequence[InputFile]) -> None:

@@ -108,7 +108,7 @@ def sniff(head: bytes, path: Path, tail: bytes = b"") -> FileKind:
 
     Args:
         head: its first bytes; 64 KiB are enough. Empty for a directory.
-        path: its name tells the parts of a checkpoint apart; only for an empty `head` is it looked up.
+        path: its name distinguishes the parts of a checkpoint; only for an empty `head` is it looked up.
         tail: its last bytes, by which checkpoints are known; 8 are enough.
     """
     found = _sniffed(head, path, tail)

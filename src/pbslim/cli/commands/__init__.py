@@ -41,7 +41,7 @@ class _Commands(click.Group):
     commands=_Modules(),
     invoke_without_command=True,
     context_settings=HELP,
-    epilog=f"'pbslim COMMAND --help' tells more, with examples. {EXIT_CODES}",
+    epilog=f"'pbslim COMMAND --help' says more, with examples. {EXIT_CODES}",
 )
 @click.version_option(__version__, message="pbslim %(version)s")
 @click.pass_context
