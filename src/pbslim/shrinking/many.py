@@ -40,7 +40,7 @@ def shrink_many(
     *,
     jobs: int = 1,
     executor: Executor | None = None,
-    on_done: Callable[[Outcome], None] = lambda _: None,
+    on_done: Callable[[Outcome], None] | None = None,
     **arguments: Any,
 ) -> list[Outcome]:
     """Shrink each of `sources` into a file of the same name in `out_dir`.
@@ -66,18 +66,23 @@ def shrink_many(
         raise UsageError("two models have the same file name; shrink them into different folders")
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[Path, Outcome] = {}
+    tell = on_done or _unheard
     with _running(executor, min(jobs, len(tasks))) as running:
         if running is None:
             for source, out in tasks:
                 found[out] = _one(source, out, recipe, arguments)
-                on_done(found[out])
+                tell(found[out])
         else:
             apart = _without_listeners(arguments)
             futures = [running.submit(_one, source, out, recipe, apart) for source, out in tasks]
             for done in _completed(futures):
                 found[done.out] = done
-                on_done(done)
+                tell(done)
     return [found[out] for _, out in tasks]
+
+
+def _unheard(_: Outcome) -> None:
+    """Nobody listens."""
 
 
 def _completed(futures: Sequence[Future[Outcome]]) -> Iterator[Outcome]:
