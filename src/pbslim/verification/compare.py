@@ -85,7 +85,7 @@ def compare_files(
         examples: how many samples of which decisions differ to keep.
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
-        on_progress: is told how many batches are done, and of how many.
+        on_progress: called with the number of batches done, and of all.
 
     Raises:
         UsageError: a name is not in a graph, or no engine can run both.
