@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.moments import Moments
 from pbslim.ir.tensors import Array
-from pbslim.quant.channels import channel_steps, cheaper, code_bits, entropy, is_too_coarse, nearest, used_coarseness
+from pbslim.quant.channels import (
+    LARGEST,
+    WIDEST,
+    channel_steps,
+    cheaper,
+    code_bits,
+    entropy,
+    in_two_bytes,
+    is_too_coarse,
+    nearest,
+    used_coarseness,
+)
 from pbslim.quant.compensation import Choose, blocks_of, depthwise_factors, round_depthwise
 
 _CHEAPER_BELOW = 3.0  # bits per weight: above, plain rounding is as good
 _HALF_BITS = 16
+_STEP_BITS = 4  # most channels of a site have one of about ten steps
 _HALF_COARSENESS = 2.0**-12
 _Part = tuple[slice, Callable[[Array, Choose], Array], Array]
 # Rows of the matrix, what rounds them, and how much an error of each counts.
@@ -26,8 +38,8 @@ class Rounded:
     """A site in fewer bits.
 
     Attributes:
-        codes: int8 [K, N] in units of `steps`, or the weights themselves as float16.
-        steps: float16 [N]; None where the weights are float16.
+        codes: int8 [K, N] in units of `steps`, int16 where a byte is too narrow, or the weights themselves as float16.
+        steps: float32 [N], of `channel_steps`; None where the weights are float16.
         shift: what the bias must make up for, [N]; None where it cannot.
     """
 
@@ -40,7 +52,7 @@ class Rounded:
         """What a reader gets, float32 [K, N]."""
         decoded = self.codes.astype(np.float32)
         if self.steps is not None:
-            decoded *= self.steps.astype(np.float32)
+            decoded *= self.steps
         return decoded
 
     @property
@@ -48,7 +60,8 @@ class Rounded:
         """About what it takes in a file that is entropy-coded."""
         if self.steps is None:
             return float(_HALF_BITS * self.codes.size)
-        return entropy(self.codes) + _HALF_BITS * self.steps.size
+        parts = in_two_bytes(self.codes) if self.codes.dtype == np.int16 else (self.codes,)
+        return sum(map(entropy, parts)) + _STEP_BITS * self.steps.size
 
 
 class SiteRounder:
@@ -64,11 +77,15 @@ class SiteRounder:
         self._weights = site.matrix(np.asarray(weights, np.float32))
 
     def round(self, coarseness: float) -> Rounded:
-        """The weights with steps of `coarseness` times the rms of each channel, as far as codes of a byte allow."""
-        if is_too_coarse(self._weights, coarseness) and (half := self._half()) is not None:
+        """The weights with steps of `coarseness` times the rms of each channel.
+
+        Where a byte is too narrow for the codes they take two, and beyond that weights are float16.
+        """
+        largest = WIDEST if is_too_coarse(self._weights, coarseness) else LARGEST
+        if is_too_coarse(self._weights, coarseness, largest) and (half := self._half()) is not None:
             return self._rounded(half, None)
-        steps = channel_steps(self._weights, coarseness)
-        return self._rounded(self._codes(steps.astype(np.float32)), steps)
+        steps = channel_steps(self._weights, coarseness, largest)
+        return self._rounded(self._codes(steps, largest), steps)
 
     def coarseness(self, rounded: Rounded) -> float:
         """How coarse that really is: float16 keeps about a 4096th of each weight."""
@@ -91,14 +108,15 @@ class SiteRounder:
             shift = mean @ error
         return Rounded(codes, steps, shift.astype(np.float32))
 
-    def _codes(self, steps: Array) -> Array:
-        codes = np.empty(self._weights.shape, np.int8)
+    def _codes(self, steps: Array, largest: int) -> Array:
+        codes = np.empty(self._weights.shape, np.int8 if largest == LARGEST else np.int16)
+        choose = partial(nearest, largest=largest)
         if self._moments is None:
-            codes[:] = nearest(self._weights / steps)
+            codes[:] = choose(self._weights / steps)
             return codes
         for part, rounded, _ in self._parts:
-            codes[part] = rounded(self._weights[part] / steps, nearest)
-        if entropy(codes) < _CHEAPER_BELOW * codes.size:
+            codes[part] = rounded(self._weights[part] / steps, choose)
+        if largest == LARGEST and entropy(codes) < _CHEAPER_BELOW * codes.size:
             bits = code_bits(codes)
             for part, rounded, importance in self._parts:
                 codes[part] = rounded(self._weights[part] / steps, cheaper(importance, steps, bits))

@@ -12,6 +12,7 @@ from pbslim.dtypes import FLOAT
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, Graph
 from pbslim.ir.tensors import Array
+from pbslim.transforms.attributes.remove_default_attributes import drop_defaults
 from pbslim.transforms.compressed.decoders import Decoders
 from pbslim.transforms.compressed.forms import write_channels, write_half
 from pbslim.transforms.compressed.groups import write_groups
@@ -67,13 +68,14 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str)
     stored = [_stored(model, name, rounded[name]) for name in model.names if name in rounded]
     if form == "coded":
         write_groups(graph, stored, vectors)
+        drop_defaults(graph)  # those who read this form know them; OpenCV does not
     elif form == "int8":
         _write_alone(graph, stored, vectors)
 
 
 def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array]) -> None:
     decoders = Decoders(graph)
-    for each in stored:
+    for each in (each.as_half() if each.codes.dtype == np.int16 else each for each in stored):
         writer = write_half if each.steps is None else write_channels
         writer(decoders, graph[each.name], each)
     for name, vector in vectors.items():
