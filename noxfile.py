@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "tests", "minimal"]
@@ -32,8 +35,28 @@ def minimal(session: nox.Session) -> None:
     session.run("pytest", "-m", "not tensorflow and (slow or not slow)", *session.posargs)
 
 
+@nox.session(python=PYTHONS)
+def archives(session: nox.Session) -> None:
+    """The wheel and the source archive: each installs into a clean environment and shrinks the example there."""
+    model, folder = Path("examples/digits.pb").resolve(), Path(session.create_tmp()) / "archives"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.install("hatchling>=1.24")
+    session.run("python", "-m", "hatchling", "build", "-d", str(folder))
+    session.run("pip", "uninstall", "--yes", "hatchling")
+    for archive in sorted(folder.iterdir()):
+        session.install("--force-reinstall", str(archive))
+        session.run("pbslim", "shrink", str(model), "-o", str(folder / "small.pb"))
+
+
 @nox.session(python="3.11")
 def coverage(session: nox.Session) -> None:
     """Which lines no test runs."""
     session.install("-e", ".[test,tensorflow]")
     session.run("pytest", "--cov", "--cov-report=term-missing:skip-covered", *session.posargs)
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """The site of the documentation, in site/; with ``-- serve`` in a browser."""
+    session.install("-e", ".[docs]", "ruff>=0.8,<1")
+    session.run("mkdocs", *(session.posargs or ["build", "--strict"]))

@@ -101,7 +101,7 @@ def parse(text: str) -> tuple[Graph, list[str]]:
     for node, arguments in lines:
         node.set_inputs(_value(graph, a) for a in arguments if not a.startswith("^"))
         node.set_controls(graph[a[1:]] for a in arguments if a.startswith("^"))
-    graph.journal.clear()
+    graph.forget_changes()
     return graph, outputs
 
 

@@ -14,6 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+# The mask of this model is steep: in double precision TensorFlow's own values are 4.1e-4 of the largest from the
+# truth, so any other order of the same sums, as another processor has it, moves single pixels by as much.
+STEEP = {("blazepose_lite", "Identity_1"): 8e-4}
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared models and golden cases are not here")
 
 

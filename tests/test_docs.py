@@ -1,50 +1,39 @@
-"""Every command in the documentation runs as it stands there."""
+"""The documentation is whole: blocks say what they are (`tests/docs` runs them), and what scripts make is current."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+import pbslim
+from tests.pages import PAGES, READERS, blocks
 from tests.shared import ROOT, script
 
-README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"<!-- run -->\n```\n(.*?)```", README, re.DOTALL)
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_says_what_it_is(page: str) -> None:
+    found = blocks(page)
+    assert len(re.findall("^```", PAGES[page].read_text(), re.MULTILINE)) == 2 * len(found)
+    for block in found:
+        assert block.known, block
+        assert block.reader in READERS or not block.reader, block
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path
+@pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".zh.md")])
+def test_a_translation_has_the_same_blocks_and_links(page: str) -> None:
+    original = page.replace(".zh.md", ".md")
+    assert blocks(page) == blocks(original)
+    ours, theirs = (
+        {link.replace(".zh.md", ".md") for link in re.findall(r"\]\(([^\s)]+)\)", PAGES[name].read_text())}
+        for name in (page, original)
+    )
+    assert ours == theirs
 
 
-def test_every_block_is_run_or_output() -> None:
-    opened = re.findall(r"(.*)\n```(\w*)\n(?:.*\n)*?```", README)
-    assert len(opened) >= 5
-    for before, language in opened:
-        assert language == "python" or before in ("<!-- run -->", "<!-- test command -->", "<!-- output -->"), before
-
-
-@pytest.mark.tensorflow
-@pytest.mark.parametrize("block", COMMANDS, ids=lambda block: block.split()[0])
-def test_commands(block: str, here: Path) -> None:
-    # The environment is here already; making another one is what .ci/run does.
-    script = re.sub(r"^python3 -m venv .*&& \.venv/bin/python", "python", block)
-    done = subprocess.run(["/bin/bash", "-euc", script], capture_output=True, text=True, cwd=here, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("block", PYTHON)
-def test_python(block: str, here: Path) -> None:
-    subprocess.run([sys.executable, "-c", block], check=True, cwd=here)
-    assert (here / "rounded.pb").stat().st_size < (here / "examples" / "digits.pb").stat().st_size
+def test_every_public_name_is_on_one_page() -> None:
+    described = [name for page in PAGES.values() for name in re.findall(r"^::: pbslim\.(\w+)$", page.read_text(), re.M)]
+    assert sorted(described) == sorted(name for name in dir(pbslim) if not name.startswith("_"))
 
 
 def test_every_transform_is_described() -> None:

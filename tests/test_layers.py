@@ -25,11 +25,11 @@ ALLOWED = {
     "transforms": FACTS | {"quant", "kernels", "rewrite", "passes"},  # one reads checkpoints
     "engines": FACTS | {"kernels"},
     "verification": FACTS | {"passes", "transforms", "engines"},  # graphs are simplified before weights are compared
-    "freezing": FACTS | {"passes", "transforms"},
+    "freezing": FACTS | {"rewrite", "passes", "transforms"},
     "compression": FACTS | {"quant", "rewrite", "passes", "transforms", "engines", "verification"},
     "shrinking": FACTS | {"passes", "transforms", "engines", "verification", "compression"},
-    "legacy": FACTS | {"quant", "kernels", "rewrite", "passes", "transforms"},
-    "report": FACTS | {"passes", "engines", "verification", "compression", "shrinking"},
+    "legacy": FACTS | {"quant", "kernels", "rewrite", "passes", "transforms", "freezing"},
+    "report": FACTS | {"passes", "freezing", "engines", "verification", "compression", "shrinking"},
 }
 
 

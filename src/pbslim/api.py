@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from pbslim.verification.compare import Metric
 from pbslim.verification.feeds import DEFAULT_SAMPLES
 from pbslim.verification.running import DEFAULT_TIMEOUT
 from pbslim.wire.files import GraphLike
-from pbslim.wire.given import Names, as_file, changes_graph, names
+from pbslim.wire.given import Names, changes_graph, names
 from pbslim.wire.paths import expanded
 
 
@@ -100,24 +99,23 @@ def verify(
         UsageError: a name is not in the graphs, or no engine that is installed can run them.
         PbslimError: a graph cannot be read or does not run.
     """
-    with ExitStack() as stack:
-        return compare_files(
-            stack.enter_context(as_file(first)),
-            stack.enter_context(as_file(second)),
-            expanded(feeds) if isinstance(feeds, (str, Path)) else feeds,
-            evaluation=expanded(evaluation) if evaluation else None,
-            inputs=inputs,
-            outputs=outputs,
-            samples=samples,
-            seed=seed,
-            image_range=image_range,
-            engine=engine,
-            min_snr=min_snr,
-            min_agreement=min_agreement,
-            rtol=rtol,
-            atol=atol,
-            metric=metric,
-            max_drop=max_drop,
-            per_layer=per_layer,
-            timeout=timeout,
-        )
+    return compare_files(
+        first,
+        second,
+        expanded(feeds) if isinstance(feeds, (str, Path)) else feeds,
+        evaluation=expanded(evaluation) if evaluation else None,
+        inputs=inputs,
+        outputs=outputs,
+        samples=samples,
+        seed=seed,
+        image_range=image_range,
+        engine=engine,
+        min_snr=min_snr,
+        min_agreement=min_agreement,
+        rtol=rtol,
+        atol=atol,
+        metric=metric,
+        max_drop=max_drop,
+        per_layer=per_layer,
+        timeout=timeout,
+    )

@@ -176,7 +176,7 @@ COMMANDS = {
     "optimize_for_inference": ["--input_names=input", "--output_names=class", "--input", "--output"],
     "quantize_graph": ["--output_node_names=class", "--mode=eightbit", "--input", "--output"],
     "strip_unused": ["--input_node_names=input", "--output_node_names=class", "--input_graph", "--output_graph"],
-    "shrink": ["--recipe=eight-bit", "", "-o"],
+    "shrink": ["--recipe=eight-bit-legacy", "", "-o"],
     PROGRAM: ["--min_conversion_size_bytes=1", "--in_graph", "--out_graph"],
     "graph_to_dot": ["--graph", "--dot_output"],
 }

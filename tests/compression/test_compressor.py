@@ -7,7 +7,7 @@ import pytest
 
 from pbslim.analysis.weight_sites import find_sites
 from pbslim.compression.allocation import Sensitivity, allocate
-from pbslim.compression.compressor import Compressor, replayed, written
+from pbslim.compression.compressor import Compressor, Way, replayed, written
 from pbslim.compression.cuts import Cutter
 from pbslim.compression.judge import Judge, Measure
 from pbslim.compression.model import Model
@@ -32,7 +32,7 @@ def _model(graph: Graph) -> Model:
 @pytest.fixture(scope="module")
 def compressor() -> Compressor:
     graph = classifier()
-    return Compressor.of(_model(graph), generated(graph, ["x"]))
+    return Compressor.of(_model(graph), generated(graph, ["x"]), Way("coded"))
 
 
 def test_sites_are_the_weights_with_their_kinds_and_biases() -> None:
@@ -133,7 +133,7 @@ def test_the_written_graph_keeps_what_the_search_measured(compressor: Compressor
     candidate = compressor.compress(target)
     assert target <= candidate.snr < target + 3
     model = compressor.model
-    for form in ("coded", "int8", "float"):
+    for form in ("coded", "codes", "packed", "float"):
         graph = written(model, candidate.rounded, form)
         x = np.random.default_rng(5).uniform(0, 1, (6, 16, 16, 3)).astype(np.float32)
         (found,) = engine("builtin").load(graph).run({"x": x}, ["logits"])
@@ -145,7 +145,7 @@ def test_the_written_graph_keeps_what_the_search_measured(compressor: Compressor
 def test_a_replayed_plan_gives_the_same_weights(compressor: Compressor) -> None:
     candidate = compressor.compress(20.0)
     graph = classifier()
-    again = replayed(_model(graph), generated(graph, ["x"]), candidate.coarseness)
+    again = replayed(_model(graph), generated(graph, ["x"]), Way("coded"), candidate.coarseness)
     for name, rounded in candidate.rounded.items():
         assert np.array_equal(rounded.codes, again[name].codes)
 

@@ -12,7 +12,7 @@ from pbslim.errors import PbslimError
 from pbslim.wire import save
 from tests.graphs import parse
 
-pytest.importorskip("tensorflow")
+tf = pytest.importorskip("tensorflow")
 
 
 def test_the_text_form(tmp_path: Path) -> None:
@@ -27,3 +27,9 @@ def test_the_reason_is_told_with_its_node() -> None:
         program.run({"x": np.ones((2, 3), np.float32)}, ["mine"])
     assert str(raised.value).startswith("TensorFlow cannot run the graph: node 'mine': Matrix size-incompatible")
     assert "\n" not in str(raised.value)
+
+
+def test_an_open_program_leaves_the_default_graph_alone() -> None:
+    with ENGINE.load(parse("x = Placeholder()\ny = Neg(x)\n-> y")[0]):
+        assert tf.executing_eagerly()
+    assert tf.executing_eagerly()

@@ -5,8 +5,9 @@ from collections.abc import Collection
 import pytest
 
 from pbslim.errors import GraphError
+from pbslim.ir.extraction import extract_sub_graph
 from pbslim.ir.order import check
-from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
+from pbslim.legacy.subgraphs import remove_training_nodes
 from tests.graphs import parse, show
 
 

@@ -19,15 +19,13 @@ import pytest
 from pbslim import load, optimize_for_inference, quantize_graph, save
 from pbslim.dtypes import FLOAT
 from pbslim.ir import ArrayTensor, Graph
-from tests.shared import SHARED, examples, meta, models, needs_shared
+from tests.shared import SHARED, STEEP, examples, meta, models, needs_shared
 
 pytestmark = needs_shared
 
 FINE = 24
 """So many bits move no weight further than float arithmetic does."""
 RTOL = 1e-2  # of the largest value; a small variance beside a large one moves by more than a float of its size
-STEEP = {("blazepose_lite", "Identity_1")}
-"""A mask with edges so steep that float rounding alone moves single pixels: nearly all of them must be the same."""
 Answers = dict[str, npt.NDArray[Any]]
 
 

@@ -37,7 +37,7 @@ class RandomGraph:
         for _ in range(steps):
             self.random.choice(self.STEPS)(self)
         self._decorate()
-        self.graph.journal.clear()
+        self.graph.forget_changes()
 
     def outputs(self) -> list[str]:
         """The last value of each kind, and one from somewhere in the middle."""

@@ -475,7 +475,7 @@ NOTED = """
 def noted(shape: Shape) -> Graph:
     graph, _ = parse(NOTED)
     graph["x"].set_attr("_output_shapes", (shape,))
-    graph.journal.clear()
+    graph.forget_changes()
     return graph
 
 
@@ -509,6 +509,6 @@ def test_shapes_of_a_type_that_they_cannot_have_stay(op: str, dtype: str) -> Non
 def test_sizes_that_do_not_fit_their_type_stay(op: str) -> None:
     graph, _ = parse(f"a = Const(1)\ns = {op}(a, out_type='int32')\ny = Neg(s, T='int32')\n-> y")
     graph["a"].set_attr("value", SplatTensor(np.float32(1), FLOAT, (1 << 31,)))
-    graph.journal.clear()
+    graph.forget_changes()
     pbslim.transform(graph, "fold_constants", [], ["y"])
     assert graph["y"].inputs[0].node.op == op

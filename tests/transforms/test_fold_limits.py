@@ -41,7 +41,7 @@ class Draft:
     def end(self, value: Value, dtype: DType = FLOAT) -> Graph:
         x = self.graph.add("x", "Placeholder", attrs={"dtype": dtype})
         self.graph.add("y", "Add", [x.output(), value], {"T": dtype})
-        self.graph.journal.clear()
+        self.graph.forget_changes()
         return self.graph
 
 

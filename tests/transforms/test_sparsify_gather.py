@@ -12,7 +12,7 @@ from pbslim.errors import DecodeError, TransformError
 from pbslim.ir import ArrayTensor
 from pbslim.wire import save
 from tests.graphs import apply, check_refuses, check_transform, parse, show
-from tests.wire.test_checkpoints import _save
+from tests.wire.test_checkpoints import save_variables
 
 SPARSIFY = "sparsify_gather"
 INPUTS = ["ids"]
@@ -167,9 +167,9 @@ def test_variables_come_from_the_checkpoint(partitioned: bool, tmp_path: Path) -
     other = np.zeros(3, np.float32)
     if partitioned:
         slices = {"w#0": "6 1 0,2:0,1", "w#1": "6 1 2,4:0,1"}
-        prefix = _save(tmp_path / "model", {"other": other, "w#0": whole[:2], "w#1": whole[2:]}, slices)
+        prefix = save_variables(tmp_path / "model", {"other": other, "w#0": whole[:2], "w#1": whole[2:]}, slices)
     else:
-        prefix = _save(tmp_path / "model", {"other": other, "w": whole})
+        prefix = save_variables(tmp_path / "model", {"other": other, "w": whole})
     transform = f'{SPARSIFY}(input_checkpoint="{prefix}")'
     graph, _ = apply(transform, VARIABLE + LOOKUP + "-> y", INPUTS)
     wanted = (TABLE + _lookup("y")).replace("w/", "w/part_1/")
@@ -182,9 +182,9 @@ def test_variables_come_from_the_checkpoint(partitioned: bool, tmp_path: Path) -
 
 @pytest.mark.tensorflow
 def test_what_is_wrong_with_the_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(DecodeError, match=r"sparsify_gather: cannot read '.*nothing.index'"):
+    with pytest.raises(DecodeError, match=r"sparsify_gather: there is no checkpoint '.*nothing'"):
         apply(f'{SPARSIFY}(input_checkpoint="{tmp_path}/nothing")', VARIABLE + LOOKUP + "-> y")
-    transform = f'{SPARSIFY}(input_checkpoint="{_save(tmp_path / "model", {"v": np.zeros(3, np.float32)})}")'
+    transform = f'{SPARSIFY}(input_checkpoint="{save_variables(tmp_path / "model", {"v": np.zeros(3, np.float32)})}")'
     check_refuses(transform, VARIABLE + LOOKUP + "-> y", "has no 'w'")
     behind = VARIABLE.replace("parts = Const", "parts = Identity(p)\np = Const")
     check_refuses(transform, VARIABLE.replace("'w'", "'v'") + LOOKUP + "-> y", "has 2 dimensions, not 1")

@@ -117,7 +117,7 @@ COARSE = np.repeat(np.linspace(-1, 0.7, 257).astype(np.float32), 8)
 def coarse_graph(values: np.ndarray) -> Graph:
     graph, _ = parse("w = Const([1])\ny = Neg(w)\n-> y")
     graph["w"].set_attr("value", ArrayTensor(values))
-    graph.journal.clear()
+    graph.forget_changes()
     return graph
 
 

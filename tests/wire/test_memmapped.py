@@ -300,7 +300,7 @@ def test_an_ordinary_graph_may_end_with_the_name_of_a_region(sound: bytes, tmp_p
     graph = pbslim.load(path)
     assert package_of(graph) is None
     assert [node.name for node in graph if node.op == "ImmutableConst"] == ["w", "b", "last"]
-    assert "3 constants, such as 'w', have their values in other files" in inspect_file(path).advice
+    assert "3 constants with values in other files, such as 'w'" in inspect_file(path).advice
     with pytest.raises(UsageError, match="not a memory-mapped package"):
         unmap(path, tmp_path / "g.pb")
     with pytest.raises(GraphError, match=r"the value of node 'w' \(ImmutableConst\) is in another file"):

@@ -1,7 +1,7 @@
 """Whether every node fits its op: the number of its inputs, the outputs that it reads, the types that these have.
 
 TensorFlow loads no graph with a node that does not. Ops that are not in the op table, and nodes of which the attributes
-do not tell the types, are taken as they are.
+do not determine the types, are taken as they are.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from pbslim import ops
 from pbslim.dtypes import DType
-from pbslim.errors import DecodeError, PbslimError
-from pbslim.ir import Body, FunctionRef, Graph, Library, Node, Value
+from pbslim.errors import DecodeError, PbslimError, counted
+from pbslim.ir import Attributes, Body, FunctionRef, Graph, Library, Node, Value
 from pbslim.ir.attributes import colocated_with
 from pbslim.ir.functions import used_functions
 from pbslim.ops.families import CALLS, FUNCTIONAL, WHILES
@@ -76,51 +76,54 @@ class Conformity:
 
     def __init__(self, graph: Graph) -> None:
         self._graph, self._library = graph, graph.library
-        self._outputs: dict[Node, tuple[DType, ...] | int | None] = {}
+        self._signatures: dict[tuple[str, int], _Signature] = {}
+        self._fitting: set[tuple[object, ...]] = set()
 
     def problem(self, node: Node) -> str:
         """What is wrong with a node, empty when it fits its op or cannot be decoded."""
+        kind = self._kind(node)
+        if kind in self._fitting:
+            return ""
         try:
-            return self._problem(node)
+            problem = self._problem(node)
         except DecodeError:
             return ""
+        if kind and not problem:
+            self._fitting.add(kind)
+        return problem
+
+    def _kind(self, node: Node) -> tuple[object, ...] | None:
+        """What decides whether a node fits, which many have in common; None where functions or other nodes do."""
+        signature = self._signature(node)
+        if self._library.functions or "_class" in signature.attrs:
+            return None
+        kind: list[object] = [signature]
+        for value in node.inputs:
+            kind += (self._signature(value.node), value.port)
+        return tuple(kind)
 
     def _problem(self, node: Node) -> str:
         if lost := self._lost_colocation(node):
             return f"it is to be colocated with '{lost}', which is not in the graph"
-        expected, count = self._expected(node)
+        signature = self._signature(node)
+        expected, count = signature.expected, signature.count
         if count is not None and count != len(node.inputs):
-            return f"it has {_counted(len(node.inputs), 'input')}, expected {count}"
+            return f"it has {counted(len(node.inputs), 'input')}, expected {count}"
         for slot, value in enumerate(node.inputs):
             if problem := self._wrong_input(value, expected[slot] if expected else None):
                 return f"input {slot} {problem}"
         return self._wrong_function(node, expected) if expected and calls(node) else ""
 
-    def _expected(self, node: Node) -> tuple[Sequence[DType | None], int | None]:
-        """The types of the inputs, as far as they are known, and how many there are."""
-        if node.op in self._library.functions:
-            body = called_body(node.op, self._library)
-            types = [each if isinstance(each, DType) else None for each in body.argument_dtypes] if body else []
-            return types, len(types) if body else None
-        if _is_internal(node.op):
-            return [], None
-        known = ops.input_dtypes(node.op, node.attrs)
-        return known or [], ops.input_count(node.op, node.attrs) if known is None else len(known)
-
     def dtype(self, value: Value) -> DType | None:
         """The type of a value, None where it is not known."""
-        given = self._given(value.node)
+        given = self._signature(value.node).given
         return given[value.port] if isinstance(given, tuple) and value.port < len(given) else None
 
-    def forget(self, node: Node) -> None:
-        """The attributes of `node` have changed."""
-        self._outputs.pop(node, None)
-
     def _wrong_input(self, value: Value, expected: DType | None) -> str:
-        given = self._given(value.node)
+        given = self._signature(value.node).given
         count = len(given) if isinstance(given, tuple) else given
         if count is not None and value.port >= count:
-            return f"is '{value.node.name}:{value.port}', but {value.node.op} has {_counted(count, 'output')}"
+            return f"is '{value.node.name}:{value.port}', but {value.node.op} has {counted(count, 'output')}"
         if expected is None or not isinstance(given, tuple):
             return ""
         dtype = given[value.port]
@@ -132,33 +135,58 @@ class Conformity:
         for name, body in called_bodies(node, self._library).items():
             takes = body.argument_dtypes
             if len(takes) != len(handed):
-                return f"it hands over {_counted(len(handed), 'input')}, function '{name}' takes {len(takes)}"
+                return f"it hands over {counted(len(handed), 'input')}, function '{name}' takes {len(takes)}"
             for k, (given, dtype) in enumerate(zip(handed, takes, strict=True)):
                 if isinstance(dtype, DType) and dtype is not given:
                     return f"argument {k} of function '{name}' is {dtype}, not {given}"
         return ""
 
     def _lost_colocation(self, node: Node) -> str:
-        if self._graph.scope or "_class" not in node.attrs:  # in functions nobody looks
+        if self._graph.scope or "_class" not in node.attrs:  # TensorFlow ignores it in functions
             return ""
         colocations = map(colocated_with, node.attr("_class", tuple, ()))
         return next((name for name in colocations if name and name not in self._graph), "")
 
-    def _given(self, node: Node) -> tuple[DType, ...] | int | None:
-        """The types of the outputs; their number where only that is known."""
-        if node not in self._outputs:
-            self._outputs[node] = self._find_outputs(node)
-        return self._outputs[node]
-
-    def _find_outputs(self, node: Node) -> tuple[DType, ...] | int | None:
+    def _signature(self, node: Node) -> _Signature:
         if node.op in self._library.functions:
-            body = called_body(node.op, self._library)
-            types = tuple(each for each in body.dtypes if isinstance(each, DType)) if body else ()
-            return None if body is None else types if len(types) == len(body.dtypes) else len(body.dtypes)
-        if _is_internal(node.op):
-            return None
-        known = ops.output_dtypes(node.op, node.attrs)
-        return ops.output_count(node.op, node.attrs) if known is None else known
+            return _signature_of_function(node.attrs, called_body(node.op, self._library))
+        key = node.op, id(node.attrs)
+        if key not in self._signatures:
+            self._signatures[key] = _signature_of_op(node.op, node.attrs)
+        return self._signatures[key]
+
+
+@dataclass(frozen=True, eq=False)
+class _Signature:
+    """The ports of nodes of one op with the same attributes; nodes of a file share equal ones.
+
+    Attributes:
+        attrs: the attributes; held, so that no others have the same id.
+        expected: the types of the inputs, as far as they are known; empty where none is.
+        count: how many inputs there are, None where that is not known.
+        given: the types of the outputs; their number where only that is known.
+    """
+
+    attrs: Attributes
+    expected: Sequence[DType | None] = ()
+    count: int | None = None
+    given: tuple[DType, ...] | int | None = None
+
+
+def _signature_of_op(op: str, attrs: Attributes) -> _Signature:
+    if _is_internal(op):
+        return _Signature(attrs)
+    expected, given = ops.input_dtypes(op, attrs), ops.output_dtypes(op, attrs)
+    count = ops.input_count(op, attrs) if expected is None else len(expected)
+    return _Signature(attrs, expected or (), count, ops.output_count(op, attrs) if given is None else given)
+
+
+def _signature_of_function(attrs: Attributes, body: Body | None) -> _Signature:
+    if body is None:
+        return _Signature(attrs)
+    expected = [each if isinstance(each, DType) else None for each in body.argument_dtypes]
+    given = tuple(each for each in body.dtypes if isinstance(each, DType))
+    return _Signature(attrs, expected, len(expected), given if len(given) == len(body.dtypes) else len(body.dtypes))
 
 
 def _is_internal(op: str) -> bool:
@@ -195,7 +223,3 @@ def called_body(name: str, library: Library) -> Body | None:
         return library.functions[name].body() if name in library.functions else None
     except PbslimError:
         return None
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

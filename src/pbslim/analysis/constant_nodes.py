@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 
 from pbslim import ops
 from pbslim.analysis.evaluation import Evaluator
 from pbslim.analysis.results import ResultStore
-from pbslim.analysis.static_shapes import StaticShapes
+from pbslim.analysis.static_shapes import static_shapes
 from pbslim.ir import Graph, Node, Value
+from pbslim.ir.facts import fact
 from pbslim.ir.order import file_order
 from pbslim.kernels import has_kernel
 from pbslim.ops.families import CONTROL_FLOW, PLACEHOLDERS, SHAPES
@@ -17,7 +18,8 @@ Constants = dict[Node, bool]
 """Each constant node → whether it waits for a node that is not."""
 
 
-def needed(roots: Iterable[Node], fed: Collection[Value]) -> set[Node]:
+@fact
+def needed(graph: Graph, roots: frozenset[Node], fed: frozenset[Value]) -> Set[Node]:  # noqa: ARG001 - of this graph
     """What `roots` need, not looking past fed values."""
     cut = {value.node for value in fed}
     found: set[Node] = set()
@@ -73,7 +75,7 @@ class ConstantNodes:
         excluded_nodes: Collection[str] = (),
         notes: bool = False,
     ) -> None:
-        self._graph, self.fed, self._roots = graph, set(fed), list(roots)
+        self._graph, self.fed, self._roots = graph, frozenset(fed), frozenset(roots)
         self._excluded_ops, self._excluded_nodes = frozenset(excluded_ops), frozenset(excluded_nodes)
         self._store, self._notes = ResultStore(), notes
         self.refused: dict[Node, str] = {}
@@ -82,12 +84,12 @@ class ConstantNodes:
 
     def refresh(self) -> None:
         """Look at the graph anew after nodes have changed."""
-        self.shapes, self.order = StaticShapes(self._graph, notes=self._notes), file_order(self._graph)
+        self.shapes, self.order = static_shapes(self._graph, self._notes), file_order(self._graph)
         self.restrict()
 
     def restrict(self) -> None:
         """Find anew which nodes are needed, after edges have gone."""
-        self.needed = needed(self._roots, self.fed)
+        self.needed = needed(self._graph, self._roots, self.fed)
 
     def find(self) -> Constants:
         """The constant nodes, in order."""
@@ -102,6 +104,8 @@ class ConstantNodes:
         return Evaluator(self.shapes, self._store)
 
     def _is_constant(self, node: Node, constant: Constants) -> bool:
+        if node.inputs and node.inputs[0].node not in constant and node.op not in SHAPES:
+            return False  # most nodes
         if any(value in self.fed for value in node.outputs) or node in self.refused:
             return False
         if node.op == "Const":

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pbslim import ops
 from pbslim.analysis.ends import find_ends
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
-from pbslim.analysis.static_shapes import StaticShapes
-from pbslim.errors import UsageError
+from pbslim.analysis.static_shapes import StaticShapes, static_shapes
+from pbslim.errors import UsageError, counted
 from pbslim.ir import Graph, Node
+from pbslim.ir.facts import has_ops, with_ops
 from pbslim.ir.order import ancestors, reachable
 from pbslim.names import nearest, node_name
 from pbslim.ops.families import FEEDABLE, PLACEHOLDERS, VARIABLES
@@ -41,27 +42,35 @@ def find_endpoints(graph: Graph) -> tuple[list[Endpoint], list[Endpoint]]:
 def find_names(
     graph: Graph, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
 ) -> tuple[list[str], list[str]]:
-    """Tensor names of inputs and outputs: those that are given, else those that the graph shows.
+    """Tensor names of inputs and outputs: those that are given, else those of its signature, or that the graph shows.
 
-    The outputs are what `find_ends` finds; an input is a placeholder that an output needs.
+    Without a signature the outputs are what `find_ends` finds; an input is a placeholder that an output needs.
 
     Raises:
         UsageError: a name is not in the graph, or nothing can be found.
     """
     for name in [*(inputs or ()), *(outputs or ())]:
         require(graph, name)
-    output_names = list(outputs) if outputs else [node.name for node in find_ends(graph)]
+    said = graph.signature
+    if outputs:
+        output_names = list(outputs)
+    elif said and all(node_name(name) in graph for name in said.outputs.values()):
+        output_names = list(dict.fromkeys(said.outputs.values()))
+    else:
+        output_names = [node.name for node in find_ends(graph)]
     if not output_names:
         raise UsageError("no outputs can be found in the graph; name them with --outputs")
     if inputs:
         return list(inputs), output_names
-    needed = ancestors(graph[node_name(name)] for name in output_names)
-    return [node.name for node in graph if node.op in PLACEHOLDERS and node in needed], output_names
+    needed = ancestors([graph[node_name(name)] for name in output_names])
+    known = set(said.inputs.values()) if said else set()
+    found = [n.name for n in graph if n.name in known or (n.op in PLACEHOLDERS and n in needed)]
+    return found, output_names
 
 
 def describe(graph: Graph, names: Sequence[str]) -> list[Endpoint]:
     """What the graph says of the tensors called `names`."""
-    shapes = StaticShapes(graph)
+    shapes = static_shapes(graph)
     return [_endpoint(graph, name, shapes) for name in names]
 
 
@@ -106,16 +115,18 @@ def require_frozen(graph: Graph, outputs: Sequence[str], inputs: Sequence[str] =
         raise UsageError(f"the graph is not frozen, but only its input pipeline needs variables: {how_to_cut(sources)}")
     if variables:
         raise UsageError(
-            f"the graph is not frozen: {len(variables)} variables such as '{variables[0]}' have no values here; "
-            "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants)"
+            f"the graph is not frozen: {counted(len(variables), 'variable')} without values here, such as "
+            f"'{variables[0]}'; freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants)"
         )
 
 
 def _variables(graph: Graph, outputs: Sequence[str], inputs: Sequence[str]) -> list[str]:
     fed = {graph[node_name(name)] for name in inputs}
-    roots = (graph[node_name(name)] for name in outputs)
+    roots = [graph[node_name(name)] for name in outputs]
+    if not has_ops(graph, VARIABLES):
+        return []
     needed = reachable(roots, lambda node: () if node in fed else node.producers) - fed
-    return [node.name for node in graph if node in needed and node.op in VARIABLES]
+    return [node.name for node in with_ops(graph, VARIABLES) if node in needed]
 
 
 def _endpoint(graph: Graph, tensor: str, shapes: StaticShapes) -> Endpoint:

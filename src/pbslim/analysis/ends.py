@@ -1,4 +1,4 @@
-"""Where a graph ends: the nodes that its outputs may be, when nobody names them."""
+"""Where a graph ends: the nodes that its outputs may be, when they are not named."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pbslim.analysis.frames import conditional, decider
 from pbslim.dtypes import INT32, INT64, RESOURCE, VARIANT
 from pbslim.errors import DecodeError, GraphError
 from pbslim.ir import Graph, Node, Value
-from pbslim.ir.order import reachable
+from pbslim.ir.facts import with_ops
+from pbslim.ir.order import reachable, readers_of
 from pbslim.ops.families import (
+    ALIASES,
     ENTERS,
     EXITS,
     FEEDABLE,
@@ -36,14 +38,15 @@ _MADE_UP = re.compile(r"(.*/)?(Const|zeros|ones|dilation_rate|.*Initializer/.*)(
 def find_ends(graph: Graph) -> list[Node]:
     """The nodes that give something, that nothing reads, and that are no leftovers of training, in file order.
 
-    Of these the ones that depend on what is fed, that run once in each run, and that somebody may have wanted, if there
+    Of these the ones that depend on what is fed, that run once in each run, and that may have been wanted, if there
     are such. All results of a loop are ends if none of them is read.
     """
-    fed = reachable((node for node in graph if node.op in PLACEHOLDERS | SOURCES), lambda node: node.readers)
+    readers = readers_of(graph)
+    fed = reachable(with_ops(graph, PLACEHOLDERS | SOURCES), lambda node: readers.get(node, ()))
     loops = _loops(graph)
     whole = {node for exits in loops.values() if not any(map(_is_read, exits)) for node in exits}
     fed |= {node for exits in loops.values() if not fed.isdisjoint(exits) for node in whole.intersection(exits)}
-    found = [node for node in graph if not _is_read(node) and _gives_results(node)]
+    found = [node for node in graph if not (node in readers and _is_read(node)) and _gives_results(node)]
     for wanted in (
         lambda node: node in fed,
         lambda node: node.op not in EXITS or node in whole or node.dtype_attr("T") not in (INT32, INT64),
@@ -64,7 +67,7 @@ def _preferred(nodes: list[Node], wanted: Callable[[Node], bool]) -> list[Node]:
 
 def _is_read(node: Node) -> bool:
     """Whether something reads it or waits for it, but for groups for which nothing waits."""
-    return bool(node.data_readers) or any(
+    return any(value.is_used for value in node.outputs) or any(
         reader.op != "NoOp" or reader.control_readers for reader in node.control_readers
     )
 
@@ -91,9 +94,8 @@ def _is_pivot(value: Value) -> bool:
 def _loops(graph: Graph) -> dict[object, set[Node]]:
     """The nodes that leave each loop, by what they leave it from."""
     found: dict[object, set[Node]] = {}
-    for node in graph:
-        if node.op in EXITS:
-            found.setdefault(_frame(node), set()).add(node)
+    for node in with_ops(graph, EXITS):
+        found.setdefault(_frame(node), set()).add(node)
     return found
 
 
@@ -111,9 +113,10 @@ def _frame(leaving: Node) -> object:
 
 
 def idle_constants(graph: Graph) -> list[Node]:
-    """The constants that nothing reads, and what hands on such a constant as it is to nobody, in file order.
+    """The constants that nothing reads, and the unread nodes that pass such a constant on as it is, in file order.
 
     Those with names that TensorFlow makes up come last.
     """
-    found = [node for node in graph if not _is_read(node) and way_to_constant(node.output())]
+    candidates = with_ops(graph, ALIASES | {"Const"})
+    found = [node for node in candidates if not _is_read(node) and way_to_constant(node.output())]
     return sorted(found, key=lambda node: bool(_MADE_UP.fullmatch(node.name)))

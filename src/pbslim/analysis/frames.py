@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pbslim.ir import Graph, Node, Value
+from pbslim.ir.facts import has_ops
 from pbslim.ir.order import ancestors, file_order
 from pbslim.ops.families import ENTERS, EXITS, MERGES, PLACES, SWITCHES
 
@@ -27,7 +28,7 @@ def in_loops(graph: Graph) -> set[Node]:
 def conditional(graph: Graph) -> set[Node]:
     """The nodes that do not run exactly once in each run: those in loops, and in branches that may not be taken.
 
-    Where branches meet again in a Merge, and behind the Exit of a loop, nothing is conditional that was not before.
+    Where branches meet again in a Merge, and after the Exit of a loop, nothing is conditional that was not before.
 
     Raises:
         GraphError: the graph has a cycle that is not a loop.
@@ -72,4 +73,4 @@ def frame_controls(node: Node) -> tuple[Node, ...]:
 
 def has_frames(graph: Graph) -> bool:
     """Whether there are loops or branches of the old kind, in which a control edge can hold a node in its place."""
-    return any(node.op in PLACES for node in graph)
+    return has_ops(graph, PLACES)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.endpoints import Endpoint, find_endpoints
 from pbslim.analysis.ends import idle_constants
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
-from pbslim.errors import PbslimError, UsageError
+from pbslim.errors import PbslimError, UsageError, counted
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors, check
-from pbslim.names import shortened
+from pbslim.names import node_name, shortened
 from pbslim.ops.families import CONTROL_FLOW, FUNCTIONAL, VARIABLES, is_training
-from pbslim.wire import load_from, open_source
-from pbslim.wire.given import reads_file
+from pbslim.wire import load, load_from, open_source
+from pbslim.wire.files import GraphLike, size_of
 from pbslim.wire.memmapped import package_of
+from pbslim.wire.models import is_model
 from pbslim.wire.packages import MappedConstant, Package
+from pbslim.wire.paths import expanded
 
 _BIGGEST = 10
 _PAGE = 4096
@@ -70,15 +73,13 @@ class Inspection:
     regions: list[MappedRegion] = field(default_factory=list)
 
 
-@reads_file
-def inspect_file(path: Path) -> Inspection:
+def inspect_file(path: GraphLike) -> Inspection:
     """Look at the graph in `path`; the constants are not read.
 
     Raises:
         PbslimError: it is not a graph; the message says what it is and what to do.
     """
-    source = open_source(path)
-    graph = load_from(source, path)
+    graph, size = _sized(path)
     check(graph)
     try:
         inputs, outputs = find_endpoints(graph)
@@ -93,7 +94,7 @@ def inspect_file(path: Path) -> Inspection:
     for function in graph.library.functions.values():
         ops.update(function.ops)
     found = Inspection(
-        size=len(source),
+        size=size,
         nodes=len(graph),
         constants=sum(node.op == "Const" for node in graph),
         parameters=sum(t.size for _, t in constants if t.dtype.is_floating or t.dtype.is_quantized),
@@ -114,6 +115,15 @@ def inspect_file(path: Path) -> Inspection:
         found.regions = _regions(package)
         found.advice += package.remarks
     return found
+
+
+def _sized(given: GraphLike) -> tuple[Graph, int]:
+    """A graph, and how many bytes it has in its file, or would have in one."""
+    if isinstance(given, str | PathLike) and not is_model(expanded(given)):
+        source = open_source(given)
+        return load_from(source, Path(given)), len(source)
+    graph = load(given)
+    return graph, size_of(graph)
 
 
 def _regions(package: Package) -> list[MappedRegion]:
@@ -144,7 +154,7 @@ def _tensor(node: Node) -> Tensor | None:
 
 
 def _leftovers(graph: Graph, outputs: list[Endpoint]) -> dict[str, int]:
-    needed = ancestors(graph[endpoint.name] for endpoint in outputs)
+    needed = ancestors(graph[node_name(endpoint.name)] for endpoint in outputs)
     found: Counter[str] = Counter()
     for node in graph:
         if is_training(node.op) and node not in needed:
@@ -155,8 +165,10 @@ def _leftovers(graph: Graph, outputs: list[Endpoint]) -> dict[str, int]:
 def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[str]:
     advice = []
     if found.variables:
-        advice.append(f"{len(found.variables)} variables have no values in this file; freeze the graph first")
-    needed = ancestors(graph[endpoint.name] for endpoint in outputs)
+        advice.append(
+            f"{counted(len(found.variables), 'variable')} without values in this file; freeze the graph first"
+        )
+    needed = ancestors(graph[node_name(endpoint.name)] for endpoint in outputs)
     unused = len(graph) - len(needed)
     if unused and not found.variables:
         nodes = "1 node is" if unused == 1 else f"{unused} nodes are"
@@ -167,7 +179,7 @@ def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[st
         advice.append(how_to_cut(sources))
     elsewhere = [node.name for node in graph if node.op == "ImmutableConst"]
     if elsewhere:
-        advice.append(f"{len(elsewhere)} constants, such as '{elsewhere[0]}', have their values in other files")
+        advice.append(f"{counted(len(elsewhere), 'constant')} with values in other files, such as '{elsewhere[0]}'")
     if found.misfits:
         count = len(found.misfits)
         nodes = "1 node does not fit its op" if count == 1 else f"{count} nodes do not fit their ops"

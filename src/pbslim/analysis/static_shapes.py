@@ -1,4 +1,4 @@
-"""Shapes that are known without running the graph, worked out only when somebody asks."""
+"""Shapes that are known without running the graph, worked out only on demand."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from pbslim.dtypes import INT32, INT64, DType, Shape
 from pbslim.errors import DecodeError, GraphError, TransformError
 from pbslim.ir import FunctionRef, Graph, Node, Value
+from pbslim.ir.facts import fact
 from pbslim.ir.order import file_order
 from pbslim.ir.tensors import Array
 from pbslim.ops.families import ALIASES, CALLS, ENTERS
@@ -36,28 +37,42 @@ class StaticShapes:
         self._depth = 0
 
     @cached_property
-    def _order(self) -> list[Node]:
+    def _order(self) -> Sequence[Node]:
         try:
             return file_order(self._graph)
         except GraphError:
-            return []  # nothing is known in a graph with a cycle
+            return ()  # nothing is known in a graph with a cycle
 
     @cached_property
     def _all(self) -> dict[Value, Shape]:
         found: dict[Value, Shape] = {}
         values: dict[Value, Array] = {}
+        like: dict[object, tuple[tuple[Shape, ...], Array | None]] = {}
+        unknown = Shape()
         for node in self._order:
-            inputs = [found.get(value, Shape()) for value in node.inputs]
+            inputs = [found.get(value, unknown) for value in node.inputs]
             operands = [values.get(value) for value in node.inputs]
-            shapes = self._infer(node, inputs, operands)
-            if self._notes:
-                shapes = _with_notes(node, shapes)
+            # Most nodes have attributes and shapes of inputs in common with others (equal attributes are one object).
+            alike = inputs and values.keys().isdisjoint(node.inputs) and node.op != "TensorArrayReadV3"
+            key = (node.op, id(node.attrs), *[shape.dims for shape in inputs]) if alike else node
+            if key not in like:
+                like[key] = self._results(node, inputs, operands)
+            shapes, value = like[key]
             for port, shape in enumerate(shapes):
                 found[node.output(port)] = shape
-            value = self._small_value(node, inputs, operands)
-            if value is not None and value.size <= _SMALL:
+            if value is not None:
                 values[node.output()] = value
         return found
+
+    def _results(
+        self, node: Node, inputs: list[Shape], operands: list[Array | None]
+    ) -> tuple[tuple[Shape, ...], Array | None]:
+        """The shapes of what a node gives, and the value of the first output where that is known and small."""
+        shapes = self._infer(node, inputs, operands)
+        if self._notes:
+            shapes = _with_notes(node, shapes)
+        value = self._small_value(node, inputs, operands)
+        return shapes, value if value is not None and value.size <= _SMALL else None
 
     def _infer(self, node: Node, inputs: list[Shape], operands: list[Array | None]) -> tuple[Shape, ...]:
         from pbslim.ops import shape_inference as rules  # large, and most graphs ask for no shape
@@ -139,6 +154,12 @@ class StaticShapes:
             TransformError: they contradict the graph.
         """
         _ = self._all
+
+
+@fact
+def static_shapes(graph: Graph, notes: bool = False) -> StaticShapes:
+    """The shapes of the values of `graph`, shared by all who ask while it does not change."""
+    return StaticShapes(graph, notes=notes)
 
 
 def _element_shape(read: Node) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -23,6 +24,7 @@ def _program(name: str) -> Callable[..., None]:
     return program
 
 
+freeze_graph = _program("freeze_graph")
 optimize_for_inference = _program("optimize_for_inference")
 quantize_graph = _program("quantize_graph")
 strip_unused = _program("strip_unused")
@@ -46,7 +48,7 @@ def _run(name: str | None, argv: Sequence[str] | None) -> None:
             _open_streams()
             status = _command(name, argv)
             sys.stdout.flush()
-        except BaseException as error:  # noqa: BLE001 - all but programming errors are told in one line
+        except BaseException as error:  # noqa: BLE001 - all but programming errors are reported in one line
             message, status = _told(error)
         if message:
             _say(f"error: {message}")
@@ -67,7 +69,21 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="pbslim")
+
+
+_PLAIN = str.maketrans({"≈": "~", "→": "->", "…": "...", "·": "*", "─": "-", "►": ">", "–": "-", "“": '"', "”": '"'})
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that a stream cannot show: something like them, or their escapes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_PLAIN)
+    return text.encode("ascii", "backslashreplace").decode(), error.end
+
+
+codecs.register_error("pbslim", _plain)
 
 
 def _command(name: str | None, argv: Sequence[str] | None) -> int:
@@ -77,13 +93,16 @@ def _command(name: str | None, argv: Sequence[str] | None) -> int:
     gc.disable()  # a short run that builds one large structure and drops nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here uses
     from pbslim.cli.arguments import plain
+    from pbslim.cli.command import CommandLine
     from pbslim.cli.commands import pbslim
+    from pbslim.cli.settings import find_settings
 
     args, notes = plain(sys.argv[1:] if argv is None else argv)
+    program, settings = name or "pbslim", find_settings()
+    settings.require_known(pbslim.list_commands(None))
     command = pbslim.commands[name] if name else pbslim
-    status = command.main(args, prog_name=name or "pbslim", standalone_mode=False)
-    for note in notes:
-        _say(f"note: {note}")
+    line = CommandLine(program, tuple(args), notes, settings)
+    status = command.main(args, prog_name=program, standalone_mode=False, obj=line)
     return status if isinstance(status, int) else 0
 
 
@@ -91,7 +110,7 @@ def _told(error: BaseException) -> tuple[str, int]:
     """What to say about an error, and the exit code; an error that is a mistake in this program is raised again."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 130
-    if isinstance(error, BrokenPipeError):  # whoever reads the output has read enough
+    if isinstance(error, BrokenPipeError):  # the reader has read enough
         _drop_output()
         return "", 0
     if isinstance(error, OSError):
@@ -107,7 +126,7 @@ def _told(error: BaseException) -> tuple[str, int]:
     from pbslim.errors import CheckError, PbslimError, TransformSyntaxError, one_line, printable
 
     if isinstance(error, TransformSyntaxError):
-        # A caret helps a person; whoever reads a pipe gets the one line that a log can hold.
+        # A caret helps a person; a pipe gets the one line that a log can hold.
         return (printable(str(error), keep="\n") if sys.stderr.isatty() else error.one_line), 2
     if isinstance(error, PbslimError):
         return one_line(str(error)), 1 if isinstance(error, CheckError) else 2
@@ -125,5 +144,5 @@ def _drop_output() -> None:
 
 
 def _say(line: str) -> None:
-    with suppress(OSError, ValueError):  # there may be nobody to read it
+    with suppress(OSError, ValueError):  # there may be no reader
         print(line, file=sys.stderr, flush=True)  # noqa: T201

@@ -1,13 +1,18 @@
-"""What the options of commands share: kinds of values, and how TensorFlow's tools took their flags."""
+"""What the options of commands share: kinds of values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+
+from pbslim.cli import completion
+from pbslim.cli.command import HELP as HELP
+from pbslim.cli.command import LegacyCommand as LegacyCommand
 
 _IN_BRACKETS = re.compile(r"\[[^\]]*\]")
 TOLERANCE = click.FloatRange(min=0)
@@ -20,7 +25,7 @@ class FileName(click.Path):  # type: ignore[type-arg, unused-ignore]  # generic 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty name, as a variable that is not set leaves it: it would mean the current folder.
 
-        Only ``-`` itself is a stream: ``./-`` is a file, which its path alone would not tell.
+        Only ``-`` itself is a stream: ``./-`` is a file, which its path alone would not show.
         """
         found = super().convert(value or self.fail("a file name cannot be empty", param, ctx), param, ctx)
         return Path.cwd() / "-" if str(found) == "-" != str(value) else found
@@ -32,6 +37,8 @@ class OutputName(FileName):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Keep standard output free if it is what `value` names."""
         found = super().convert(value, param, ctx)
+        if ctx is not None and ctx.resilient_parsing:
+            return found
         from pbslim.report.terminal import keep_stdout_free  # the command that is called has loaded these
         from pbslim.wire.outputs import is_standard_output
 
@@ -57,7 +64,16 @@ class NameList(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         return names
 
 
-class InputList(NameList):
+class NodeList(NameList):
+    """Names of nodes or tensors."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The nodes of the file in hand, for the name after the last comma."""
+        del param
+        return completion.node_names(ctx, incomplete)
+
+
+class InputList(NodeList):
     """Inputs separated by commas, each ``NAME[:PORT][:DTYPE][SHAPE]``; commas in a shape are its own."""
 
     name = "inputs"
@@ -70,10 +86,15 @@ class InputList(NameList):
         return tuple(name.replace("\0", ",") for name in names)
 
 
-class TextOrFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
-    """Text, or ``@`` and the name of a file that holds it."""
+class TransformsText(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """Transforms in their language, or ``@`` and the name of a file that holds them."""
 
     name = "text"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Transforms, or parameters of the one whose parentheses are open."""
+        del ctx, param
+        return completion.transforms(incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Read the file that `value` names, if it names one."""
@@ -118,31 +139,6 @@ class SettingList(NameList):
         return {name.strip(): text.strip() for name, _, text in pairs}
 
 
-class LegacyCommand(click.Command):
-    """A command whose flags can be written as argparse and absl took them: ``--out`` for ``--output``, ``--noflag``.
-
-    Neither is tried where it could mean several flags.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments."""
-        flags = {name: param for param in self.params for name in param.opts}
-        return super().parse_args(ctx, [_spelled_out(argument, flags) for argument in args])
-
-
-def _spelled_out(argument: str, flags: Mapping[str, click.Parameter]) -> str:
-    name, equals, value = argument.partition("=")
-    if not name.startswith("--") or name in flags:
-        return argument
-    meant = [flag for flag in flags if flag.startswith(name)]
-    if len(meant) == 1:
-        return f"{meant[0]}{equals}{value}"
-    denied = flags.get(f"--{name.removeprefix('--no')}")
-    if denied and not equals and isinstance(denied.type, click.types.BoolParamType):
-        return f"{denied.opts[0]}=false"
-    return argument
-
-
 class Percent(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
     """A share, as ``1%`` or ``0.01``."""
 
@@ -183,8 +179,9 @@ OUTPUT = OutputName(path_type=Path)
 INPUTS = InputList()
 PERCENT = Percent()
 PIXELS = Pixels()
-NAMES = NameList()
-TEXT = TextOrFile()
+NAMES = NodeList()
+WORDS = NameList()
+TRANSFORMS = TransformsText()
 NUMBERS = NumberList()
 SETTINGS = SettingList()
 
@@ -202,5 +199,4 @@ def bool_option(
     )
 
 
-HELP = {"help_option_names": ["-h", "--help"]}
 json_option = click.option("--json", "as_json", is_flag=True, help="Report in JSON on stdout.")

@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pbslim.compression.allocation import Sensitivity
+from pbslim.compression.effort import EFFORTS, Effort
+from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
 from pbslim.compression.judge import Judge, Measure
 from pbslim.compression.model import Model
 from pbslim.compression.moments import collect
-from pbslim.compression.rounding import Rounded, SiteRounder
+from pbslim.compression.rounding import Rounded, Rounder
 from pbslim.compression.samples import SampleSets
+from pbslim.compression.schemes import Rule, Stepwise, rounders_for
 from pbslim.compression.search import Candidate, Search
 from pbslim.compression.sensitivity import measure_sites
-from pbslim.compression.writing import write
+from pbslim.compression.writing import is_stepwise, write
 from pbslim.errors import CheckError
 from pbslim.ir import Graph
 
 Tell = Callable[[str, int, int], None]
-"""Is told what is done, how much of it is, and of how much."""
+"""Called with what is done, how much of it is, and of how much."""
 
 _EXPECTED_TRIES = 4
 
 
 def _silent(_what: str, _done: int, _all: int) -> None:
     """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How weights are rounded.
+
+    Attributes:
+        form: in which they are written, of `pbslim.compression.writing`.
+        effort: what may be spent.
+        rules: what is given for some of them.
+    """
+
+    form: str
+    effort: Effort = EFFORTS["normal"]
+    rules: Sequence[Rule] = ()
+
+    def rounders(self, model: Model, samples: SampleSets, tell: Tell = _silent) -> list[Rounder]:
+        """What rounds each site, by the moments of the samples for calibration."""
+        progress = _Counter(tell, MEASURING, len(samples.calibration))
+        means_only = not self.effort.compensated
+        moments = collect(model.program, model.sites, samples.calibration, progress, means_only=means_only)
+        found = model.rounders(moments)
+        return rounders_for(found, self.rules, Stepwise if is_stepwise(self.form) else lambda each: each)
 
 
 @dataclass
@@ -34,36 +60,35 @@ class Compressor:
     Attributes:
         model: the simplified graph with its sites.
         rounders: what rounds each site.
+        best: the smallest candidate so far that met what was asked for last.
     """
 
     model: Model
-    rounders: list[SiteRounder]
+    samples: SampleSets
+    way: Way
+    rounders: list[Rounder]
     sensitivities: Mapping[str, Sensitivity]
-    _search: Search
+    _judge: Judge
+    _measure: Measure
+    _tell: Tell
+    best: Candidate | None = None
+    _passes: int = field(default=1, init=False)
 
     @classmethod
-    def of(cls, model: Model, samples: SampleSets, tell: Tell = _silent) -> Compressor:
+    def of(cls, model: Model, samples: SampleSets, way: Way, tell: Tell = _silent) -> Compressor:
         """Run the model on the samples.
 
         Raises:
             PbslimError: it does not run.
         """
-        rounders = cls.rounders_of(model, samples, tell)
         judge = Judge.of(model.graph, model.outputs)
         if not judge.kinds:
             raise CheckError("no output can be compared by its values, so nothing says how far weights may move")
+        rounders = way.rounders(model, samples, tell)
         measure = Measure(model.program, judge, samples.validation)
-        total = len(rounders) * len(samples.probes)
-        progress = _Counter(tell, "trying each weight", total)
-        sensitivities = measure_sites(model, rounders, judge, samples.probes, measure.signal, progress)
-        tries = _Counter(tell, "searching", _EXPECTED_TRIES)
-        return cls(model, rounders, sensitivities, Search(model, rounders, sensitivities, measure, lambda _: tries()))
-
-    @staticmethod
-    def rounders_of(model: Model, samples: SampleSets, tell: Tell = _silent) -> list[SiteRounder]:
-        """What rounds each site, by the moments of the samples for calibration."""
-        progress = _Counter(tell, "measuring inputs", len(samples.calibration))
-        return model.rounders(collect(model.program, model.sites, samples.calibration, progress))
+        found = cls(model, samples, way, rounders, {}, judge, measure, tell)
+        found._try_each()
+        return found
 
     def compress(self, snr: float, start: Candidate | None = None) -> Candidate:
         """The smallest weights that were found with that signal to noise on the samples of the search, in dB.
@@ -71,7 +96,12 @@ class Compressor:
         Raises:
             CheckError: there are none.
         """
-        found = self._search.find(snr, start)
+        found = self._find(snr, start)
+        while found and self._passes < self.way.effort.passes:
+            self._passes += 1
+            self._try_each(found.coarseness)
+            again = self._find(snr, None)
+            found = again if again and again.bits < found.bits else found
         if found is None:
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return found
@@ -82,7 +112,27 @@ class Compressor:
         Raises:
             CheckError: even the coarsest take more.
         """
-        return self._search.fit(nbytes)
+        return self._search().fit(nbytes)
+
+    def _find(self, snr: float, start: Candidate | None) -> Candidate | None:
+        tries = _Counter(self._tell, SEARCHING, _EXPECTED_TRIES)
+        self.best = None
+
+        def on_try(tried: Candidate) -> None:
+            if tried.snr >= snr and (self.best is None or tried.bits <= self.best.bits):
+                self.best = tried
+            tries()
+
+        return self._search(on_try).find(snr, start)
+
+    def _search(self, on_try: Callable[[Candidate], None] = lambda _: None) -> Search:
+        return Search(self.model, self.rounders, self.sensitivities, self._measure, on_try, self.way.effort)
+
+    def _try_each(self, coarseness: Mapping[str, float] | None = None) -> None:
+        """See what each site does alone, at the coarseness that it will have if that is known."""
+        probes, signal = self.samples.probes, self._measure.signal
+        progress = _Counter(self._tell, TRYING, len(self.rounders) * len(probes))
+        self.sensitivities = measure_sites(self.model, self.rounders, self._judge, probes, signal, progress, coarseness)
 
 
 class _Counter:
@@ -103,7 +153,7 @@ def written(model: Model, rounded: Mapping[str, Rounded], form: str) -> Graph:
     return graph
 
 
-def replayed(model: Model, samples: SampleSets, coarseness: Mapping[str, float]) -> dict[str, Rounded]:
+def replayed(model: Model, samples: SampleSets, way: Way, coarseness: Mapping[str, float]) -> dict[str, Rounded]:
     """The weights at these steps per rms, rounded by the moments of the samples as `Compressor` does."""
-    rounders = Compressor.rounders_of(model, samples)
+    rounders = way.rounders(model, samples)
     return {each.site.name: each.round(coarseness[each.site.name]) for each in rounders if each.site.name in coarseness}

@@ -26,7 +26,7 @@ class Moments:
     Attributes:
         mean: [K]; for a depthwise convolution [C, K].
         second: H [K, K], or its diagonal blocks; for a depthwise convolution one [C, K, K]. The covariance where a
-            bias repairs the mean, else ``X.T @ X / n``.
+            bias repairs the mean, else ``X.T @ X / n``. Empty where only means were asked for.
         rows: how many samples it is made of.
     """
 
@@ -36,7 +36,12 @@ class Moments:
 
 
 def collect(
-    program: Program, sites: Sequence[Site], samples: Sequence[Feeds], on_sample: Callable[[], None] = lambda: None
+    program: Program,
+    sites: Sequence[Site],
+    samples: Sequence[Feeds],
+    on_sample: Callable[[], None] = lambda: None,
+    *,
+    means_only: bool = False,
 ) -> dict[str, Moments]:
     """Run `samples` and look at the inputs of `sites`; one whose inputs are never computed or not finite is left out.
 
@@ -46,7 +51,7 @@ def collect(
     Raises:
         PbslimError: the graph fails on a sample.
     """
-    collectors = {site.name: _collector(site) for site in sites if site.uses}
+    collectors = {site.name: _collector(site, means_only) for site in sites if site.uses}
     wanted = {(site.name, use): use.node.inputs[0].name for site in sites for use in site.uses}
     fetches = list(dict.fromkeys(wanted.values()))
     for sample in samples:
@@ -58,8 +63,8 @@ def collect(
     return {name: each for name, each in moments.items() if each.rows and _is_finite(each)}
 
 
-def _collector(site: Site) -> _Collector:
-    return _Depthwise(site) if site.kind == "depthwise" else _Dense(site)
+def _collector(site: Site, means_only: bool) -> _Collector:
+    return _Depthwise(site) if site.kind == "depthwise" else _Dense(site, means_only)
 
 
 class _Collector:
@@ -104,10 +109,10 @@ class _Collector:
 
 
 class _Dense(_Collector):
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, means_only: bool) -> None:
         super().__init__(site)
         inputs = site.size // site.channels
-        self._blocks = diagonal_blocks(inputs)
+        self._blocks = [] if means_only else diagonal_blocks(inputs)
         self._origin: Array | None = None  # near the mean, so that single precision is enough for what is around it
         self._sum = np.zeros(inputs)
         self._products = [np.zeros((part.stop - part.start,) * 2, np.float32) for part in self._blocks]

@@ -21,10 +21,11 @@ class Choice:
 
     Attributes:
         coarseness: steps per root mean square of a channel, as asked for.
-        form: ``int8`` codes in a stream, or ``float16``, where codes of a byte would be too coarse.
+        form: what its elements are stored as.
         bits: about what an element takes.
         noise: what it does alone at that coarseness: the power of the change of the outputs as a part of that of their
             signal, predicted.
+        why: for people, why it is stored in this way.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Choice:
     form: str
     bits: float
     noise: float
+    why: str
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Plan:
         calibrate: the file or folder of inputs that were given; None for generated ones.
         origin: what the inputs are.
         snr: that the search has found, in dB.
+        keep, rules: what was given for some weights.
+        form: of weights in the file, of `pbslim.compression.writing`.
+        effort: what was spent.
+        stays: whether weights are decoded anew in each run.
     """
 
     model: str
@@ -54,6 +60,10 @@ class Plan:
     origin: str
     snr: float
     keep: tuple[str, ...]
+    rules: tuple[str, ...]
+    form: str
+    effort: str
+    stays: bool
     choices: tuple[Choice, ...]
 
     @property
@@ -78,7 +88,7 @@ class Plan:
                 raise UsageError(f"'{path}' has format {content['format']!r}, this release reads {FORMAT}")
             known = {name: content[name] for name in cls.__dataclass_fields__}
             choices = tuple(Choice(**each) for each in content["choices"])
-            lists = {name: tuple(known[name]) for name in ("inputs", "outputs", "keep")}
+            lists = {name: tuple(known[name]) for name in ("inputs", "outputs", "keep", "rules")}
             return cls(**{**known, **lists, "choices": choices})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"'{path}' is not a plan that 'pbslim shrink' has written: {error}") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Protocol
 
 import numpy as np
 
@@ -14,13 +16,16 @@ from pbslim.ir.tensors import Array
 from pbslim.quant.channels import (
     LARGEST,
     WIDEST,
+    best_steps,
     channel_steps,
     cheaper,
     code_bits,
     entropy,
+    finest,
     in_two_bytes,
     is_too_coarse,
     nearest,
+    power_of_two_steps,
     used_coarseness,
 )
 from pbslim.quant.compensation import Choose, blocks_of, depthwise_factors, round_depthwise
@@ -39,29 +44,44 @@ class Rounded:
 
     Attributes:
         codes: int8 [K, N] in units of `steps`, int16 where a byte is too narrow, or the weights themselves as float16.
-        steps: float32 [N], of `channel_steps`; None where the weights are float16.
+        steps: [N]; None where the weights are float16.
         shift: what the bias must make up for, [N]; None where it cannot.
+        width: bits that each code takes; None where they are entropy-coded.
     """
 
     codes: Array
     steps: Array | None
     shift: Array | None
+    width: float | None = None
 
     @property
     def weights(self) -> Array:
         """What a reader gets, float32 [K, N]."""
         decoded = self.codes.astype(np.float32)
         if self.steps is not None:
-            decoded *= self.steps
+            decoded *= self.steps.astype(np.float32)
         return decoded
 
     @property
     def bits(self) -> float:
-        """About what it takes in a file that is entropy-coded."""
+        """About what it takes in a file."""
         if self.steps is None:
             return float(_HALF_BITS * self.codes.size)
         parts = in_two_bytes(self.codes) if self.codes.dtype == np.int16 else (self.codes,)
-        return sum(map(entropy, parts)) + _STEP_BITS * self.steps.size
+        codes = sum(map(entropy, parts)) if self.width is None else self.width * self.codes.size
+        return codes + _STEP_BITS * self.steps.size
+
+
+class Rounder(Protocol):
+    """Rounds the weights of one site."""
+
+    site: Site
+
+    def round(self, coarseness: float, /) -> Rounded:
+        """The weights at about that coarseness."""
+
+    def coarseness(self, rounded: Rounded) -> float:
+        """How coarse that really is."""
 
 
 class SiteRounder:
@@ -82,14 +102,36 @@ class SiteRounder:
         Where a byte is too narrow for the codes they take two, and beyond that weights are float16.
         """
         largest = WIDEST if is_too_coarse(self._weights, coarseness) else LARGEST
-        if is_too_coarse(self._weights, coarseness, largest) and (half := self._half()) is not None:
-            return self._rounded(half, None)
+        if is_too_coarse(self._weights, coarseness, largest) and (half := self.halved()) is not None:
+            return half
         steps = channel_steps(self._weights, coarseness, largest)
         return self._rounded(self._codes(steps, largest), steps)
+
+    def round_to(self, largest: int) -> Rounded:
+        """The weights as codes up to `largest`, with the steps of the least squared error where those are few."""
+        steps = finest(self._weights) if largest == LARGEST else best_steps(self._weights, largest)
+        return self._rounded(self._codes(steps.astype(np.float32), largest), steps)
+
+    def round_evenly(self, coarseness: float, *, powers_of_two: bool = False) -> Rounded:
+        """The weights as codes at `coarseness`, never as float16; the steps are powers of two if wanted."""
+        steps = (power_of_two_steps if powers_of_two else channel_steps)(self._weights, coarseness)
+        return self._rounded(self._codes(steps.astype(np.float32)), steps)
+
+    def halved(self) -> Rounded | None:
+        """The weights as float16; None where they do not fit."""
+        half = self._half()
+        return None if half is None else self._rounded(half, None)
 
     def coarseness(self, rounded: Rounded) -> float:
         """How coarse that really is: float16 keeps about a 4096th of each weight."""
         return _HALF_COARSENESS if rounded.steps is None else used_coarseness(self._weights, rounded.steps)
+
+    def plain_coarseness(self, largest: int) -> float:
+        """The coarseness at which evenly spread codes have the error that the nearest ones up to `largest` have."""
+        steps = (finest(self._weights) if largest == LARGEST else best_steps(self._weights, largest)).astype(np.float32)
+        error = nearest(self._weights / steps, largest=largest) * steps - self._weights
+        power = float(np.square(self._weights, dtype=np.float64).mean()) if error.size else 0.0
+        return math.sqrt(12 * float(np.square(error, dtype=np.float64).mean()) / power) if power else 0.0
 
     def _half(self) -> Array | None:
         with np.errstate(over="ignore"):
@@ -108,10 +150,10 @@ class SiteRounder:
             shift = mean @ error
         return Rounded(codes, steps, shift.astype(np.float32))
 
-    def _codes(self, steps: Array, largest: int) -> Array:
-        codes = np.empty(self._weights.shape, np.int8 if largest == LARGEST else np.int16)
+    def _codes(self, steps: Array, largest: int = LARGEST) -> Array:
+        codes = np.empty(self._weights.shape, np.int8 if largest <= LARGEST else np.int16)
         choose = partial(nearest, largest=largest)
-        if self._moments is None:
+        if self._moments is None or not self._moments.second:
             codes[:] = choose(self._weights / steps)
             return codes
         for part, rounded, _ in self._parts:

@@ -6,9 +6,12 @@ What proves the result comes from yet other sources; see `pbslim.verification`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.ir.tensors import Array
@@ -16,9 +19,10 @@ from pbslim.verification import photographs
 from pbslim.verification.feeds import Samples, generate_samples
 from pbslim.verification.given import read_samples
 
-_CALIBRATION, _VALIDATION, _PROBES = 48, 32, 8
 _SEARCHED = 4
 """Photographs of those for calibration that the search looks at."""
+_MOST_GIVEN = 4  # times as many as would be generated
+_LEAST_TESTS = 8
 
 Batch = dict[str, Array]
 
@@ -33,6 +37,8 @@ class SampleSets:
         validation: for the search.
         probes: single samples, for the sensitivity of each site.
         origin: what they are, in a few words.
+        tests: given inputs that neither measurement nor search may see, all samples of each in one array; None where
+            inputs are generated, as fresh ones are made then.
     """
 
     calibration: Sequence[Batch]
@@ -40,9 +46,10 @@ class SampleSets:
     probes: Sequence[Batch]
     origin: str
     notes: Sequence[str] = ()
+    tests: Batch | None = None
 
 
-def generated(graph: Graph, inputs: Sequence[str], seed: int = 0) -> SampleSets:
+def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["normal"]) -> SampleSets:
     """Photographs, where images are asked for, or other values that fit.
 
     Raises:
@@ -50,14 +57,16 @@ def generated(graph: Graph, inputs: Sequence[str], seed: int = 0) -> SampleSets:
     """
     pictures = photographs.calibration()
     measured, searched = pictures[:-_SEARCHED], pictures[-_SEARCHED:]
-    calibration = generate_samples(graph, inputs, samples=_CALIBRATION, seed=3 * seed + 1, pictures=lambda: measured)
-    validation = generate_samples(graph, inputs, samples=_VALIDATION, seed=3 * seed + 2, pictures=lambda: searched)
+    calibration = generate_samples(graph, inputs, samples=effort.calibration, seed=1, pictures=lambda: measured)
+    validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=lambda: searched)
     natural = "photographs" in calibration.origin
-    return _sets(calibration.batches if natural else (), validation)
+    return _sets(calibration.batches if natural else (), validation, effort)
 
 
-def given(path: Path, graph: Graph, inputs: Sequence[str]) -> SampleSets:
-    """The inputs in a file or folder, every third of them for the search.
+def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["normal"]) -> SampleSets:
+    """The inputs in a file or folder: half of them to measure, a quarter to search on, a quarter to test the result.
+
+    With fewer than 32 there are none left for a test.
 
     Raises:
         UsageError: it cannot be read, or holds fewer than two samples.
@@ -66,14 +75,30 @@ def given(path: Path, graph: Graph, inputs: Sequence[str]) -> SampleSets:
     singles = [single for batch in found.batches for single in split(batch)]
     if len(singles) < 2:
         raise UsageError(f"'{path}' holds one sample; a calibration needs two at least, and gets better with many")
-    searched = Samples(singles[::3], found.origin, found.notes)
-    return _sets([single for number, single in enumerate(singles) if number % 3], searched)
+    tested = singles[3::4] if len(singles) >= 4 * _LEAST_TESTS else []
+    left = [single for number, single in enumerate(singles) if not tested or number % 4 != 3]
+    searched = Samples(_evenly(left[::3], effort.validation), found.origin, found.notes)
+    measured = _evenly([single for number, single in enumerate(left) if number % 3], effort.calibration)
+    return replace(_sets(measured, searched, effort), tests=_joined(tested) if tested else None)
 
 
-def _sets(calibration: Sequence[Batch], validation: Samples) -> SampleSets:
+def _evenly(samples: list[Batch], count: int) -> list[Batch]:
+    """Some of `samples`, no more than a few times `count`."""
+    return samples[:: -(-len(samples) // (_MOST_GIVEN * count)) or 1]
+
+
+def _joined(samples: Sequence[Batch]) -> Batch:
+    first = samples[0]
+    return {
+        name: np.concatenate([each[name] for each in samples]) if first[name].ndim else first[name] for name in first
+    }
+
+
+def _sets(calibration: Sequence[Batch], validation: Samples, effort: Effort) -> SampleSets:
     singles = [single for batch in validation.batches for single in split(batch)]
-    step = max(len(singles) // _PROBES, 1)
-    return SampleSets(calibration, validation.batches, singles[::step][:_PROBES], validation.origin, validation.notes)
+    step = max(len(singles) // max(effort.probes, 1), 1)
+    probes = singles[::step][: effort.probes]
+    return SampleSets(calibration, validation.batches, probes, validation.origin, validation.notes)
 
 
 def split(batch: Batch) -> list[Batch]:

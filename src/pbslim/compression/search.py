@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pbslim.compression.allocation import Sensitivity, allocate
+from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.judge import Measure
 from pbslim.compression.model import Model
-from pbslim.compression.rounding import Rounded, SiteRounder
+from pbslim.compression.rounding import Rounded, Rounder
 from pbslim.errors import CheckError
 
-_CLOSE = 0.4  # dB above the target: nearer is not worth another run
 _AIM = 0.15
-_MOST_TRIES = 8
 _FINEST = 60.0  # dB
 _BISECTIONS = 10
 _SILENT = 200.0  # dB of an output that does not move at all
@@ -48,13 +47,14 @@ class Search:
     def __init__(
         self,
         model: Model,
-        rounders: Sequence[SiteRounder],
+        rounders: Sequence[Rounder],
         sensitivities: Mapping[str, Sensitivity],
         measure: Measure,
         on_try: Callable[[Candidate], None] = lambda _: None,
+        effort: Effort = EFFORTS["normal"],
     ) -> None:
         self._model, self._rounders, self._sensitivities = model, rounders, sensitivities
-        self._measure, self._on_try = measure, on_try
+        self._measure, self._on_try, self._effort = measure, on_try, effort
 
     def candidate(self, coarseness: Mapping[str, float], noise: float = 0.0) -> Candidate:
         """All sites rounded to these steps per rms, and measured."""
@@ -88,18 +88,22 @@ class Search:
         level = target if start is None else -10 * math.log10(start.noise) + target - start.snr + _AIM
         good: Candidate | None = None
         bad: Candidate | None = None
-        for _ in range(_MOST_TRIES):
+        push, missing = 1.0, math.inf
+        for _ in range(self._effort.tries):
             noise = 10 ** (-level / 10)
             tried = self.candidate(allocate(self._sensitivities, noise), noise)
             self._on_try(tried)
             if tried.snr >= target:
                 good = tried if good is None or tried.bits <= good.bits else good
-                if tried.snr < target + _CLOSE:
+                if tried.snr < target + self._effort.close:
                     break
             else:
                 bad = tried if bad is None or tried.noise < bad.noise else bad
             # Noise is nearly proportional to what was allowed, so the next level is the old one and what is missing.
-            level += target + _AIM - tried.snr
+            # Where codes take whole bytes it moves in leaps, so a step that brought little is followed by a larger one.
+            push = push * 2 if not good and target - tried.snr > missing / 2 else 1.0
+            missing = target - tried.snr
+            level += (missing + _AIM) * push
             if good and bad:
                 low, high = sorted((-10 * math.log10(good.noise), -10 * math.log10(bad.noise)))
                 if not low < level < high:

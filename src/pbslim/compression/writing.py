@@ -12,47 +12,73 @@ from pbslim.dtypes import FLOAT
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, Graph
 from pbslim.ir.tensors import Array
+from pbslim.quant.packing import levels_for
 from pbslim.transforms.attributes.remove_default_attributes import drop_defaults
 from pbslim.transforms.compressed.decoders import Decoders
-from pbslim.transforms.compressed.forms import write_channels, write_half
+from pbslim.transforms.compressed.forms import write_channels, write_half, write_packed
 from pbslim.transforms.compressed.groups import write_groups
 from pbslim.transforms.compressed.stored import Stored
 
+_LEAST_PACKED = 1024  # elements: the ops that unpack them take about 500 bytes
 _LEAST_HALF = 64  # elements of a vector that has a Cast of its own, which takes as many bytes as about 40 save
 
-TARGETS = {
-    "tf2": "coded",
-    "tf2.1": "coded",
-    "tf1.15": "coded",
-    "tflite": "coded",
-    "tf1.4": "int8",
-    "android-tf1": "int8",
-    "openvino": "int8",
-    "opencv": "float",
-}
-"""Who reads the file → the form that it understands.
+CODED, CODES, PACKED, FLOAT_FORM = "coded", "codes", "packed", "float"
 
-``coded`` needs DecodeCompressed (TensorFlow 1.6, not in mobile builds); ``int8`` needs Cast and Mul alone; ``float``
-leaves plain constants, which only a zip makes small.
+TARGETS = {
+    "tf2": CODED,
+    "tf2.1": CODED,
+    "tf1.15": CODED,
+    "tflite": CODED,
+    "tf1.4": CODES,
+    "android-tf1": CODES,
+    "openvino": CODES,
+    "opencv": FLOAT_FORM,
+}
+"""Who reads the file → the form of weights that it understands.
+
+``coded`` needs DecodeCompressed (TensorFlow 1.6, not in mobile builds); ``codes`` needs Cast and Mul alone, and
+``packed``, which takes its place where the size of the file itself counts, GatherV2 as well; ``float`` leaves plain
+constants, which only a zip makes small.
 """
 
+GOALS = {
+    "raw": "the file itself",
+    "zip": "the file in a zip, as in an APK",
+    "ram": "what weights take in memory while the graph runs",
+}
+"""Name → what is to be small."""
 
-def form_of(target: str) -> str:
-    """The form of weights for a reader.
+
+def forms_of(target: str, goal: str) -> list[str]:
+    """The forms of weights that suit a reader and a goal; where there are several, the smallest result is best.
 
     Raises:
-        UsageError: it is none of `TARGETS`.
+        UsageError: it is none of `TARGETS`, or `GOALS`.
     """
     if target not in TARGETS:
         raise UsageError(f"unknown target '{target}' (known: {', '.join(TARGETS)})")
-    return TARGETS[target]
+    if goal not in GOALS:
+        raise UsageError(f"unknown goal '{goal}' (known: {', '.join(GOALS)})")
+    best = TARGETS[target]
+    if best == FLOAT_FORM:
+        return [FLOAT_FORM]
+    if goal == "ram":
+        return [PACKED]
+    if goal == "zip":
+        return list(dict.fromkeys([best, CODES]))
+    return [CODED if best == CODED else PACKED]
+
+
+def is_stepwise(form: str) -> bool:
+    """Whether codes take fixed parts of bytes in that form, so that a few steps more or less may cost nothing."""
+    return form == PACKED
 
 
 def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str) -> None:
     """Store the sites of a copy of the model's graph as rounded, vectors as float16, and biases repaired.
 
     Args:
-        form: a value of `TARGETS`.
+        form: ``coded``, ``codes``, ``packed`` or ``float``.
     """
     repaired = model.biases(rounded)
     vectors = {
@@ -60,24 +86,29 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str)
         for name, vector in model.vectors.items()
     }
     plain = {name: bias for name, bias in repaired.items() if name not in vectors}
-    if form == "float":
+    if form == FLOAT_FORM:
         plain |= model.content(rounded)
         vectors = {}
     for name, values in plain.items():
         graph[name].set_attr("value", ArrayTensor(values.astype(np.float32), FLOAT))
     stored = [_stored(model, name, rounded[name]) for name in model.names if name in rounded]
-    if form == "coded":
+    if form == CODED:
         write_groups(graph, stored, vectors)
         drop_defaults(graph)  # those who read this form know them; OpenCV does not
-    elif form == "int8":
-        _write_alone(graph, stored, vectors)
+    elif form != FLOAT_FORM:
+        _write_alone(graph, stored, vectors, packed=form == PACKED)
 
 
-def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array]) -> None:
+def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array], *, packed: bool) -> None:
     decoders = Decoders(graph)
     for each in (each.as_half() if each.codes.dtype == np.int16 else each for each in stored):
-        writer = write_half if each.steps is None else write_channels
-        writer(decoders, graph[each.name], each)
+        levels = levels_for(each.largest) if packed else None
+        if each.steps is None:
+            write_half(decoders, graph[each.name], each)
+        elif levels is not None and each.codes.size >= _LEAST_PACKED:
+            write_packed(decoders, graph[each.name], each, levels)
+        else:
+            write_channels(decoders, graph[each.name], each)
     for name, vector in vectors.items():
         if vector.size >= _LEAST_HALF:
             write_half(decoders, graph[name], Stored(name, vector))

@@ -1,4 +1,4 @@
-"""What a graph may take that nobody asked to run: a file of a few bytes can ask for any time and memory.
+"""What a graph may take that is run without being asked for: a file of a few bytes can ask for any time and memory.
 
 Both grow with the file and with what is fed, so that models run and such files do not.
 """

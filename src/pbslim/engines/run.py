@@ -16,6 +16,7 @@ from pbslim.engines.protocol import Array
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.wire import load, save
+from pbslim.wire.models import is_model
 from pbslim.wire.paths import expanded
 
 
@@ -31,7 +32,7 @@ def run(
     >>> pbslim.run("model.pb", {"input": images})["probabilities"]
 
     Args:
-        graph: a graph, or the file that it is in.
+        graph: a graph, or the file or model that it is in.
         feeds: tensor name → array, an .npz file of them, or an .npy file for the one input. Any tensor can be fed.
         outputs: tensor names, ``node`` or ``node:port``, inner tensors too; those that nothing reads when not given.
         engine: ``auto``, ``builtin`` (needs nothing else), ``tensorflow`` or ``opencv``.
@@ -41,6 +42,8 @@ def run(
         PbslimError: the graph cannot be read, or it fails.
     """
     loaded = graph if isinstance(graph, Graph) else load(graph)
+    if not isinstance(graph, Graph) and is_model(expanded(graph)):
+        graph = loaded
     fed = dict(feeds) if isinstance(feeds, Mapping) else read_arrays(Path(feeds))
     if "" in fed:
         fed[_only_input(loaded, outputs)] = fed.pop("")

@@ -84,7 +84,9 @@ class TensorFlowProgram(Program):
             graph_def.ParseFromString(to_bytes(source) if isinstance(source, Graph) else self._bytes_of(source))
             with tf.Graph().as_default() as graph:
                 tf.compat.v1.import_graph_def(graph_def, name="")
-            self._session = self._stack.enter_context(tf.compat.v1.Session(graph=graph, config=config))
+            # Not entered, which would make its graph the default of the caller for as long as the program is open.
+            self._session = tf.compat.v1.Session(graph=graph, config=config)
+            self._stack.callback(self._session.close)
             self._session.run([op for op in graph.get_operations() if op.type.startswith(_INITIALIZERS)])
 
     def _bytes_of(self, path: Path) -> bytes:

@@ -4,6 +4,7 @@ from pbslim.ir.attributes import Attributes, AttrValue, Encoded, FunctionRef, Ty
 from pbslim.ir.functions import Body, Function, Library
 from pbslim.ir.graph import Draft, Graph
 from pbslim.ir.nodes import Node, Use, Value
+from pbslim.ir.signature import Signature
 from pbslim.ir.tensors import (
     ArrayTensor,
     DeferredTensor,
@@ -33,6 +34,7 @@ __all__ = [
     "Node",
     "OpaqueTensor",
     "RepeatedTensor",
+    "Signature",
     "SplatTensor",
     "StringTensor",
     "Tensor",

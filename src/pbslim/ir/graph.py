@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from pbslim.errors import GraphError
+from pbslim.errors import GraphError, counted
 from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, colocated_with
 from pbslim.ir.functions import Library
 from pbslim.ir.inputs import check_name, controlling, is_control, split_input
-from pbslim.ir.nodes import Node, Value, link_controls, link_inputs
+from pbslim.ir.nodes import Node, Value, exchange_controls, link_controls, link_inputs
+from pbslim.ir.signature import Signature
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Graph:
         library: the functions.
         scope: what comes before the names of nodes in the journal: the function whose body this is, and ``/``.
         producer: the version number of the writer, 0 when the file does not say.
+        signature: what the model that was frozen calls inputs and outputs, None for a graph that was read as it is.
         origin: what the reader of the file left here to write the rest back.
     """
 
@@ -52,10 +56,13 @@ class Graph:
         self._missing: dict[str, Node] = {}
         self.library = Library()
         self.producer = 0
+        self.signature: Signature | None = None
         self.origin: object = None
         self.scope = ""
         self.journal: list[Edit] = []
         self._edited = False
+        self._facts: dict[object, Any] = {}
+        self._facts_hold_after: Edit | None = None
 
     # Looking
 
@@ -75,7 +82,7 @@ class Graph:
             raise GraphError(f"the graph has no node '{name}'") from None
 
     def __repr__(self) -> str:
-        return f"<Graph of {len(self)} nodes>"
+        return f"<Graph of {counted(len(self), 'node')}>"
 
     def __str__(self) -> str:
         from pbslim.ir.text import graph_text  # for people, whom the rest of this does not need
@@ -91,12 +98,23 @@ class Graph:
         """Whether the graph is no longer what its `origin` says."""
         return self._edited or bool(self.journal)
 
+    def known(self, find: Callable[..., T], *args: object, **kwargs: object) -> T:
+        """What `find` says of this graph, asked once for as long as nothing changes; see `pbslim.ir.facts`."""
+        last = self.journal[-1] if self.journal else None
+        if last is not self._facts_hold_after:
+            self._facts, self._facts_hold_after = {}, last
+        question = find, args, tuple(kwargs.items())
+        if question not in self._facts:
+            self._facts[question] = find(self, *args, **kwargs)
+        found: T = self._facts[question]
+        return found
+
     def missing(self) -> list[Node]:
         """What is read in place of nodes that do not exist."""
         return [node for node in self._missing.values() if node.readers]
 
     def unique_name(self, wanted: str) -> str:
-        """`wanted`, or with the first number behind it that makes it new."""
+        """`wanted`, with the first number appended that makes it new, if it is taken."""
         if wanted not in self._nodes:
             return wanted
         number = 1
@@ -139,6 +157,7 @@ class Graph:
             GraphError: a name is taken or cannot be one, or an input is not written as one.
         """
         nodes = self._nodes
+        self._facts.clear()
         for name, op, device, _, attrs, origin in drafts:
             if name in nodes:
                 raise GraphError(f"the graph has two nodes named '{name}'")
@@ -149,14 +168,14 @@ class Graph:
             controls: dict[Node, None] = {}
             values = []
             for text in draft.inputs:
-                producer, port = nodes.get(text), 0
-                if producer is None:
-                    if is_control(text):
-                        controls[self._named(controlling(text))] = None
-                        continue
+                producer = nodes.get(text)
+                if producer is not None:
+                    values.append(producer.output())
+                elif is_control(text):
+                    controls[self._named(controlling(text))] = None
+                else:
                     name, port = split_input(text)
-                    producer = self._named(name)
-                values.append(producer.output(port))
+                    values.append(self._named(name).output(port))
             if values:
                 link_inputs(node, tuple(values))
             if controls:
@@ -208,7 +227,7 @@ class Graph:
     def copy_nodes(self) -> Graph:
         """A copy without the function library."""
         twin = Graph()
-        twin.producer, twin.origin = self.producer, self.origin
+        twin.producer, twin.signature, twin.origin = self.producer, self.signature, self.origin
         for name, node in self._nodes.items():
             copied = twin._nodes[name] = Node(twin, name, node.op, node.device, node.attrs, node.origin)
             copied._touched = node._touched
@@ -278,6 +297,11 @@ class Graph:
 
     # The journal
 
+    def forget_changes(self) -> None:
+        """Take the graph as it is now for what was read."""
+        self.journal.clear()
+        self._facts.clear()
+
     def rollback(self, mark: int = 0) -> None:
         """Take back every change since the journal had `mark` entries."""
         while len(self.journal) > mark:
@@ -310,6 +334,14 @@ class Graph:
             return
         link_controls(node, new)
         self._touch(node, "controls", lambda: link_controls(node, old))
+
+    def _do_control(self, node: Node, at: int, new: tuple[Node, ...]) -> None:
+        old = node.controls[at : at + 1]
+        if len(set(new)) < len(new) or any(node in (control._readers or ()) for control in new):
+            self._do_controls(node, tuple(dict.fromkeys((*node.controls[:at], *new, *node.controls[at + 1 :]))))
+            return
+        exchange_controls(node, at, old, new)
+        self._touch(node, "controls", lambda: exchange_controls(node, at, new, old))
 
     def _do_field(self, node: Node, key: str, new: Any) -> None:
         old = getattr(node, key)

@@ -1,6 +1,9 @@
 """Nodes and the values that they hold; what changes them is recorded in the journal of their graph.
 
 A `Value` is one output port of a node and knows who reads it. Control edges are edges of their own kind.
+
+Most nodes have one output, which one node reads, and no control edges. What they may have more of lies in dicts that
+are made when there is more: a dict takes as much memory as a node.
 """
 
 from __future__ import annotations
@@ -34,12 +37,32 @@ class Value:
 
     def __init__(self, node: Node, port: int) -> None:
         self.node, self.port = node, port
-        self._uses: dict[Use, None] = {}
+        self._uses: dict[Use, None] | Use | None = None
 
     @property
     def uses(self) -> list[Use]:
         """Where this value is read, in the order in which the edges were made."""
-        return list(self._uses)
+        uses = self._uses
+        return list(uses) if isinstance(uses, dict) else [] if uses is None else [uses]
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything reads it."""
+        return bool(self._uses)
+
+    def _add_use(self, use: Use) -> None:
+        if self._uses is None:
+            self._uses = use
+        elif isinstance(self._uses, dict):
+            self._uses[use] = None
+        else:
+            self._uses = {self._uses: None, use: None}
+
+    def _remove_use(self, use: Use) -> None:
+        if isinstance(self._uses, dict):
+            self._uses.pop(use, None)
+        elif self._uses == use:
+            self._uses = None
 
     @property
     def name(self) -> str:
@@ -70,6 +93,7 @@ class Node:
         "_inputs",
         "_name",
         "_op",
+        "_output",
         "_outputs",
         "_readers",
         "_touched",
@@ -82,8 +106,9 @@ class Node:
         self._touched = False
         self._inputs: tuple[Value, ...] = ()
         self._controls: tuple[Node, ...] = ()
-        self._outputs: dict[int, Value] = {}
-        self._readers: dict[Node, None] = {}
+        self._output: Value | None = None  # port 0
+        self._outputs: dict[int, Value] | None = None  # the other ports
+        self._readers: dict[Node, None] | None = None
 
     @property
     def name(self) -> str:
@@ -123,15 +148,22 @@ class Node:
     @property
     def control_readers(self) -> list[Node]:
         """The nodes that wait for this one by a control edge."""
-        return list(self._readers)
+        return list(self._readers or ())
 
     @property
     def outputs(self) -> list[Value]:
-        """The ports that somebody has asked for, by number."""
-        return [self._outputs[port] for port in sorted(self._outputs)]
+        """The ports in use so far, by number."""
+        first = [] if self._output is None else [self._output]
+        return first + [value for _, value in sorted(self._outputs.items())] if self._outputs else first
 
     def output(self, port: int = 0) -> Value:
         """The value at `port`."""
+        if port == 0:
+            if self._output is None:
+                self._output = Value(self, 0)
+            return self._output
+        if self._outputs is None:
+            self._outputs = {}
         if port not in self._outputs:
             self._outputs[port] = Value(self, port)
         return self._outputs[port]
@@ -139,12 +171,12 @@ class Node:
     @property
     def readers(self) -> list[Node]:
         """Every node that reads this one by data or control edge, each once."""
-        return list(dict.fromkeys([*self.data_readers, *self._readers]))
+        return list(dict.fromkeys([*self.data_readers, *(self._readers or ())]))
 
     @property
     def data_readers(self) -> list[Node]:
         """Every node that reads an output of this one, each once."""
-        return list(dict.fromkeys(use.node for value in self._outputs.values() for use in value._uses))
+        return list(dict.fromkeys(use.node for value in self.outputs for use in value.uses))
 
     @property
     def producers(self) -> list[Node]:
@@ -228,7 +260,7 @@ class Node:
         controls: Iterable[Node] = (),
         device: str = "",
     ) -> None:
-        """Turn into another node under the same name; whoever reads this one reads the new one."""
+        """Turn into another node under the same name; readers of this one read the new one."""
         self.set_op(op)
         self.set_inputs(inputs)
         self.set_controls(controls)
@@ -239,10 +271,13 @@ class Node:
     def replace_control_uses_with(self, new: Sequence[Node]) -> None:
         """Let every node that waits for this one wait for `new` instead."""
         for reader in self.control_readers:
-            kept: list[Node] = []
-            for control in reader.controls:
-                kept.extend(new if control is self else [control])
-            reader.set_controls(kept)
+            at = [control is self for control in reader.controls].index(True)
+            self._graph._do_control(reader, at, tuple(new))
+
+    def _wait(self, reader: Node) -> None:
+        if self._readers is None:
+            self._readers = {}
+        self._readers[reader] = None
 
     def __repr__(self) -> str:
         return f"<{self._name} = {self._op}>"
@@ -250,17 +285,31 @@ class Node:
 
 def link_inputs(node: Node, new: tuple[Value, ...]) -> None:
     """Let `node` read these values; the journal does not learn of it."""
-    for index, value in enumerate(node.inputs):
-        value._uses.pop(Use(node, index), None)
+    for index, value in enumerate(node._inputs):
+        value._remove_use(Use(node, index))
     node._inputs = new
     for index, value in enumerate(new):
-        value._uses[Use(node, index)] = None
+        value._add_use(Use(node, index))
+
+
+def exchange_controls(node: Node, at: int, old: tuple[Node, ...], new: tuple[Node, ...]) -> None:
+    """Let `node` wait for `new` instead of `old`, which starts at `at`; the journal does not learn of it.
+
+    One node may wait for all others, as each variable of a model is initialized: only what changes is looked at.
+    """
+    node._controls = (*node._controls[:at], *new, *node._controls[at + len(old) :])
+    for control in old:
+        if control._readers:
+            control._readers.pop(node, None)
+    for control in new:
+        control._wait(node)
 
 
 def link_controls(node: Node, new: tuple[Node, ...]) -> None:
     """Let `node` wait for these nodes; the journal does not learn of it."""
-    for control in node.controls:
-        control._readers.pop(node, None)
+    for control in node._controls:
+        if control._readers:
+            control._readers.pop(node, None)
     node._controls = new
     for control in new:
-        control._readers[node] = None
+        control._wait(node)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from pbslim.errors import GraphError
+from pbslim.ir.facts import fact, with_ops
 from pbslim.ir.graph import Graph
 from pbslim.ir.nodes import Node, Use
 from pbslim.ops.families import MERGES, NEXT_ITERATIONS
@@ -13,15 +14,11 @@ from pbslim.ops.families import MERGES, NEXT_ITERATIONS
 _SHOWN = 4
 
 
-def _pending(node: Node) -> int:
-    if node.op in MERGES and node.inputs:
-        return len(node.controls) + 1
-    return len(node.inputs) + len(node.controls)
-
-
-def _readers(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
+@fact
+def readers_of(graph: Graph) -> Mapping[Node, Sequence[Node]]:
+    """Who reads each node, once for each edge; nodes that nothing reads are left out."""
     readers: dict[Node, list[Node]] = {}
-    for node in nodes:
+    for node in graph:
         for value in node.inputs:
             readers.setdefault(value.node, []).append(node)
         for control in node.controls:
@@ -29,13 +26,15 @@ def _readers(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
     return readers
 
 
-def execution_order(graph: Graph) -> list[Node]:
+@fact
+def execution_order(graph: Graph) -> tuple[Node, ...]:
     """The nodes, each after those it reads, in the order of the reference tool: the last one ready comes first.
 
     Nodes in a cycle and nodes that wait for a missing one are left out.
     """
-    readers = _readers(graph)
-    pending = {node: _pending(node) for node in graph}
+    readers = readers_of(graph)
+    pending = {node: len(node.inputs) + len(node.controls) for node in graph}
+    pending.update((node, len(node.controls) + 1) for node in with_ops(graph, MERGES) if node.inputs)
     ready = [node for node, count in pending.items() if count == 0]
     order: list[Node] = []
     while ready:
@@ -45,10 +44,11 @@ def execution_order(graph: Graph) -> list[Node]:
             pending[reader] -= 1
             if pending[reader] == 0:
                 ready.append(reader)
-    return order
+    return tuple(order)
 
 
-def file_order(graph: Graph) -> list[Node]:
+@fact
+def file_order(graph: Graph) -> tuple[Node, ...]:
     """The nodes, each after those it reads, otherwise as they stand in the file (as TensorFlow's importer goes).
 
     A Merge that closes a loop comes before what flows back into it.
@@ -57,14 +57,15 @@ def file_order(graph: Graph) -> list[Node]:
         GraphError: the graph has a cycle that is not a loop, or a node reads one that is missing.
     """
     check_inputs(graph)
-    nodes = list(graph)
+    nodes = tuple(graph)
+    if _is_sorted(graph):
+        return nodes
     index = {node: i for i, node in enumerate(nodes)}
-    readers = _readers(nodes)
-    pending = {}
-    for node in nodes:
-        closes_loop = any(value.node.op in NEXT_ITERATIONS for value in node.inputs)
-        loop = node.op in MERGES and closes_loop
-        pending[node] = _pending(node) if loop else len(node.inputs) + len(node.controls)
+    readers = readers_of(graph)
+    pending = {node: len(node.inputs) + len(node.controls) for node in nodes}
+    for node in with_ops(graph, MERGES):
+        if any(value.node.op in NEXT_ITERATIONS for value in node.inputs):
+            pending[node] = len(node.controls) + 1
     ready = [i for i, node in enumerate(nodes) if pending[node] == 0]
     heapq.heapify(ready)
     order: list[Node] = []
@@ -77,7 +78,25 @@ def file_order(graph: Graph) -> list[Node]:
                 heapq.heappush(ready, index[reader])
     if len(order) < len(nodes):
         raise _cycle(set(nodes).difference(order))
-    return order
+    return tuple(order)
+
+
+@fact
+def _is_sorted(graph: Graph) -> bool:
+    """Whether each node comes after all that it reads, as in most files."""
+    return _goes_forward(graph, set())
+
+
+def _goes_forward(graph: Graph, before: set[Node]) -> bool:
+    """Whether each node reads only those `before` it, to which those belong that stand before it in the file."""
+    for node in graph:
+        for value in node.inputs:
+            if value.node not in before:
+                return False
+        if node.controls and not before.issuperset(node.controls):
+            return False
+        before.add(node)
+    return True
 
 
 def depth_first(roots: Iterable[Node]) -> dict[Node, Use | None]:
@@ -119,6 +138,8 @@ def check(graph: Graph) -> None:
         GraphError: a rule is broken; the message names the nodes.
     """
     check_inputs(graph)
+    if _goes_forward(graph, {node for node in graph if not (node.inputs or node.controls)}):
+        return  # what reads nothing may stand anywhere
     order = execution_order(graph)
     if len(order) < len(graph):
         raise _cycle(set(graph).difference(order))
@@ -149,7 +170,15 @@ def reachable(nodes: Iterable[Node], neighbours: Callable[[Node], Iterable[Node]
 
 def ancestors(nodes: Iterable[Node]) -> set[Node]:
     """`nodes` and all that they need, by data and control edges."""
-    return reachable(nodes, lambda node: node.producers)
+    found: set[Node] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += [value.node for value in node.inputs]
+            todo += node.controls
+    return found
 
 
 def drop_lost_colocations(graph: Graph, given: Collection[str] | None = None) -> None:

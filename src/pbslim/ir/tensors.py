@@ -1,4 +1,4 @@
-"""Constant tensors: dtype and shape are free, the elements are read only when somebody asks.
+"""Constant tensors: dtype and shape are free, the elements are read only on demand.
 
 A big tensor is worked on in pieces (`Tensor.chunks`), so that memory stays far below its size.
 """
@@ -22,6 +22,7 @@ CHUNK_BYTES = 1 << 19
 """How much of a tensor is worked on at a time: small enough for the processor's cache."""
 
 _MAX_REPEATED = 1 << 26
+_GLANCE = 1 << 12  # elements
 
 
 class Buffer(Protocol):
@@ -74,6 +75,10 @@ class Tensor(ABC):
         step = chunk_length(self.dtype, multiple_of)
         for start in range(0, flat.size, step):
             yield flat[start : start + step]
+
+    def first(self, count: int) -> Array:
+        """The first elements, flat: `count`, or as many as there are (in one piece of work, if those are fewer)."""
+        return next(iter(self.chunks()), np.empty(0, self.dtype.numpy))[:count]
 
     def head(self) -> Array | None:
         """The first elements, of which the last stands for all that follow; None where that is no shorter form.
@@ -136,12 +141,28 @@ class MappedTensor(Tensor):
         data = self._buffer[self._start : self._start + self.nbytes]
         return np.frombuffer(data, self.dtype.numpy).reshape(self.shape)
 
+    def first(self, count: int) -> Array:
+        """The first elements; no others are read."""
+        end = self._start + min(count, self.size) * self.dtype.itemsize
+        return np.frombuffer(self._buffer[self._start : end], self.dtype.numpy)
+
+    def value_pieces(self) -> Iterable[Array]:
+        """All elements, and before them the first few, as who looks for something often finds it there."""
+        yield self.first(_GLANCE)
+        yield from self.chunks()
+
     def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
         """The elements in pieces, each read just before it is given."""
         step = chunk_length(self.dtype, multiple_of) * self.dtype.itemsize
         end = self._start + self.nbytes
         for start in range(self._start, end, step):
             yield np.frombuffer(self._buffer[start : min(start + step, end)], self.dtype.numpy)
+
+    def rows(self, first: int, last: int) -> Array:
+        """The elements from index `first` to `last` of the first dimension."""
+        width = math.prod(self.shape[1:]) * self.dtype.itemsize
+        data = self._buffer[self._start + first * width : self._start + last * width]
+        return np.frombuffer(data, self.dtype.numpy).reshape(last - first, *self.shape[1:])
 
 
 class SplatTensor(Tensor):

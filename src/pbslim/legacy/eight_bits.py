@@ -19,8 +19,9 @@ from pbslim.analysis.frames import in_loops
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import FLOAT, INT32, QINT32, QUINT8
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Use, Value
+from pbslim.ir.extraction import extract_sub_graph
 from pbslim.ir.order import depth_first
-from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
+from pbslim.legacy.subgraphs import remove_training_nodes
 from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes.registry import Context
 from pbslim.quant.affine import is_too_narrow, op_quantizer, zero_range
@@ -117,7 +118,7 @@ class _Rewriter:
 
     Attributes:
         order: the nodes of the result so far.
-        constants: those that belong behind all others.
+        constants: those that belong after all others.
         wanted: the names of outputs, and of the floats after one that is given as codes.
     """
 
@@ -143,7 +144,7 @@ class _Rewriter:
         return [node.output() for node in made]
 
     def look_at(self, node: Node) -> None:
-        """See whether `node` has an eight-bit form; where it only might have, the reason why not is told."""
+        """See whether `node` has an eight-bit form; where it only might have, the reason why not is reported."""
         dtype = node.dtype_attr("T")
         if node.op not in _FORMS or dtype is None or not dtype.is_floating or finds_range(node):
             return

@@ -8,9 +8,10 @@ import numpy as np
 
 from pbslim.errors import TransformError
 from pbslim.ir import Graph, Node
+from pbslim.ir.extraction import extract_sub_graph
 from pbslim.ir.order import check_inputs
 from pbslim.legacy.strip_unused import TypeNumber, strip_unused
-from pbslim.legacy.subgraphs import extract_sub_graph, remove_training_nodes
+from pbslim.legacy.subgraphs import remove_training_nodes
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult

@@ -13,9 +13,9 @@ from pbslim.analysis.frames import frame_controls
 from pbslim.dtypes import FLOAT, INT32
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, Graph, Node
+from pbslim.ir.extraction import extract_sub_graph
 from pbslim.ir.order import check, depth_first
 from pbslim.legacy.eight_bits import Range, quantize_const, to_eight_bits
-from pbslim.legacy.subgraphs import extract_sub_graph
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Context, Transform

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pbslim.errors import PbslimError, TransformSyntaxError, UsageError
 from pbslim.ir import Graph
+from pbslim.ir.facts import names
 from pbslim.ir.order import check, drop_lost_colocations
 from pbslim.passes import registry
 from pbslim.passes.language import Invocation, parse
@@ -37,6 +38,7 @@ class StepResult:
         error: why it failed and was ignored; empty when it went well.
         inputs: what the inputs of the graph are called from here on.
         seconds: how long it took.
+        size: bytes that the graph takes in a file after it, where they were measured.
     """
 
     step: str
@@ -48,6 +50,7 @@ class StepResult:
     error: str = ""
     seconds: float = 0.0
     inputs: tuple[str, ...] = ()
+    size: int = 0
 
 
 def plan(transforms: Transforms) -> Plan:
@@ -114,7 +117,7 @@ def run(
     context = Context(tuple(inputs), tuple(outputs), frozenset(kept))
     results: list[StepResult] = []
     for step in steps:
-        given, names = {node.name for node in graph}, context.inputs
+        given, inputs_before = names(graph), context.inputs
         context.skipped, context.notes = [], []
         mark = len(graph.journal)
         result = StepResult(str(step), len(graph), skipped=context.skipped, notes=context.notes)
@@ -123,7 +126,7 @@ def run(
             step.run(graph, context, functions=functions)
         except PbslimError as error:
             graph.rollback(mark)
-            context.inputs = names
+            context.inputs = inputs_before
             if not step.ignore_errors:
                 raise type(error)(f"{step.transform.name}: {error}") from None
             result.error = str(error)

@@ -47,12 +47,15 @@ def channel_steps(weights: Array, coarseness: float, largest: int = LARGEST) -> 
     Returns:
         float32 [N], each a value of `steps_of`; that of a column of zeros is 1.
     """
-    rms = channel_rms(weights)
-    peak = np.abs(weights).max(axis=0, initial=0).astype(np.float64)
-    wanted = (_bits(coarseness * rms) + (1 << (STEP_SHIFT - 1))) >> STEP_SHIFT
-    needed = (_bits(peak / (largest - largest // _HEADROOM)) + (1 << STEP_SHIFT) - 1) >> STEP_SHIFT
+    peak = np.abs(weights).max(axis=0, initial=0)
+    wanted = (_bits(coarseness * channel_rms(weights)) + (1 << (STEP_SHIFT - 1))) >> STEP_SHIFT
+    needed = (_bits(_least_step(peak, largest)) + (1 << STEP_SHIFT) - 1) >> STEP_SHIFT
     exponents = np.clip(np.maximum(wanted, needed), -_MOST, _MOST)
     return steps_of(np.where(peak == 0, 0, exponents))
+
+
+def _least_step(peak: Array, largest: int) -> Array:
+    return peak / np.float64(largest - largest // _HEADROOM)
 
 
 def _bits(values: Array) -> Array:
@@ -69,6 +72,14 @@ def steps_of(exponents: Array) -> Array:
 def exponents_of(steps: Array) -> Array:
     """The exponents of steps of `channel_steps`, int8."""
     return (_bits(steps) >> STEP_SHIFT).astype(np.int8)
+
+
+def power_of_two_steps(weights: Array, coarseness: float) -> Array:
+    """The least powers of two that are no finer than `coarseness` times the rms, wide enough for a byte, float32 [N]."""
+    peak = np.abs(weights).max(axis=0, initial=0)
+    fractions, exponents = np.frexp(np.maximum(coarseness * channel_rms(weights), _least_step(peak, LARGEST)))
+    steps = np.ldexp(1.0, np.clip(exponents - (fractions == 0.5), -_MOST // 4, _MOST // 4))
+    return np.where(peak == 0, 1, steps).astype(np.float32)
 
 
 def finest(weights: Array) -> Array:

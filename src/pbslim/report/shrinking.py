@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pbslim.analysis.zipsize import ZipSize
 from pbslim.compression.plan import Plan
 from pbslim.errors import one_line
 from pbslim.report import terminal, verification
+from pbslim.shrinking.attempts import Attempt
 from pbslim.shrinking.proof import advice, is_alarming
 from pbslim.shrinking.shrink import ShrinkResult
 
@@ -17,9 +19,15 @@ from pbslim.shrinking.shrink import ShrinkResult
 def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> None:
     """Sizes, verdict and time on stdout."""
     console = terminal.stdout()
-    for label, endpoints in (("input", result.inputs), ("output", result.outputs)):
+    said = result.signature
+    for label, endpoints, keys in (
+        ("input", result.inputs, said.inputs if said else {}),
+        ("output", result.outputs, said.outputs if said else {}),
+    ):
         for endpoint in endpoints:
-            console.print(f"{label:7} {one_line(str(endpoint))}", markup=False)
+            names = [key for key, tensor in keys.items() if tensor == endpoint.name != key]
+            alias = f" ({', '.join(names)} in the model)" if names else ""
+            console.print(f"{label:7} {one_line(str(endpoint) + alias)}", markup=False)
     if explain and result.plan:
         console.print(_weights(result.plan))
     before, after = result.before, result.after
@@ -29,6 +37,7 @@ def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> 
         _size_row("bytes", before.size, after.size),
         _zip_row(before.zipped, after.zipped),
         *_verdict_rows(result),
+        ("time", "", f"{result.seconds:.1f} s", ""),
     ]
     console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
     how = f"recipe {result.recipe}" if result.recipe else f"quality {quality}"
@@ -45,29 +54,35 @@ def warn(result: ShrinkResult) -> None:
         terminal.note(f"not verified: {result.not_verified}")
     for text in [*result.notes, *(found.notes if found else ())]:
         terminal.note(text)
-    if found and is_alarming(found, result.recipe):
+    if found and is_alarming(found, result.recipe, result.promise):
         terminal.say(f"WARNING: the result is {verification.verdict_text(found)}{advice(result.recipe)}")
 
 
 def content(result: ShrinkResult, target: Path) -> dict[str, Any]:
     """The result for JSON."""
     found = verification.content(result.verification) if result.verification else None
-    plain = asdict(replace(result, verification=None)) | {"verification": found}
+    tried = [_attempt(each) for each in result.attempts]
+    plain = asdict(replace(result, verification=None, attempts=[])) | {"verification": found, "attempts": tried}
     return plain | {"steps": terminal.step_rows(result.steps), "out": str(target)}
 
 
+def _attempt(tried: Attempt) -> dict[str, Any]:
+    found = verification.content(tried.verification) if tried.verification else None
+    return asdict(replace(tried, verification=None)) | {"verification": found}
+
+
 def _weights(plan: Plan) -> Any:
-    """How each weight is stored and what that costs, the ones that disturb most first."""
-    columns = ["weight", "kind", "elements", "stored as", "bits", "noise"]
-    total = sum(each.noise for each in plan.choices) or 1.0
+    """How each weight is stored and why, the ones that disturb most first."""
+    columns = ["weight", "kind", "elements", "stored as", "step", "bits", "because"]
     rows = [
         (
             one_line(each.name),
             each.kind,
             f"{each.elements:,}",
-            f"{each.form}, step {each.coarseness:.3f} rms" if each.form == "int8" else each.form,
+            each.form,
+            "" if each.form == "float16" else f"{each.coarseness:.3f} rms",
             f"{each.bits:.2f}",
-            f"{each.noise / total:.1%}",
+            each.why,
         )
         for each in sorted(plan.choices, key=lambda each: -each.noise)
     ]
@@ -80,6 +95,11 @@ def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
     if found is None:
         return [("verdict", "", "not verified", "")] if result.not_verified else []
     rows = [("verdict", "", str(found.verdict), "")]
+    if found.snr < math.inf:
+        rows.append(("SNR", "", f"{found.snr:.1f} dB", ""))
+    if found.agreement:
+        agreed = found.agreement
+        rows.append(("decisions", "", f"{agreed.share:.1%} equal", f"{agreed.low:.1%} to {agreed.high:.1%}"))
     if found.accuracy:
         rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
     return rows

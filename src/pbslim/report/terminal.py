@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbslim.errors import one_line, printable
 from pbslim.passes.pipeline import StepResult
+from pbslim.report.progress import is_quiet as is_quiet
+from pbslim.report.progress import progress as progress
+from pbslim.report.progress import progress_bar as progress_bar
+from pbslim.report.progress import resume, stop
 from pbslim.wire import PROTOBUF_LIMIT
 
 if TYPE_CHECKING:  # rich takes a while to load, and a pipe needs none of it
@@ -26,12 +29,14 @@ def stdout() -> Console:
     """The console for results; a pipe gets wide lines without colours."""
     from rich import console
 
+    stop()
+
     class Console(console.Console):
         def print(self, *objects: Any, **options: Any) -> None:
             super().print(*(printable(each) if isinstance(each, str) else each for each in objects), **options)
 
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # whoever reads has read enough: no failure, as rich would have it
+            raise BrokenPipeError  # the reader has read enough: no failure, as rich would have it
 
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 
@@ -59,24 +64,46 @@ def size_text(size: int) -> str:
     return f"{size / scale:.2f} {unit}"
 
 
+def duration_text(seconds: float) -> str:
+    """A waiting time."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
 def note(text: str) -> None:
-    """A remark on stderr."""
-    say(f"note: {text}")
+    """A remark on stderr, unless only results and errors are wanted."""
+    if not is_quiet():
+        say(f"note: {text}")
+
+
+def note_meanwhile(text: str) -> None:
+    """A remark on stderr in the middle of work, whose progress is shown again after it."""
+    note(text)
+    resume()
 
 
 def say(text: str) -> None:
     """A line on stderr."""
+    stop()
     print(one_line(text), file=sys.stderr)  # noqa: T201
 
 
 def print_lines(lines: Iterable[str]) -> None:
     """Lines on stdout."""
+    stop()
     for line in lines:
         print(printable(line))  # noqa: T201
 
 
+def tell(*lines: str) -> None:
+    """Lines on stdout about what was done, unless only results and errors are wanted."""
+    if not is_quiet():
+        print_lines(map(one_line, lines))
+
+
 def print_json(content: Any) -> None:
     """`content` on stdout; in texts, what could control a terminal is escaped."""
+    stop()
     print(_UNSEEN.sub(_json_escape, json.dumps(content, indent=2, ensure_ascii=False)))  # noqa: T201
 
 
@@ -91,35 +118,8 @@ def keep_stdout_free() -> None:
     sys.stdout = sys.stderr
 
 
-@contextmanager
-def progress(text: str) -> Iterator[Callable[[str], None]]:
-    """Show what is being done, on a terminal only; the function changes the text."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    with Console(stderr=True).status(text) as status:
-        yield lambda now: status.update(Text(one_line(now)))
-
-
-@contextmanager
-def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how much of something is done, on a terminal only; the function tells how many of how many."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _all: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def bytes_written(show: Callable[[str], None]) -> Callable[[int], None]:
-    """What is told of each number of bytes that was written, and shows their sum."""
+    """A listener for each number of bytes written, which shows their sum."""
     total = 0
 
     def add(size: int) -> None:
@@ -144,7 +144,7 @@ def tell_steps(results: Iterable[StepResult], *, explain: bool) -> None:
 
 def tell_written(path: Path, size: int, *facts: str) -> None:
     """Say in one line what was written."""
-    print_lines([one_line(", ".join([f"{path} written", *facts, size_text(size)]))])
+    tell(", ".join([f"{path} written", *facts, size_text(size)]))
 
 
 def tell_size(size: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from pbslim.ir import Graph, Node
+from pbslim.ir.facts import has_ops, with_ops
 from pbslim.ir.order import execution_order
 from pbslim.rewrite.pattern import Match, Pattern, match, mismatch
 
@@ -52,7 +53,7 @@ A rule looks at everything before it touches anything, so that `Skip` leaves the
 
 def find_all(graph: Graph, pattern: Pattern, but: Collection[str] = ()) -> list[Match]:
     """All matches that do not overlap, the earliest in execution order first; none at the nodes called `but`."""
-    if pattern.ops is not None and not any(node.op in pattern.ops for node in graph):
+    if pattern.ops is not None and not has_ops(graph, pattern.ops):
         return []  # most patterns do not occur in most graphs, and sorting is the larger part of a search
     taken: set[Node] = set()
     matches = []
@@ -104,12 +105,13 @@ def near_misses(graph: Graph, pattern: Pattern, *, anywhere: bool = False) -> li
     Args:
         anywhere: where the op of its root is, even if nothing else fits.
     """
-    found = ((node.name, mismatch(pattern, node, anywhere=anywhere)) for node in graph)
+    roots = with_ops(graph, pattern.ops or ())
+    found = ((node.name, mismatch(pattern, node, anywhere=anywhere)) for node in roots)
     return [Skipped(name, reason) for name, reason in found if reason]
 
 
 def rewrite_all(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
-    """Walk until nothing is left; a place that was skipped is not tried again and stands in nobody's way."""
+    """Walk until nothing is left; a place that was skipped is not tried again and blocks no other."""
     total = Report()
     while True:
         report = rewrite(graph, pattern, rule, {skipped.node for skipped in total.skipped})

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from pbslim.analysis.endpoints import find_names, require, require_frozen
 from pbslim.analysis.ends import idle_constants
 from pbslim.analysis.inputs import Input, how_to_cut, pipeline_inputs
+from pbslim.analysis.tables import fillers_of, tables_of
 from pbslim.ir import Graph
-from pbslim.names import shortened
+from pbslim.names import node_name, shortened
 from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes.registry import Step
 
 
 @dataclass
 class Wanted:
-    """What is asked of a graph; what nobody says the graph itself shows.
+    """What is asked of a graph; what is not given is found from the graph itself.
 
     Attributes:
         fed: the inputs that are not placeholders, or of which something is said.
@@ -55,6 +56,8 @@ def prepare(
     names = find_names(graph, [each.tensor for each in fed], outputs)
     require_frozen(graph, names[1], names[0])
     kept = {require(graph, name).name for name in keep}
+    tables = tables_of(graph[node_name(name)] for name in names[1])
+    kept.update(node.name for table in tables for node in fillers_of(graph, table))
     notes = []
     idle = [node.name for node in idle_constants(graph) if node.name not in kept.union(names[1])]
     if keep_constants:

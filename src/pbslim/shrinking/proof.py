@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from pbslim.compression.promises import Promise
 from pbslim.errors import CheckError
+from pbslim.ir.tensors import Array
 from pbslim.verification import Verdict, Verification, compare_files
 from pbslim.verification.feeds import DEFAULT_SAMPLES
 
 _SECONDS = 3.0
 _MOST_SECONDS = 60.0
+_DECISIONS, _MOST_SAMPLES = 2, 256
 
 
 class Files(NamedTuple):
@@ -37,7 +41,8 @@ class Proof:
         samples: how many inputs to try.
         engine: what runs the graphs.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
-        on_progress: is told how many batches are done, and of how many.
+        examples: how many samples of which decisions differ to keep.
+        on_progress: called with the number of batches done, and of all.
     """
 
     evaluation: Path | None = None
@@ -47,18 +52,31 @@ class Proof:
     samples: int = DEFAULT_SAMPLES
     engine: str = "builtin"
     cautious: bool = False
+    examples: int = 0
     on_progress: Callable[[int, int], None] | None = None
+
+    @property
+    def _enough_samples(self) -> int:
+        """So many that one decision more or less does not decide whether enough of them are equal."""
+        if self.min_agreement is None or self.min_agreement >= 1:
+            return self.samples
+        return max(self.samples, min(math.ceil(_DECISIONS / (1 - self.min_agreement)), _MOST_SAMPLES))
 
     @property
     def is_demanding(self) -> bool:
         """Whether a result may turn out not to be good enough to be written."""
         return any(each is not None for each in (self.min_snr, self.max_drop, self.min_agreement))
 
-    def verify(self, files: Files, seed: int = 0) -> Verification:
+    def demanding(self, promise: Promise) -> Proof:
+        """The same, with what is promised where no more is asked for."""
+        return replace(self, min_snr=max(promise.snr, self.min_snr or promise.snr))
+
+    def verify(self, files: Files, seed: int = 0, tests: Mapping[str, Array] | None = None) -> Verification:
         """Compare the source with the result; after a few seconds no further inputs are tried.
 
         Args:
             seed: another one gives other inputs.
+            tests: inputs by their names in the result, where no file of them is given.
 
         Raises:
             PbslimError: they cannot be compared.
@@ -66,11 +84,12 @@ class Proof:
         return compare_files(
             files.source,
             files.out,
+            None if tests is None or self.evaluation else _renamed(tests, files),
             evaluation=self.evaluation,
             inputs=files.inputs,
             second_inputs=files.new_inputs if list(files.new_inputs) != list(files.inputs) else None,
             outputs=files.outputs,
-            samples=self.samples,
+            samples=self._enough_samples,
             seed=seed,
             min_snr=self.min_snr,
             min_agreement=self.min_agreement,
@@ -79,6 +98,7 @@ class Proof:
             timeout=_MOST_SECONDS,
             budget=None if self.evaluation or self.is_demanding else _SECONDS,
             cautious=self.cautious,
+            examples=self.examples,
             on_progress=self.on_progress,
         )
 
@@ -93,8 +113,10 @@ def require_met(found: Verification, recipe: str | None) -> None:
         raise CheckError(f"the result is {found.verdict}, nothing was written: {found.failures[0]}{advice(recipe)}")
 
 
-def is_alarming(found: Verification, recipe: str | None) -> bool:
-    """Whether a result is worse than people expect of its recipe."""
+def is_alarming(found: Verification, recipe: str | None, promise: Promise | None = None) -> bool:
+    """Whether a result is worse than people expect of its recipe, or than what was promised."""
+    if promise is not None:
+        return bool(found.failures) or found.snr < promise.snr
     return found.verdict in (Verdict.DEGRADED, Verdict.BROKEN) or (recipe == "optimize" and not found.verdict.is_exact)
 
 
@@ -103,3 +125,9 @@ def advice(recipe: str | None) -> str:
     if recipe is None:
         return "; a better one: --quality near-lossless"
     return "" if recipe == "optimize" else "; a milder recipe: optimize"
+
+
+def _renamed(tests: Mapping[str, Array], files: Files) -> dict[str, Array]:
+    """What is fed by the names in the original."""
+    names = dict(zip(files.new_inputs, files.inputs, strict=True))
+    return {names.get(name, name): value for name, value in tests.items()}

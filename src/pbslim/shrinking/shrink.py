@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
+from pbslim.compression.promises import Promise
 from pbslim.errors import PbslimError
-from pbslim.ir import Graph
+from pbslim.ir import Graph, Signature
+from pbslim.ir.facts import with_ops
 from pbslim.passes import pipeline
 from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
-from pbslim.shrinking.automatic import Compressed, CompressionOptions, compress
+from pbslim.shrinking.attempts import Attempt, Compressed
+from pbslim.shrinking.automatic import compress
+from pbslim.shrinking.levels import fitting, is_leveled, store
+from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
-from pbslim.wire import load_from, open_source, save
-from pbslim.wire.files import write
-from pbslim.wire.given import reads_file
+from pbslim.wire import save
+from pbslim.wire.files import GraphLike, size_of, write
+from pbslim.wire.given import opened
 from pbslim.wire.outputs import replacing, require_apart
 from pbslim.wire.sources import InputFile, Source
 
@@ -52,6 +58,10 @@ class ShrinkResult:
         not_verified: why it was not possible.
         plan: how each weight is stored, where there is no recipe.
         notes: remarks for the user.
+        promise: what the result was held to, where there is no recipe.
+        attempts: the results that were tried on the way to this one.
+        interrupted: whether the search was stopped before its end.
+        signature: what the model calls inputs and outputs, where a SavedModel was given.
     """
 
     recipe: str | None
@@ -65,15 +75,18 @@ class ShrinkResult:
     not_verified: str = ""
     plan: Plan | None = None
     notes: list[str] = field(default_factory=list)
+    promise: Promise | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    interrupted: bool = False
+    signature: Signature | None = None
 
 
 SIMPLE = "optimize"
 """The recipe that runs before weights are stored in fewer bits."""
 
 
-@reads_file
 def shrink(
-    source: Path,
+    source: GraphLike,
     out: str | Path,
     recipe: str | None = None,
     *,
@@ -87,6 +100,7 @@ def shrink(
     proof: Proof | None = None,
     on_step: Callable[[StepResult], None] | None = None,
     on_bytes: Callable[[int], None] | None = None,
+    look: Callable[[Files], None] | None = None,
 ) -> ShrinkResult:
     """Make the frozen graph in `source` small and write the result to `out`.
 
@@ -100,25 +114,38 @@ def shrink(
         exact_zip: deflate the files whole, however large, to measure their zipped size.
         options: what to promise, and for whom, when there is no recipe.
         proof: how to verify the result; not at all when not given.
+        look: is shown the original and the result before it takes its place, so that it can compare them; the size
+            after each step is measured for it.
 
     Raises:
         CheckError: the result does not meet what `proof` demands, or no weights keep the promise; nothing is written.
         UsageError: no such recipe, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
-    require_apart(out, source)
+    if isinstance(source, str | PathLike):
+        require_apart(out, Path(source))
     started = time.perf_counter()
-    given = open_source(source)
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
-    simple = _simplified(load_from(given, source), recipe or SIMPLE, values or {}, wanted, on_step)
-    with _named(given, simple.original) as path:
+    with ExitStack() as stack:
+        loaded = stack.enter_context(opened(source))
+        graph, given = loaded.graph, loaded.source
+        asked, recipe = recipe, (fitting(recipe, graph) if recipe else None)
+        on_step = _measuring(graph, on_step) if look else on_step
+        simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
+        path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
-        done = Compressed(simple.graph)
+        done, promise = Compressed(simple.graph), None
+        options = options or CompressionOptions()
+        options = replace(options, keep=(*options.keep, *keep))
         if recipe is None:
-            options = options or CompressionOptions()
-            done = compress(simple.graph, files, replace(options, keep=(*options.keep, *keep)), proof)
-        seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0)
+            promise = options.promise if options.promises else None
+            done = compress(simple.graph, files, options, proof)
+        elif simple.last:
+            done = store(simple.graph, files, str(recipe), simple.last, options)
+        if recipe != asked:
+            done.notes.append(f"weights have few values already, which the recipe {recipe} keeps")
+        seconds = time.perf_counter() - started - done.verifying
         with replacing(out, given) as file:  # what can go wrong does so before the file is there
             started = time.perf_counter()
             size = write(done.graph, file, progress=on_bytes)
@@ -126,12 +153,26 @@ def shrink(
             seconds += time.perf_counter() - started
             if proof and not done.verification and not done.not_verified:
                 _verify(proof, done, files._replace(out=Path(file.name)), recipe)
+            if look:
+                look(files._replace(out=Path(file.name)))
             before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
             after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
-            # What is left is asked, as it is quicker to tell and says the same.
+            # Looked up in the result: it is smaller and says the same.
             fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
             proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
-            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven)
+            told = promise, done.attempts, done.interrupted, done.graph.signature
+            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
+
+
+def _measuring(graph: Graph, on_step: Callable[[StepResult], None] | None) -> Callable[[StepResult], None]:
+    """A listener that adds to each step the size that the graph has after it."""
+
+    def measure(result: StepResult) -> None:
+        result.size = size_of(graph)
+        if on_step:
+            on_step(result)
+
+    return measure
 
 
 @dataclass(frozen=True)
@@ -139,11 +180,13 @@ class _Simple:
     """A graph that the transforms of a recipe have run on.
 
     Attributes:
+        last: the step that is still to be done, with a look at inputs if there are any.
         original: what its results are compared with, where that is not what was given.
         counts: how many nodes and constants it had before.
     """
 
     graph: Graph
+    last: Step | None
     original: Graph | None
     files: Files
     counts: tuple[int, int]
@@ -166,9 +209,10 @@ def _simplified(
     asked = wanted(graph)
     ends = asked.inputs, asked.outputs
     steps = [asked.step(step) for step in steps]
+    last = steps.pop() if is_leveled(recipe) else None
     results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
     files = Files(Path(), Path(), ends[0], results[-1].inputs, ends[1])
-    return _Simple(graph, original, files, counts, done + results, asked.notes)
+    return _Simple(graph, last, original, files, counts, done + results, asked.notes)
 
 
 @contextmanager
@@ -199,4 +243,4 @@ def _verify(proof: Proof, done: Compressed, files: Files, recipe: str | None) ->
 
 
 def _count(graph: Graph) -> tuple[int, int]:
-    return len(graph), sum(node.op == "Const" for node in graph)
+    return len(graph), len(with_ops(graph, ("Const",)))

@@ -13,7 +13,7 @@ from pbslim.engines.apart import Memory, ProgramApart
 from pbslim.errors import PbslimError
 from pbslim.verification.feeds import generate_samples
 from pbslim.verification.running import DEFAULT_TIMEOUT
-from pbslim.wire import load
+from pbslim.wire.given import opened
 
 DEFAULT_RUNS = 20
 _MOST_SECONDS = 5.0
@@ -75,15 +75,18 @@ def benchmark(
     for done, (path, name) in enumerate(tasks):
         if on_progress:
             on_progress(done, len(tasks))
-        graph = load(path)
-        fed, fetched = find_names(graph, inputs, outputs)
-        feeds = generate_samples(graph, fed, samples=samples).batches[0]
-        try:
-            choose(name, graph, fetched, feeds)
-            with ProgramApart(name, path, label=str(path), timeout=timeout, folding=True, threads=threads) as program:
-                found.append(_measured(program, path, name, feeds, fetched, runs))
-        except PbslimError as error:
-            found.append(Measurement(path, name, problem=str(error)))
+        with opened(path) as given:
+            fed, fetched = find_names(given.graph, inputs, outputs)
+            feeds = generate_samples(given.graph, fed, samples=samples).batches[0]
+            try:
+                choose(name, given.graph, fetched, feeds)
+                program = ProgramApart(
+                    name, given.path, label=str(path), timeout=timeout, folding=True, threads=threads
+                )
+                with program:
+                    found.append(_measured(program, path, name, feeds, fetched, runs))
+            except PbslimError as error:
+                found.append(Measurement(path, name, problem=str(error)))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,18 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.analysis.endpoints import find_names, require, require_frozen
-from pbslim.errors import PbslimError, UsageError
-from pbslim.ir import Graph
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
 from pbslim.verification.demands import Demands, within
-from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples, generate_samples
-from pbslim.verification.given import given_samples, read_labelled, read_samples
+from pbslim.verification.examples import find_examples
+from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples
+from pbslim.verification.inputs import Inputs, find_ends
 from pbslim.verification.layers import find_layers
 from pbslim.verification.metrics import Kind
 from pbslim.verification.outputs import Judged, how_to_judge, looks_like_shares, unsquashed
-from pbslim.verification.results import Accuracy, Comparison, Verification, judged
+from pbslim.verification.patience import Patience, likely_held
+from pbslim.verification.results import Accuracy, Comparison, Example, Layer, Verification, judged
 from pbslim.verification.rounding import rounding_levels
 from pbslim.verification.running import (
     DEFAULT_TIMEOUT,
@@ -40,21 +40,18 @@ from pbslim.verification.running import (
 )
 from pbslim.verification.verdict import Verdict, judge
 from pbslim.verification.weights import changed_constants
-from pbslim.wire import load
+from pbslim.wire.files import GraphLike
+from pbslim.wire.given import opened
 from pbslim.wire.memmapped import package_of
 
 Array = npt.NDArray[Any]
 Metric = Callable[[dict[str, Array]], float]
 """A measure of a model: called with its outputs by name over all samples; more is better."""
 
-_FEW, _PATIENCE = 4, 4  # so many inputs are tried even if they take so many times as long as they should
-# Bytes of results, when nobody asked to run the graphs.
-_HELD, _HELD_PER_FILE_BYTE, _HELD_PER_FED_BYTE = 4 << 20, 8, 64
-
 
 def compare_files(
-    first: Path,
-    second: Path,
+    first: GraphLike,
+    second: GraphLike,
     feeds: Mapping[str, Array] | Path | None = None,
     *,
     evaluation: Path | None = None,
@@ -72,6 +69,7 @@ def compare_files(
     max_drop: float | None = None,
     metric: Metric | None = None,
     per_layer: bool = False,
+    examples: int = 0,
     timeout: float = DEFAULT_TIMEOUT,
     budget: float | None = None,
     cautious: bool = False,
@@ -83,88 +81,39 @@ def compare_files(
 
     Args:
         second_inputs: what `inputs` are called in the second graph, if that differs.
+        examples: how many samples of which decisions differ to keep.
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
-        on_progress: is told how many batches are done, and of how many.
+        on_progress: called with the number of batches done, and of all.
 
     Raises:
         UsageError: a name is not in a graph, or no engine can run both.
         PbslimError: a graph cannot be read or does not run.
     """
     started = time.perf_counter()
-    renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
-    sides = Side(first, load(first)), Side(second, load(second), renamed)
-    names, outputs = _ends(sides, inputs, outputs)
-    make = _Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
-    given, labels = make.samples(feeds, evaluation)
-    require_fed(sides, list(given.batches[0]))
-    plan = _plan(sides, outputs, engine, given.batches[0])
-    setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
-
-    fed = sum(np.asarray(value).nbytes for value in given.batches[0].values())
-    most = _HELD + _HELD_PER_FILE_BYTE * first.stat().st_size + _HELD_PER_FED_BYTE * fed
-
-    def enough(done: int, seconds: float, held: int) -> bool:
-        if on_progress:
-            on_progress(done, len(given.batches))
-        tried = sum(map(batch_size, given.batches[:done]))
-        if cautious and held > most:
-            if done == 1:
-                raise PbslimError(f"its outputs have {held} bytes, which is much for its size")
-            return True
-        return budget is not None and seconds > (budget if tried >= _FEW else _PATIENCE * budget)
-
-    runs = run_both(setting, sides, plan.fetches, given.batches, enough)
-    found = _Found(setting, plan, sides, names, replace(given, batches=given.batches[: len(runs.first)]), runs, labels)
-    result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
-    if per_layer:
-        layers = find_layers(setting, sides, outputs, given.batches[0], on_progress)
-        none = [] if layers else ["the graphs share no inner tensors, so that there are no layers to compare"]
-        result = replace(result, layers=layers, notes=[*result.notes, *none])
-    return replace(result, seconds=time.perf_counter() - started)
-
-
-def _ends(
-    sides: tuple[Side, Side], inputs: Sequence[str] | None, outputs: Sequence[str] | None
-) -> tuple[list[str], list[str]]:
-    """The inputs of the first graph, and the outputs that both have."""
-    wanted = list(outputs or find_names(sides[1].graph)[1])
-    for side in sides:
-        for name in wanted:
-            require(side.graph, name)
-        require_frozen(side.graph, wanted, [*side.fed(dict.fromkeys(inputs or (), np.zeros(0)))])
-    return find_names(sides[0].graph, inputs, wanted)[0], wanted
-
-
-@dataclass(frozen=True)
-class _Inputs:
-    """How inputs are made or read."""
-
-    graph: Graph
-    names: list[str]
-    count: int
-    seed: int
-    pixels: Pixels | None
-    cut: Side | None = None
-
-    def samples(
-        self, feeds: Mapping[str, Array] | Path | None, evaluation: Path | None
-    ) -> tuple[Samples, Array | None]:
-        """The samples, and labels if there are any."""
-        if feeds is not None and evaluation is not None:
-            raise UsageError("--feeds and --eval both give the inputs; name one")
-        if evaluation is not None:
-            return read_labelled(evaluation, self.graph, self.names, self.pixels)
-        if isinstance(feeds, Path):
-            return read_samples(feeds, self.graph, self.names, self.pixels), None
-        if feeds is not None:
-            return given_samples(feeds, self.graph, self.names, self.pixels), None
-        graph, names = self.graph, self.names
-        if self.cut:  # at inner tensors, of which the second graph says more
-            graph, names = self.cut.graph, [self.cut.renamed[name] for name in names]
-        made = generate_samples(graph, names, samples=self.count, seed=self.seed, pixels=self.pixels)
-        batches = [dict(zip(self.names, batch.values(), strict=True)) for batch in made.batches]
-        return replace(made, batches=batches), None
+    with ExitStack() as stack:
+        renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
+        one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))
+        sides = Side(one.path, one.graph), Side(other.path, other.graph, renamed)
+        names, outputs = find_ends(sides, inputs, outputs)
+        make = Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
+        given, labels = make.samples(feeds, evaluation)
+        require_fed(sides, list(given.batches[0]))
+        plan = _plan(sides, outputs, engine, given.batches[0])
+        setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
+        most_held = likely_held(one.path.stat().st_size, given.batches[0]) if cautious else None
+        patience = Patience(given.batches, budget, most_held, on_progress)
+        runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)
+        tried = replace(given, batches=given.batches[: len(runs.first)])
+        found = _Found(setting, plan, sides, names, tried, runs, labels)
+        result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
+        if examples:
+            result = replace(result, examples=found.examples(examples))
+        if per_layer:
+            layers = find_layers(setting, sides, outputs, given.batches[0], on_progress)
+            none = [] if layers else ["the graphs share no inner tensors, so that there are no layers to compare"]
+            result = replace(result, layers=layers, notes=[*result.notes, *none])
+        return replace(result, seconds=time.perf_counter() - started)
 
 
 @dataclass(frozen=True)
@@ -255,6 +204,18 @@ class _Found:
         found = replace(_difference(name, first, second), is_ordered=how.is_ordered)
         return _with_metrics(found, how, first, self._values(len(self.plan.outputs) + i), sum(self._sizes))
 
+    def examples(self, count: int) -> list[Example]:
+        """Samples on which the graphs decide differently, of the output where they do so most."""
+        best: list[Example] = []
+        for i, how in enumerate(self.plan.first):
+            shown = self._outputs[0][how.output], self._outputs[1][how.output]
+            pair = self._values(len(self.plan.outputs) + i)
+            if pair[0].shape == pair[1].shape and not how.is_ordered:
+                kind, first, second = _judged(how, shown[0], pair)
+                found = find_examples(how.output, kind, (first, second), shown, self.given.batches, count)
+                best = max(best, found, key=len)
+        return best
+
     def _rounding(self) -> tuple[list[float], list[float]]:
         count = len(self.plan.outputs)
         first, second = ([row[count:] for row in rows] for rows in (self.runs.first, self.runs.second))
@@ -281,6 +242,34 @@ class _Found:
         name, classes = predicted(self._outputs[0], labels)
         other = predicted({name: self._outputs[1][name]}, labels)[1]
         return Accuracy(accuracy(classes, labels), accuracy(other, labels))
+
+
+def compare_layers(
+    first: Path,
+    second: Path,
+    *,
+    evaluation: Path | None = None,
+    inputs: Sequence[str] | None = None,
+    second_inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    engine: str = "auto",
+    cautious: bool = False,
+) -> list[Layer]:
+    """The layers in which the difference between two graphs arises, and nothing else; see `compare_files`.
+
+    Raises:
+        UsageError: a name is not in a graph, or no engine can run both.
+        PbslimError: a graph cannot be read or does not run.
+    """
+    with ExitStack() as stack:
+        renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
+        one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))
+        sides = Side(one.path, one.graph), Side(other.path, other.graph, renamed)
+        names, outputs = find_ends(sides, inputs, outputs)
+        make = Inputs(sides[0].graph, names, 1, 0, None, sides[1] if renamed else None)
+        batch = make.samples(None, evaluation)[0].batches[0]
+        chosen = engine_for(engine, sides, [outputs, outputs], batch)
+        return find_layers(Setting(chosen, cautious=cautious and chosen == "builtin"), sides, outputs, batch)
 
 
 def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:
@@ -310,7 +299,8 @@ def _difference(output: str, first: Array, second: Array) -> Comparison:
     )
 
 
-def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Array, Array], samples: int) -> Comparison:
+def _judged(how: Judged, output: Array, pair: tuple[Array, Array]) -> tuple[Kind, Array, Array]:
+    """The values to judge an output by, and what they mean."""
     first, second = pair
     kind = how.kind
     if how.tensor == how.output:
@@ -318,6 +308,11 @@ def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Arr
     if kind is Kind.VALUES and looks_like_shares(output):
         kind = Kind.SCORES
         first, second = (unsquashed(each, "Softmax") for each in pair)
+    return kind, first, second
+
+
+def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Array, Array], samples: int) -> Comparison:
+    kind, first, second = _judged(how, output, pair)
     if first.shape != second.shape or not first.size:
         return found
     agreement = metrics.decisions(first, second, kind, samples)

@@ -60,17 +60,19 @@ def agreement(equal: Array, samples: int) -> Agreement:
     return Agreement(share, max(low, 0.0), min(high, 1.0), int(equal.size))
 
 
+def decided(values: Array, kind: Kind) -> Array | None:
+    """The decisions that an output makes, None where it makes none."""
+    if kind is Kind.SCORES:
+        return np.asarray(values.argmax(-1))
+    if kind is Kind.CHANCES:
+        return np.asarray(values > 0)
+    return values if kind is Kind.CODES else None
+
+
 def decisions(first: Array, second: Array, kind: Kind, samples: int) -> Agreement | None:
     """How many decisions are equal in a number of samples, None where the outputs make none."""
-    if kind is Kind.SCORES:
-        equal = first.argmax(-1) == second.argmax(-1)
-    elif kind is Kind.CHANCES:
-        equal = (first > 0) == (second > 0)
-    elif kind is Kind.CODES:
-        equal = np.asarray(first == second)
-    else:
-        return None
-    return agreement(equal, samples)
+    one, other = decided(first, kind), decided(second, kind)
+    return None if one is None or other is None else agreement(np.asarray(one == other), samples)
 
 
 def top_five(first: Array, second: Array, kind: Kind, samples: int) -> Agreement | None:

@@ -76,6 +76,31 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A sample on which the graphs decide differently.
+
+    Attributes:
+        number: of the sample, from 0.
+        changed: how many of its decisions differ; `decisions` is how many it has.
+        first, second: what each graph decides, where the sample has one decision; a class has its number.
+        first_score, second_score: the value of the output for that decision, None where it has none.
+        picture: the input as a PNG file, where it is a picture.
+        text: the input, where it is text.
+    """
+
+    number: int
+    output: str
+    decisions: int
+    changed: int
+    first: str = ""
+    second: str = ""
+    first_score: float | None = None
+    second_score: float | None = None
+    picture: bytes = b""
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """The share of samples that both graphs get right, with labels."""
 
@@ -104,6 +129,8 @@ class Verification:
         layers: the layers in order, where they were asked for.
         accuracy: with labels.
         metric: what the caller's own metric gives for both graphs.
+        examples: samples on which the graphs decide differently, those that change most first, where they were asked
+            for.
     """
 
     comparisons: list[Comparison]
@@ -118,6 +145,7 @@ class Verification:
     layers: list[Layer] = field(default_factory=list)
     accuracy: Accuracy | None = None
     metric: tuple[float, float] | None = None
+    examples: list[Example] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Comparison]:
         return iter(self.comparisons)

@@ -10,7 +10,10 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 from pbslim.errors import DecodeError, GraphError, PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.wire import memmapped, packages, schema
+from pbslim.wire.models import freeze_model, is_model
 from pbslim.wire.outputs import replacing
+from pbslim.wire.parts import total
+from pbslim.wire.paths import expanded
 from pbslim.wire.read import read_graph, sources_of
 from pbslim.wire.sources import InputFile, Source, open_source
 from pbslim.wire.write import graph_parts, to_bytes, write_parts
@@ -29,11 +32,13 @@ class Message(Protocol):
 
 
 GraphLike: TypeAlias = "Graph | Message | bytes | str | PathLike[str]"
-"""A graph, TensorFlow's ``GraphDef`` message, the bytes of one, or the path of a file."""
+"""A graph, TensorFlow's ``GraphDef`` message, the bytes of one, or the path of a file or of a model's folder."""
 
 
 def load(source: GraphLike) -> Graph:
     """The graph in a GraphDef file (binary or text), in a memory-mapped package, or in the bytes of one of these.
+
+    The folder of a SavedModel, or a checkpoint with its ``.meta``, gives the graph that `pbslim.freeze` makes of it.
 
     A GraphDef message, TensorFlow's or any other, will do as well, and a `Graph` is taken as it is.
 
@@ -51,7 +56,8 @@ def load(source: GraphLike) -> Graph:
     if isinstance(source, bytes):
         return load_from(memoryview(source), Path("<bytes>"))
     if isinstance(source, str | PathLike):
-        return load_from(open_source(Path(source)), Path(source))
+        path = Path(source)
+        return freeze_model(expanded(path)) if is_model(expanded(path)) else load_from(open_source(path), path)
     return _from_message(source)
 
 
@@ -124,6 +130,11 @@ def write(graph: Graph, out: BinaryIO, *, as_text: bool = False, progress: Calla
     return write_parts(graph_parts(graph), out, progress)
 
 
+def size_of(graph: Graph) -> int:
+    """The bytes that `graph` takes in a file, without writing it."""
+    return total(graph_parts(graph))
+
+
 def _from_message(message: Any) -> Graph:
     descriptor = getattr(message, "DESCRIPTOR", None)
     if getattr(descriptor, "full_name", None) != "tensorflow.GraphDef" or isinstance(message, type):
@@ -131,7 +142,7 @@ def _from_message(message: Any) -> Graph:
         raise UsageError(f"a graph must be a GraphDef, bytes, a path or a pbslim.Graph, not {kind}")
     try:
         data = message.SerializeToString()
-    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+    except Exception as error:  # noqa: BLE001 - the implementations of protobuf raise different classes
         raise DecodeError(f"the GraphDef cannot be serialized ({error}); give the path of a file instead") from None
     return read_graph(memoryview(data))
 
@@ -160,6 +171,6 @@ def to_text(graph: Graph) -> str:
     message: Any = schema.new("GraphDef")
     try:
         message.ParseFromString(to_bytes(graph))
-    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+    except Exception as error:  # noqa: BLE001 - the implementations of protobuf raise different classes
         raise PbslimError(f"the graph cannot be written as text: {error}") from None
     return text_format.MessageToString(message)

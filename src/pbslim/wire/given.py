@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from inspect import Signature, signature
 from os import PathLike
@@ -13,8 +14,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, ov
 
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
-from pbslim.wire.files import GraphLike, Message, into_message, load, save
+from pbslim.wire.files import GraphLike, Message, into_message, load, load_from, save
+from pbslim.wire.models import is_model
 from pbslim.wire.paths import expanded
+from pbslim.wire.sources import Source, open_source
 from pbslim.wire.write import to_bytes
 
 Names: TypeAlias = "str | bytes | Iterable[str | bytes]"
@@ -32,19 +35,35 @@ def load_all(given: GraphLike | Iterable[GraphLike]) -> list[Graph]:
     return [load(each) for each in given]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A graph that was given, and the file that it is in."""
+
+    path: Path
+    source: Source
+    graph: Graph
+
+
 @contextmanager
-def as_file(given: GraphLike) -> Iterator[Path]:
-    """The path of `given`, or of a file made of it for as long as it is needed."""
-    if isinstance(given, str | PathLike):
-        yield expanded(given)
+def opened(given: GraphLike) -> Iterator[Opened]:
+    """`given` in its own file, or in one that is made of it for as long as it is needed.
+
+    Raises:
+        PbslimError: it is no graph, and no model that could be frozen.
+    """
+    path = expanded(given) if isinstance(given, str | PathLike) else None
+    if path is not None and not is_model(path):
+        source = open_source(path)
+        yield Opened(path, source, load_from(source, path))
         return
     with TemporaryDirectory() as folder:
-        place = Path(folder) / "graph.pb"
-        if isinstance(given, bytes):
-            place.write_bytes(given)
-        else:
-            save(load(given), place)
-        yield place
+        place = Path(folder) / f"{path.stem if path else 'graph'}-frozen.pb"
+        graph = load(given)
+        save(graph, place)
+        source = open_source(place)
+        found = load_from(source, place)
+        found.signature = graph.signature
+        yield Opened(place, source, found)
 
 
 def same_kind(graph: Graph, given: Any) -> Any:
@@ -58,20 +77,6 @@ def same_kind(graph: Graph, given: Any) -> Any:
     if isinstance(given, str | PathLike | Graph):
         return graph
     return into_message(graph, type(given)())
-
-
-def reads_file(function: Callable[Concatenate[Path, P], Result]) -> Callable[Concatenate[GraphLike, P], Result]:
-    """Let a function that reads a file, its first argument, take a graph in any other form as well."""
-    name, shown = _first_parameter(function)
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        given, *rest = args or [kwargs.pop(name)]
-        with as_file(given) as path:
-            return function(path, *rest, **kwargs)
-
-    call.__signature__ = shown  # type: ignore[attr-defined]
-    return call
 
 
 class Changing(Protocol[P, Result]):

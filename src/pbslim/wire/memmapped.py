@@ -63,7 +63,7 @@ def read_package(source: Source) -> Graph:
     regions = {region.name: region for region in package.regions}
     for node, constant in users:
         _become_const(node, source, regions[constant.region], constant)
-    graph.journal.clear()
+    graph.forget_changes()
     origin = graph.origin
     assert isinstance(origin, GraphOrigin)  # noqa: S101 - just read
     graph.origin = PackageOrigin(origin.source, origin.rest, origin.producer, package)

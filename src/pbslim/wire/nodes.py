@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 
 from pbslim.errors import DecodeError
 from pbslim.ir import Attributes, AttrValue, Draft, Encoded, Node, Value
@@ -16,7 +15,7 @@ from pbslim.wire.varint import LEN, MessageError, fields, length_delimited, read
 _NAME, _OP, _INPUT, _DEVICE, _ATTR = 1, 2, 3, 4, 5
 SMALL_BYTES = 1 << 11
 """Nodes up to this size are read many at once."""
-_NAME_TAG, _OP_TAG, _INPUT_TAG, _DEVICE_TAG, _ATTR_TAG = (number << 3 | LEN for number in range(1, 6))
+_NAME_TAG, _OP_TAG, _INPUT_TAG = (number << 3 | LEN for number in (_NAME, _OP, _INPUT))
 
 Spelling = Callable[[Value], str]
 
@@ -92,12 +91,16 @@ def _held(source: Source, start: int, stop: int) -> EncodedAttr:
 
 
 class NodeReader:
-    """Reads the many small nodes of a file, a batch at a time; equal attributes, ops and devices are shared."""
+    """Reads the many small nodes of a file, a batch at a time.
+
+    Nodes are written as name, op and inputs, then device and attributes. These are often the same bytes as before, and
+    then the same objects, which is quick and takes little memory.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._texts: dict[bytes, str] = {}
-        self._sets: dict[tuple[bytes, ...], Attributes] = {}
+        self._rests: dict[bytes, tuple[str, Attributes]] = {}
         self._entries: dict[bytes, tuple[str, EncodedAttr]] = {}
 
     def at(self, start: int, stop: int, index: int) -> Draft:
@@ -119,21 +122,28 @@ class NodeReader:
         return [self._node(data, offset, *span, index + i) for i, span in enumerate(spans)]
 
     def _node(self, data: bytes, offset: int, start: int, stop: int, index: int) -> Draft:
-        found = _common_fields(data, start, stop)
-        attrs = self._attributes(found[-1]) if found else None
-        if found is None or attrs is None:  # slower, and able to say what is wrong
+        try:
+            name, op, inputs, at = _beginning(data, start, stop)
+            rest = data[at:stop]
+            found = self._rests.get(rest)
+            if found is None:
+                found = self._rests[rest] = self._rest(rest)
+        except (_UncommonError, MessageError):  # slower, and able to say what is wrong
             return read_node(self._source, offset + start, offset + stop, index)
-        name, op, device, inputs, _ = found
         origin = NodeOrigin(self._source, offset + start, offset + stop)
-        return Draft(name, self._text(op), self._text(device), inputs, attrs, origin)
+        return Draft(name, self._text(op), found[0], inputs, found[1], origin)
 
-    def _attributes(self, entries: tuple[bytes, ...]) -> Attributes | None:
-        """The attributes that these are, None if one is broken."""
-        found = self._sets.get(entries)
-        if found is None:
-            with suppress(MessageError):
-                found = self._sets[entries] = Attributes(dict(map(self._entry, entries)))
-        return found
+    def _rest(self, rest: bytes) -> tuple[str, Attributes]:
+        """Device and attributes."""
+        device, entries = "", []
+        for number, kind, start, stop in fields(rest, 0, len(rest), "a node"):
+            if kind != LEN or number not in (_DEVICE, _ATTR):
+                raise _UncommonError
+            if number == _DEVICE:
+                device = self._text(rest[start:stop])
+            else:
+                entries.append(rest[start:stop])
+        return device, Attributes(dict(map(self._entry, entries)))
 
     def _text(self, encoded: bytes) -> str:
         found = self._texts.get(encoded)
@@ -151,16 +161,17 @@ class NodeReader:
         return found
 
 
-def _common_fields(
-    data: bytes, at: int, end: int
-) -> tuple[str, bytes, bytes, tuple[str, ...], tuple[bytes, ...]] | None:
-    """Name, op, device, inputs and attributes of a node as nearly all are, None for one that is written otherwise."""
-    name, op, device = "", b"", b""
+class _UncommonError(Exception):
+    """A node that is not written as nearly all are."""
+
+
+def _beginning(data: bytes, at: int, end: int) -> tuple[str, bytes, tuple[str, ...], int]:
+    """Name, op and inputs of a node, and where the rest starts."""
+    name, op = "", b""
     inputs: list[str] = []
-    entries: list[bytes] = []
     try:
-        while at < end:
-            tag, size = data[at], data[at + 1]
+        while at < end and (tag := data[at]) <= _INPUT_TAG:
+            size = data[at + 1]
             at += 2
             if size >= 0x80:
                 size = size & 0x7F | data[at] << 7
@@ -169,19 +180,17 @@ def _common_fields(
             at += size
             if tag == _INPUT_TAG:
                 inputs.append(content.decode())
-            elif tag == _ATTR_TAG:
-                entries.append(content)
-            elif tag == _NAME_TAG:
-                name = content.decode()
             elif tag == _OP_TAG:
                 op = content
-            elif tag == _DEVICE_TAG:
-                device = content
+            elif tag == _NAME_TAG:
+                name = content.decode()
             else:
-                return None
+                raise _UncommonError
     except (UnicodeDecodeError, IndexError):
-        return None
-    return (name, op, device, tuple(inputs), tuple(entries)) if at == end and name else None
+        raise _UncommonError from None
+    if at > end or not name:
+        raise _UncommonError
+    return name, op, tuple(inputs), at
 
 
 def input_text(node: Node, slot: int) -> str:
@@ -191,9 +200,12 @@ def input_text(node: Node, slot: int) -> str:
 
 def spelled_inputs(node: Node) -> list[str]:
     """All inputs of `node` as its file spells them, as far as they are the same; control inputs last, with ``^``."""
+    return _spelled_inputs(node, node.origin.draft().inputs if isinstance(node.origin, NodeOrigin) else ())
+
+
+def _spelled_inputs(node: Node, written: Sequence[str]) -> list[str]:
     if node.origin is EXPLICIT_PORTS:
         return [*map(_with_port, node.inputs), *(f"^{control.name}" for control in node.controls)]
-    written = node.origin.draft().inputs if isinstance(node.origin, NodeOrigin) else ()
     data = [text for text in written if not is_control(text)]
     for slot, value in enumerate(node.inputs):
         if slot >= len(data) or split_input(data[slot]) != (value.node.name, value.port):
@@ -209,9 +221,11 @@ def is_untouched(node: Node, spell: Spelling = spelled) -> bool:
     origin = node.origin
     if not isinstance(origin, NodeOrigin):
         return False
-    if not node.touched and spell is spelled:
-        return True
-    draft = origin.draft()
+    return (not node.touched and spell is spelled) or _says(origin.draft(), node, spell)
+
+
+def _says(draft: Draft, node: Node, spell: Spelling) -> bool:
+    """Whether a file has `node` as it is."""
     data = [_normal(text) for text in draft.inputs if not is_control(text)]
     return (
         (node.name, node.op, node.device) == (draft.name, draft.op, draft.device)
@@ -241,11 +255,15 @@ def _same_message(a: AttrValue | Encoded, b: AttrValue | Encoded) -> bool:
 def node_parts(node: Node, spell: Spelling = spelled) -> list[Part]:
     """The NodeDef message of `node`, in which `spell` writes the inputs."""
     origin = node.origin
-    if isinstance(origin, NodeOrigin) and is_untouched(node, spell):
-        return [span(origin.source, origin.start, origin.end)]
+    written: tuple[str, ...] = ()
+    if isinstance(origin, NodeOrigin):
+        draft = origin.draft() if node.touched or spell is not spelled else None
+        if draft is None or _says(draft, node, spell):
+            return [span(origin.source, origin.start, origin.end)]
+        written = draft.inputs
     head = [length_delimited(1, node.name.encode()), length_delimited(2, node.op.encode())]
     if spell is spelled:
-        inputs = spelled_inputs(node)
+        inputs = _spelled_inputs(node, written)
     else:
         inputs = [*map(spell, node.inputs), *(f"^{control.name}" for control in node.controls)]
     head += [length_delimited(3, text.encode()) for text in inputs]

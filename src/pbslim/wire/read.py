@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pbslim.errors import DecodeError
 from pbslim.ir import Draft, Graph
@@ -21,11 +21,16 @@ _BATCH_BYTES = 1 << 14
 
 @dataclass(frozen=True)
 class GraphOrigin:
-    """Where a graph came from: its bytes, the spans of all but nodes and functions (tags included), the producer."""
+    """Where a graph came from: its bytes, the spans of all but nodes and functions (tags included), the producer.
+
+    Attributes:
+        others: other files in which constants lie.
+    """
 
     source: Source
     rest: tuple[tuple[int, int], ...]
     producer: int
+    others: tuple[Source, ...] = field(default=(), kw_only=True)
 
     @property
     def is_whole(self) -> bool:
@@ -35,7 +40,7 @@ class GraphOrigin:
 
 def sources_of(graph: Graph) -> tuple[Source, ...]:
     """Where the constants of `graph` lie, as far as they were read from a file."""
-    return (graph.origin.source,) if isinstance(graph.origin, GraphOrigin) else ()
+    return (graph.origin.source, *graph.origin.others) if isinstance(graph.origin, GraphOrigin) else ()
 
 
 def read_graph(source: Source) -> Graph:

@@ -14,13 +14,13 @@ import numpy as np
 
 from pbslim import dtypes
 from pbslim.dtypes import DTYPES, DType
-from pbslim.errors import DecodeError
+from pbslim.errors import DecodeError, counted
 from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, RepeatedTensor, SplatTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, ArrayTensor, Buffer, gathered, rechunked
 from pbslim.wire.numbers import Run, count_numbers, equal_fields, fixed_numbers, packed_varints, whole_numbers
 from pbslim.wire.parts import Part, Piece
 from pbslim.wire.sources import Source
-from pbslim.wire.varint import LEN, VARINT, fields, length_delimited, read_varint, signed, tag, varint
+from pbslim.wire.varint import FIXED32, FIXED64, LEN, VARINT, fields, length_delimited, read_varint, signed, tag, varint
 
 _DTYPE, _SHAPE, _CONTENT, _STRING = 1, 2, 4, 8
 _MAX_ELEMENTS = 1 << 48
@@ -59,6 +59,7 @@ LISTS: dict[str, int] = {
 FIXED_LISTS = {"float": np.float32, "double": np.float64, "complex64": np.float32, "complex128": np.float64}
 """The types whose lists hold numbers of a fixed size, and the type of these; the others hold varints."""
 _FLOAT8 = 18
+_FIXED_BYTES = {FIXED32: 4, FIXED64: 8}
 _NUMBERED = {*LISTS.values(), _FLOAT8}
 
 
@@ -150,6 +151,28 @@ def _listed(source: Source, runs: list[Run], dtype: DType, dims: tuple[int, ...]
         return PackedTensor(source, runs[0], dtype, dims)
     pieces = [from_varints(piece, dtype) for run in runs for piece in whole_numbers(source, run)]
     return _filled(np.concatenate(pieces) if pieces else np.empty(0, dtype.numpy), dtype, dims)
+
+
+def decode_elements(source: Source, start: int, end: int, dtype: DType, dims: tuple[int, ...], name: str) -> Tensor:
+    """The elements in the list of a TensorProto that says neither their type nor their shape; they stay where they are.
+
+    Raises:
+        DecodeError: there are fewer or more of them than `dims` says; `name` is that of the tensor.
+    """
+    message, size = _read(source, start, end), math.prod(dims)
+    runs = message.runs.get(LISTS.get(dtype.name, 0), [])
+    if dtype is dtypes.STRING:
+        count = len(message.strings)
+    elif dtype.name in FIXED_LISTS:
+        sizes = (r.stop - r.start if r.kind == LEN else r.fields * _FIXED_BYTES.get(r.kind, 0) for r in runs)
+        count = sum(sizes) // dtype.itemsize
+    else:
+        count = sum(count_numbers(source, run) for run in runs)
+    if count != size:
+        raise DecodeError(f"{name} has {counted(count, 'element')}, {dtype} {list(dims)} needs {size}")
+    if dtype is dtypes.STRING:
+        return StringTensor(tuple(message.strings), dims)
+    return _listed(source, runs, dtype, dims) if runs else ArrayTensor(np.empty(dims, dtype.numpy), dtype)
 
 
 def _float8(source: Source, runs: list[Run], dtype: DType, dims: tuple[int, ...]) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.wire.functions import library_parts
-from pbslim.wire.nodes import node_parts
+from pbslim.wire.nodes import NodeOrigin, node_parts
 from pbslim.wire.parts import Part, raw, span, total
 from pbslim.wire.read import GraphOrigin
 from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
@@ -20,6 +20,7 @@ from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
 _BUFFER_BYTES = 1 << 20
 _SMALL_BYTES = 1 << 16
 _AHEAD = 4  # writes that may wait
+_HEAD_BYTES = 2  # before a node of up to 127 bytes
 
 
 def graph_parts(graph: Graph) -> Iterator[Part]:
@@ -28,10 +29,7 @@ def graph_parts(graph: Graph) -> Iterator[Part]:
     if isinstance(origin, GraphOrigin) and origin.is_whole and not graph.edited:
         yield span(origin.source, 0, len(origin.source))
         return
-    for node in graph:
-        parts = node_parts(node)
-        yield tag(1, LEN) + varint(total(parts))
-        yield from parts
+    yield from _nodes(graph)
     yield from library_parts(graph)
     if isinstance(origin, GraphOrigin):
         for start, stop in origin.rest:
@@ -41,8 +39,34 @@ def graph_parts(graph: Graph) -> Iterator[Part]:
         yield length_delimited(4, tag(1, VARINT) + varint(graph.producer))
 
 
+def _nodes(graph: Graph) -> Iterator[Part]:
+    """The node fields; untouched ones that follow each other in the file too are written at once."""
+    source = graph.origin.source if isinstance(graph.origin, GraphOrigin) else None
+    start = stop = 0  # what is to be written of the file
+    for node in graph:
+        origin = node.origin
+        if source is not None and isinstance(origin, NodeOrigin) and origin.source is source and not node.touched:
+            size = origin.end - origin.start
+            if stop and origin.start - stop == _HEAD_BYTES + (size >= 1 << 7) + (size >= 1 << 14):
+                stop = origin.end  # there is room for the tag and the length alone, in their shortest form
+                continue
+            if stop:
+                yield span(source, start, stop)
+            yield tag(1, LEN) + varint(size)
+            start, stop = origin.start, origin.end
+            continue
+        if stop and source is not None:
+            yield span(source, start, stop)
+        start = stop = 0
+        parts = node_parts(node)
+        yield tag(1, LEN) + varint(total(parts))
+        yield from parts
+    if stop and source is not None:
+        yield span(source, start, stop)
+
+
 def write_parts(parts: Iterator[Part], out: BinaryIO, progress: Callable[[int], None] | None = None) -> int:
-    """Write `parts` to `out`; gives the number of bytes. `progress` is told of each piece's size."""
+    """Write `parts` to `out`; gives the number of bytes. `progress` is called with each piece's size."""
     written, batch = 0, bytearray()
     with _behind(out) as send:
         for part in parts:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, NAMES, WORDS, json_option
 from pbslim.engines import ENGINES
 from pbslim.report import terminal
 from pbslim.verification.benchmark import DEFAULT_RUNS, Measurement, benchmark
@@ -18,9 +19,15 @@ _COUNT = click.IntRange(min=1)
 _COLUMNS = ("graph", "engine", "load", "first run", "median", "quickest", "slowest", "runs", "resident", "private")
 
 
-@click.command("benchmark", context_settings=HELP)
+@click.command(
+    "benchmark",
+    cls=Command,
+    examples=[
+        "pbslim benchmark model.pb model-small.pb --engine builtin --runs 5",
+    ],
+)
 @click.argument("paths", metavar="A.pb [B.pb ...]", nargs=-1, required=True, type=FILE)
-@click.option("--engine", "engines", type=NAMES, help=f"Some of {', '.join(ENGINES)}; all installed ones if not given.")
+@click.option("--engine", "engines", type=WORDS, help=f"Some of {', '.join(ENGINES)}; all installed ones if not given.")
 @click.option("--inputs", type=NAMES, help="Placeholders to generate values for.")
 @click.option("--outputs", type=NAMES, help="Outputs to compute; all if not given.")
 @click.option(

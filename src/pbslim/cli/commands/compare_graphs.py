@@ -7,14 +7,21 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, TOLERANCE, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, TOLERANCE, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.compare_graphs import compare_graphs
 from pbslim.report import terminal
 from pbslim.wire import load
 
 
-@click.command("compare_graphs", context_settings=HELP)
+@click.command(
+    "compare_graphs",
+    cls=Command,
+    examples=[
+        "pbslim compare_graphs model.pb expected.pb --all",
+    ],
+)
 @click.argument("files", metavar="ACTUAL.pb EXPECTED.pb", nargs=-1, type=FILE)
 @click.option("--all", "show_all", is_flag=True, help="List every difference, not the first only.")
 @click.option("--atol", type=TOLERANCE, default=0.0, help="How far apart floats in tensors may be; 0 if not given.")

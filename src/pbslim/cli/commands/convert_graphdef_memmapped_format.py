@@ -7,13 +7,20 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, OUTPUT, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, OUTPUT, json_option
 from pbslim.legacy.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
 from pbslim.report import terminal
 from pbslim.wire import PROTOBUF_LIMIT
 
 
-@click.command("convert_graphdef_memmapped_format", context_settings=HELP)
+@click.command(
+    "convert_graphdef_memmapped_format",
+    cls=Command,
+    examples=[
+        "pbslim convert_graphdef_memmapped_format --in_graph=model.pb --out_graph=model.mmap",
+    ],
+)
 @click.option("--in_graph", type=FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--out_graph", type=OUTPUT, required=True, help="Package to write.")
 @click.option(
@@ -40,11 +47,12 @@ def command(
             reference=reference,
             progress=terminal.bytes_written(show),
         )
-    terminal.say(f"Converted {len(result.converted)} nodes")
+    told = [f"Converted {len(result.converted)} nodes"]
     if result.converted:
-        terminal.say(f"{terminal.size_text(result.mapped_bytes)} in {result.regions} regions of {out_graph}")
-    for reason, count in result.reasons.items():
-        terminal.say(f"constants that stay in the graph, {reason}: {count}")
+        told.append(f"{terminal.size_text(result.mapped_bytes)} in {result.regions} regions of {out_graph}")
+    told += [f"constants that stay in the graph, {reason}: {count}" for reason, count in result.reasons.items()]
+    for line in [] if terminal.is_quiet() else told:
+        terminal.say(line)
     if result.endangered:
         first = result.endangered[0]
         terminal.note(

@@ -9,12 +9,20 @@ from pathlib import Path
 import click
 
 from pbslim.analysis.diff import ChangedNode, diff
-from pbslim.cli.options import FILE, HELP, TOLERANCE, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, TOLERANCE, json_option
+from pbslim.errors import counted
 from pbslim.report import terminal
 from pbslim.wire import load
 
 
-@click.command("diff", context_settings=HELP)
+@click.command(
+    "diff",
+    cls=Command,
+    examples=[
+        "pbslim diff model.pb model-small.pb --by-op",
+    ],
+)
 @click.argument("first", metavar="A.pb", type=FILE)
 @click.argument("second", metavar="B.pb", type=FILE)
 @click.option("--by-op", is_flag=True, help="Sum up by op instead of listing the nodes.")
@@ -47,8 +55,8 @@ def command(first: Path, second: Path, by_op: bool, atol: float, ignore_defaults
     for text in found.functions:
         console.print(f"~ function {text}", markup=False)
     console.print(
-        f"{len(found.removed)} nodes removed, {len(found.added)} added, {len(found.changed)} changed"
-        + (f"; {len(found.functions)} differences in functions" if found.functions else "")
+        f"{counted(len(found.removed), 'node')} removed, {len(found.added)} added, {len(found.changed)} changed"
+        + (f"; {counted(len(found.functions), 'difference')} in functions" if found.functions else "")
     )
     return 1
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from pbslim.analysis.inspection import inspect_file
-from pbslim.cli.options import FILE, HELP, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, json_option
 from pbslim.errors import one_line
 from pbslim.report import terminal
 from pbslim.wire.packages import GRAPH_REGION
@@ -16,7 +17,14 @@ from pbslim.wire.packages import GRAPH_REGION
 _MOST_REGIONS = 1000
 
 
-@click.command("inspect", context_settings=HELP)
+@click.command(
+    "inspect",
+    cls=Command,
+    examples=[
+        "pbslim inspect model.pb",
+        "pbslim inspect model.pb --json",
+    ],
+)
 @click.argument("source", metavar="IN.pb", type=FILE)
 @json_option
 def command(source: Path, as_json: bool) -> int:

@@ -11,8 +11,9 @@ import click
 
 from pbslim.analysis.compatibility import Incompatibility, incompatibilities
 from pbslim.analysis.inventory import OpUse, op_inventory
+from pbslim.cli.command import Command
 from pbslim.cli.commands.print_selective_registration_header import default_ops_option, kernels_option
-from pbslim.cli.options import FILE, HELP, json_option
+from pbslim.cli.options import FILE, json_option
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.legacy.print_selective_registration_header import selective_registration_header
@@ -24,7 +25,14 @@ from pbslim.wire.outputs import replacing, require_apart
 _SHOWN = 3
 
 
-@click.command("ops", context_settings=HELP)
+@click.command(
+    "ops",
+    cls=Command,
+    examples=[
+        "pbslim ops model.pb --since 1.4",
+        "pbslim ops a.pb b.pb --header=ops_to_register.h",
+    ],
+)
 @click.argument("models", metavar="MODEL.pb...", nargs=-1, type=FILE)
 @click.option(
     "--header",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, NUMBERS, OUTPUT, SETTINGS, LegacyCommand, bool_option, json_option
+from pbslim.cli.command import LegacyCommand
+from pbslim.cli.options import FILE, NAMES, NUMBERS, OUTPUT, SETTINGS, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.optimize_for_inference import optimize_for_inference
 from pbslim.report import terminal
@@ -14,7 +15,13 @@ from pbslim.wire import load, save
 from pbslim.wire.outputs import make_folder, require_apart
 
 
-@click.command("optimize_for_inference", cls=LegacyCommand, context_settings=HELP)
+@click.command(
+    "optimize_for_inference",
+    cls=LegacyCommand,
+    examples=[
+        "pbslim optimize_for_inference --input=model.pb --output=optimized.pb --input_names=x --output_names=y",
+    ],
+)
 @click.option("--input", "source", type=FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--output", "target", type=OUTPUT, required=True, help="File to write.")
 @click.option("--input_names", type=NAMES, required=True, help="Names of the inputs, separated by commas.")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, LegacyCommand, bool_option, json_option
+from pbslim.cli.command import LegacyCommand
+from pbslim.cli.options import FILE, NAMES, OUTPUT, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.quantize_graph import MODES, quantize_graph
 from pbslim.report import terminal
@@ -14,7 +15,13 @@ from pbslim.wire import load, save
 from pbslim.wire.outputs import require_apart
 
 
-@click.command("quantize_graph", cls=LegacyCommand, context_settings=HELP)
+@click.command(
+    "quantize_graph",
+    cls=LegacyCommand,
+    examples=[
+        "pbslim quantize_graph --input=model.pb --output=rounded.pb --output_node_names=y --mode=weights_rounded",
+    ],
+)
 @click.option("--input", "source", type=FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--output", "target", type=OUTPUT, required=True, help="File to write.")
 @click.option("--output_node_names", type=NAMES, required=True, help="Names of the outputs, separated by commas.")

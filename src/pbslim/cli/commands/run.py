@@ -6,14 +6,21 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, NAMES, OUTPUT, json_option
 from pbslim.engines import ENGINES
 from pbslim.report import terminal
 
 _ENGINES = click.Choice(["auto", *ENGINES])
 
 
-@click.command("run", context_settings=HELP)
+@click.command(
+    "run",
+    cls=Command,
+    examples=[
+        "pbslim run model.pb --feeds images.npz -o answers.npz",
+    ],
+)
 @click.argument("source", metavar="IN.pb", type=FILE)
 @click.option("--feeds", type=FILE, required=True, help="An .npz file (tensor name → array), or .npy for one input.")
 @click.option("-o", "--out", type=OUTPUT, help="File to write, .npz or .npy; nothing is written if not given.")

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pbslim.cli.options import FILE, HELP, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
+from pbslim.cli.command import Command, typed
+from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
+from pbslim.compression.effort import EFFORTS
+from pbslim.compression.estimate import VERIFYING, Progress
 from pbslim.compression.plan import Plan
-from pbslim.compression.promises import PROMISES, promise_of
-from pbslim.compression.writing import TARGETS
+from pbslim.compression.promises import PROMISES, Promise, promise_of
+from pbslim.compression.schemes import SCHEMES, Rule
+from pbslim.compression.writing import GOALS, TARGETS
 from pbslim.errors import UsageError
 from pbslim.report import shrinking, terminal
-from pbslim.shrinking.automatic import CompressionOptions
+from pbslim.report.reporting import EXAMPLES, Reporting
+from pbslim.shrinking.levels import is_leveled
+from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
+from pbslim.shrinking.scheme_file import read_rules
 from pbslim.shrinking.shrink import shrink
+from pbslim.verification.feeds import DEFAULT_SAMPLES
 from pbslim.wire.outputs import replacing
 from pbslim.wire.paths import descriptor
 
@@ -25,7 +33,19 @@ _SAMPLES = 48
 """Inputs that an automatic compression is proven on."""
 
 
-@click.command("shrink", context_settings=HELP)
+def _listed(known: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {what}" for name, what in known.items()) + "."
+
+
+@click.command(
+    "shrink",
+    cls=Command,
+    examples=[
+        "pbslim shrink model.pb",
+        "pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/",
+        "pbslim shrink model.pb --recipe round --report report.html",
+    ],
+)
 @click.argument("source", metavar="IN.pb", type=FILE)
 @click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
 @click.option(
@@ -40,9 +60,7 @@ _SAMPLES = 48
 @click.option(
     "--recipe",
     type=click.Choice(list(RECIPES)),
-    help="Run a recipe of the Graph Transform Tool instead. "
-    + "; ".join(f"{name}: {what}" for name, what in SUMMARIES.items())
-    + ".",
+    help="Run a fixed recipe instead. " + _listed(SUMMARIES),
 )
 @click.option(
     "--input",
@@ -63,37 +81,63 @@ _SAMPLES = 48
     help="Nodes to keep as they are though no output needs them, and weights such as 'logits/*'.",
 )
 @click.option(
+    "--scheme",
+    "schemes",
+    metavar="NAME=SCHEME",
+    multiple=True,
+    help="How to store some weights, such as 'conv*/weights=int8'; the last one that fits counts. " + _listed(SCHEMES),
+)
+@click.option("--scheme-file", type=FILE, metavar="FILE.yaml", help="The same from a file of lines NAME: SCHEME.")
+@click.option(
+    "--effort", type=click.Choice(list(EFFORTS)), default="normal", show_default=True, help="How hard to search."
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Search in a cheaper way, and say so, where it would take longer.",
+)
+@click.option(
     "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
 )
 @click.option(
     "--target", type=click.Choice(list(TARGETS)), default="tf2", show_default=True, help="What reads the file."
 )
+@click.option("--for", "goal", type=click.Choice(list(GOALS)), default="raw", show_default=True, help=_listed(GOALS))
 @click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
 @click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
 @click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to measure their zipped size.")
 @click.option("--verify/--no-verify", "verify", default=True, help="Compare the result with the original (default).")
 @click.option("--eval", "evaluation", type=FILE, help="An .npz file of inputs and 'labels' to verify with.")
-@click.option("--min-snr", type=float, metavar="DB", help="Write nothing if an output has less signal to noise.")
-@click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Write nothing if fewer decisions agree: 99%.")
-@click.option("--max-drop", type=PERCENT, metavar="SHARE", help="Write nothing if accuracy (--eval) drops more: 1%.")
+@click.option("--min-snr", type=float, metavar="DB", help="Signal to noise to promise, for --quality's.")
+@click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Equal decisions to promise, such as 99%.")
+@click.option("--max-drop", type=PERCENT, metavar="SHARE", help="How much accuracy (--eval) may drop, such as 1%.")
+@click.option(
+    "--report",
+    "reports",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Tell all of it: .html for a page, .md for a pull request, .json for programs; several are possible.",
+)
 @click.option("--explain", is_flag=True, help="Show each weight, and where a transform could have fired and did not.")
 @json_option
-def command(source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any) -> int:
-    """Make a frozen graph as small as a promise allows, and prove it.
-
-    \b
-    pbslim shrink model.pb
-    pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/
-    pbslim shrink model.pb --recipe round
-    """  # noqa: D301 - the character that click looks for
+@click.pass_context
+def command(
+    ctx: click.Context, /, source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any
+) -> int:
+    """Make a frozen graph as small as a promise allows, and prove it."""
     _check(recipe, options)
+    reporting = Reporting(options["reports"])
     target = out or _beside(source)
     promise = promise_of(quality, options["min_snr"], options["min_agreement"])
     with terminal.progress("reading") as show:
 
-        def tell(what: str, done: int, total: int) -> None:
-            show(f"{what} {done}/{total}" if total > 1 else what)
+        def tell(now: Progress) -> None:
+            count = f" {now.done}/{now.total}" if now.total > 1 else ""
+            left = "" if now.left is None else f", about {terminal.duration_text(now.left)} left"
+            show(f"{now.what}{count}{left}", round(1000 * (now.share or 0)), 1000 if now.share else 0)
 
         result = shrink(
             source,
@@ -105,17 +149,12 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             keep=options["keep"],
             keep_constants=options["keep_constants"],
             exact_zip=options["exact_zip"],
-            options=CompressionOptions(
-                promise,
-                options["calibrate"],
-                target=options["target"],
-                target_size=options["target_size"],
-                plan=Plan.read(options["plan"]) if options["plan"] else None,
-                tell=tell,
-            ),
-            proof=_proof(recipe, promise.snr, options, tell) if options["verify"] else None,
+            options=_compression(promise, options, tell),
+            proof=_proof(recipe, options, tell) if options["verify"] else None,
             on_step=lambda step: show(step.step),
+            look=reporting.look,
         )
+        reporting.write(result, source, target, quality, typed(ctx))
     if options["save_plan"] and result.plan:
         with replacing(options["save_plan"]) as file:
             file.write(result.plan.to_json().encode())
@@ -124,26 +163,47 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     shrinking.warn(result)
     if options["as_json"]:
         terminal.print_json(shrinking.content(result, target))
-    else:
+    elif not terminal.is_quiet():
         shrinking.show(result, target, quality, explain=options["explain"])
     return 0
 
 
+def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Progress], None]) -> CompressionOptions:
+    return CompressionOptions(
+        promise,
+        options["calibrate"],
+        schemes=_rules(options["schemes"], options["scheme_file"]),
+        target=options["target"],
+        goal=options["goal"],
+        target_size=options["target_size"],
+        effort=options["effort"],
+        time_limit=options["time_limit"],
+        plan=Plan.read(options["plan"]) if options["plan"] else None,
+        tell=tell,
+        say=terminal.note_meanwhile,
+    )
+
+
 def _beside(source: Path) -> Path:
-    """Where the result belongs that nobody has named."""
+    """Where the result goes when --out is not given."""
     if descriptor(source, 0) is not None:
         raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
     return source.with_name(f"{source.stem}-small.pb") if source.name else source / "small.pb"
 
 
-_AUTOMATIC = ("calibrate", "target_size", "plan", "save_plan")
+def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
+    """What is said of some weights; the command line goes before a file."""
+    return (*(read_rules(file) if file else ()), *map(Rule.parse, texts))
+
+
+_AUTOMATIC = ("calibrate", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 
 def _check(recipe: str | None, options: dict[str, Any]) -> None:
     """Refuse options that mean nothing together."""
     for name in _AUTOMATIC if recipe else ():
-        if options[name]:
+        if options[name] and not (name == "calibrate" and is_leveled(recipe)):
             raise UsageError(f"--{name.replace('_', '-')} has no effect with a recipe; leave out --recipe")
     if options["max_drop"] is not None and options["evaluation"] is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
@@ -152,16 +212,14 @@ def _check(recipe: str | None, options: dict[str, Any]) -> None:
         raise UsageError("--eval, --min-snr, --min-agreement and --max-drop need verification: leave out --no-verify")
 
 
-def _proof(recipe: str | None, snr: float, options: dict[str, Any], tell: Callable[[str, int, int], None]) -> Proof:
-    """How the result is verified; a recipe promises nothing by itself."""
+def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[Progress], None]) -> Proof:
+    """How the result is verified."""
 
-    def progress(done: int, total: int) -> None:
-        tell("verifying", done, total)
+    def on_progress(done: int, total: int) -> None:
+        tell(Progress(VERIFYING, done, total))
 
     given = options["evaluation"], options["min_snr"], options["max_drop"], options["min_agreement"]
-    unasked = not any([*given, options["calibrate"]])
-    if recipe:
-        return Proof(*given, cautious=unasked, on_progress=progress)
-    evaluation, _, drop, _ = given
-    demanded = None if options["target_size"] or options["plan"] else snr
-    return Proof(evaluation, demanded, drop, samples=_SAMPLES, cautious=unasked, on_progress=progress)
+    samples = DEFAULT_SAMPLES if recipe else _SAMPLES
+    cautious = not any([*given, options["calibrate"]])
+    examples = EXAMPLES if options["reports"] else 0
+    return Proof(*given, samples=samples, cautious=cautious, examples=examples, on_progress=on_progress)

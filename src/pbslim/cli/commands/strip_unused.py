@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, LegacyCommand, bool_option, json_option
+from pbslim.cli.command import LegacyCommand
+from pbslim.cli.options import FILE, NAMES, OUTPUT, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.strip_unused import strip_unused
 from pbslim.report import terminal
@@ -14,7 +15,13 @@ from pbslim.wire import load, save
 from pbslim.wire.outputs import require_apart
 
 
-@click.command("strip_unused", cls=LegacyCommand, context_settings=HELP)
+@click.command(
+    "strip_unused",
+    cls=LegacyCommand,
+    examples=[
+        "pbslim strip_unused --input_graph=model.pb --output_graph=s.pb --input_node_names=x --output_node_names=y",
+    ],
+)
 @click.option("--input_graph", type=FILE, required=True, help="GraphDef file, binary or text.")
 @bool_option("--input_binary", default=False, help="No effect: the format is detected.", expose_value=False)
 @click.option("--output_graph", type=OUTPUT, required=True, help="File to write.")
@@ -45,5 +52,5 @@ def command(
     if as_json:
         terminal.print_steps([result], size)
     else:
-        terminal.print_lines([f"{len(graph)} ops in the final graph."])
+        terminal.tell(f"{len(graph)} ops in the final graph.")
     return 0

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from pbslim.analysis.debug_text import shape_text
-from pbslim.cli.options import HELP, bool_option, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import bool_option, json_option
 from pbslim.dtypes import Shape
 from pbslim.errors import UsageError
 from pbslim.legacy.summarize_graph import Summary, Terminal, summarize_graph
@@ -18,7 +19,13 @@ from pbslim.wire import load
 _TOOL = "tensorflow/tools/benchmark:benchmark_model"
 
 
-@click.command("summarize_graph", context_settings=HELP)
+@click.command(
+    "summarize_graph",
+    cls=Command,
+    examples=[
+        "pbslim summarize_graph --in_graph=model.pb --print_structure",
+    ],
+)
 @click.option("--in_graph", help="GraphDef file, binary or text.")
 @bool_option("--print_structure", default=False, help="List the nodes with their inputs, in execution order.")
 @json_option

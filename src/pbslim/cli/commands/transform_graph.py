@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, OUTPUT, TEXT, bool_option, json_option
-from pbslim.errors import UsageError
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, NAMES, OUTPUT, TRANSFORMS, bool_option, json_option
+from pbslim.errors import UsageError, counted
 from pbslim.names import node_name
 from pbslim.passes import pipeline, registry
 from pbslim.report import terminal
@@ -15,14 +16,21 @@ from pbslim.wire import load, save
 from pbslim.wire.outputs import require_apart
 
 
-@click.command("transform_graph", context_settings=HELP)
+@click.command(
+    "transform_graph",
+    cls=Command,
+    examples=[
+        "pbslim transform_graph --in_graph=model.pb --out_graph=small.pb --inputs=x --outputs=y "
+        "--transforms='fold_constants round_weights(num_steps=64)'",
+    ],
+)
 @click.option("--in_graph", type=FILE, required=True, help="GraphDef file, binary or text.")
 @click.option("--out_graph", type=OUTPUT, required=True, help="File to write.")
 @click.option("--inputs", type=NAMES, default="", help="Names of the inputs, separated by commas.")
 @click.option("--outputs", type=NAMES, default="", help="Names of the outputs, separated by commas.")
 @click.option(
     "--transforms",
-    type=TEXT,
+    type=TRANSFORMS,
     default="",
     help="What to do, for instance 'fold_constants round_weights(num_steps=64)', or @FILE that says so.",
 )
@@ -73,5 +81,5 @@ def command(
         columns = ["transform", "nodes before", "after", "nodes touched"]
         terminal.stdout().print(terminal.table(columns, rows, right=(1, 2, 3)))
     else:
-        terminal.tell_written(out_graph, size, f"{len(graph)} nodes ({before} before)")
+        terminal.tell_written(out_graph, size, f"{counted(len(graph), 'node')} ({before} before)")
     return 0

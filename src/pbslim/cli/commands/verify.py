@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pbslim.cli.options import FILE, HELP, NAMES, PERCENT, PIXELS, TOLERANCE, json_option
+from pbslim.cli.command import Command
+from pbslim.cli.options import FILE, NAMES, PERCENT, PIXELS, TOLERANCE, json_option
 from pbslim.engines import ENGINES
 from pbslim.report import terminal, verification
 from pbslim.verification.compare import compare_files
@@ -18,7 +19,14 @@ _ENGINES = click.Choice(["auto", *ENGINES])
 _COUNT = click.IntRange(min=1)
 
 
-@click.command("verify", context_settings=HELP)
+@click.command(
+    "verify",
+    cls=Command,
+    examples=[
+        "pbslim verify model.pb model-small.pb --min-snr 30 --per-layer",
+        "pbslim verify model.pb model-small.pb --eval test.npz --max-drop 1%",
+    ],
+)
 @click.argument("first", metavar="A.pb", type=FILE)
 @click.argument("second", metavar="B.pb", type=FILE)
 @click.option(

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from pbslim.dtypes import FLOAT, DType
 from pbslim.ir import ArrayTensor, Graph, Node, SplatTensor, Tensor, Value
+from pbslim.ir.facts import has_ops
 from pbslim.ir.order import execution_order
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite.inner import is_inner
@@ -30,7 +31,7 @@ def simplify_arithmetic(graph: Graph, context: Context) -> None:
     factor are added first. That happens only where fewer nodes are left, and to nodes that are read once. Inputs and
     outputs of the graph keep their names, and constants that something else reads stay as they are.
     """
-    if not any(node.op in SUMS | PRODUCTS for node in graph):
+    if not has_ops(graph, SUMS | PRODUCTS):
         return
     simplifier = _Simplifier(graph, context)
     while simplifier.once():
@@ -42,7 +43,7 @@ class _Simplifier:
         self.graph, self.inputs, self.protected = graph, context.input_nodes, context.protected
 
     def once(self) -> bool:
-        """Walk over the graph, results first; tells whether anything changed."""
+        """Walk over the graph, results first; returns whether anything changed."""
         gone: dict[Node, None] = {}
         seen: dict[str, set[Node]] = {"sum": set(), "product": set()}
         unread: list[Node] = []

@@ -16,7 +16,7 @@ import numpy as np
 from pbslim.dtypes import HALF, INT8, INT32, UINT8
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
-from pbslim.quant.channels import LARGEST, RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes
+from pbslim.quant.channels import LARGEST, RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
 from pbslim.quant.deflate import deflated, zlib_stream
 from pbslim.quant.packing import PER_BYTE, packed
 from pbslim.transforms.compressed.decoders import Decoders, become_joined, become_product, become_same
@@ -57,11 +57,12 @@ def write_groups(
     pieces = {each.name: each.pieces() for each in stored if each.steps is not None}
     flat = [piece for _, parts in pieces.values() for piece in parts]
     wanted: dict[Hashable, Array] = {each.name: each.codes for each in stored if each.steps is None}
-    halves = _halves(decoders, wanted | dict(vectors))
+    steps = {number: piece.steps for number, piece in enumerate(flat) if piece.steps is not None}
+    short = {number: each for number, each in steps.items() if np.array_equal(steps_of(exponents_of(each)), each)}
+    wanted |= {number: each for number, each in steps.items() if number not in short}
+    halves = _halves(decoders, wanted | dict(vectors)) | _steps(decoders, short)
     codes = _codes(decoders, [piece.codes for piece in flat])
-    factors = iter(
-        zip(codes, _steps(decoders, [piece.steps for piece in flat if piece.steps is not None]), strict=True)
-    )
+    factors = iter(zip(codes, (halves[number] for number in range(len(flat))), strict=True))
     for each in stored:
         node = graph[each.name]
         if each.name not in pieces:
@@ -95,17 +96,19 @@ def _halves(decoders: Decoders, wanted: Mapping[Hashable, Array]) -> dict[Hashab
     return found
 
 
-def _steps(decoders: Decoders, steps: Sequence[Array]) -> list[Value]:
+def _steps(decoders: Decoders, steps: Mapping[int, Array]) -> dict[Hashable, Value]:
     """Steps in their shapes, from one stream of exponents."""
     if not steps:
-        return []
-    data = np.concatenate([exponents_of(each).reshape(-1) for each in steps]).tobytes()
+        return {}
+    data = np.concatenate([exponents_of(each).reshape(-1) for each in steps.values()]).tobytes()
     exponents = decoders.cast(decoders.inflated(zlib_stream([(data, deflated(data))]), INT8), INT8, INT32)
-    bits = decoders.sum(
-        decoders.product(exponents, decoders.int32(1 << STEP_SHIFT), INT32), decoders.int32(STEP_ORIGIN), INT32
-    )
-    parts = decoders.split(decoders.floats_of(bits), [each.size for each in steps])
-    return [decoders.reshaped(part, each.shape, (each.size,)) for part, each in zip(parts, steps, strict=True)]
+    shifted = decoders.product(exponents, decoders.int32(1 << STEP_SHIFT), INT32)
+    bits = decoders.sum(shifted, decoders.int32(STEP_ORIGIN), INT32)
+    parts = decoders.split(decoders.floats_of(bits), [each.size for each in steps.values()])
+    return {
+        number: decoders.reshaped(part, each.shape, (each.size,))
+        for part, (number, each) in zip(parts, steps.items(), strict=True)
+    }
 
 
 def _floats(decoders: Decoders, vector: Array) -> Value:

@@ -8,7 +8,7 @@ The shape of a tensor counts as constant where it is known without running the g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 
 from pbslim.analysis.constant_nodes import ConstantNodes, Constants, awaited, needed
@@ -112,7 +112,7 @@ class _Folder:
     def _results(self, constant: Constants, evaluator: Evaluator, max_growth: int | None) -> dict[Value, Tensor]:
         """What can be had of the values that something outside reads; nodes that have none are refused.
 
-        What refused nodes, and those behind them, read is looked at too, so that few walks find all of them.
+        What refused nodes, and those downstream of them, read is looked at too, so that few walks find all of them.
         """
         replaced = self._replaced_sources(constant)
         room = _stored(replaced) if max_growth is not None else 0
@@ -167,7 +167,7 @@ class _Folder:
 
 
 def _read_by_lost(refused: Node, constant: Constants, lost: set[Node]) -> list[Value]:
-    """What a refused node, and the constant nodes behind it, read of others; all these become `lost`."""
+    """What a refused node, and the constant nodes downstream of it, read of others; all these become `lost`."""
     new = {refused: None}  # in order, for what is looked at first may use up what may be computed
     todo = [refused]
     while todo:
@@ -220,9 +220,10 @@ def _stored(nodes: Iterable[Node]) -> int:
     return sum(node.tensor().stored_nbytes for node in nodes)
 
 
-def _finish(graph: Graph, order: list[Node], ends: Ends) -> None:
+def _finish(graph: Graph, order: Sequence[Node], ends: Ends) -> None:
     """Keep what the outputs need and the inputs, in the reference's order: inputs that nothing else needs come last."""
-    live, inputs = needed(ends.roots, set(ends.fed)), [value.node for value in ends.fed]
+    live = needed(graph, frozenset(ends.roots), frozenset(ends.fed))
+    inputs = [value.node for value in ends.fed]
     known = set(order)
     made = [node for node in graph if node not in known]
     kept = [node for node in [*order, *made] if node in live]

@@ -13,6 +13,9 @@ from pbslim.ir.order import execution_order
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes.registry import Context, transform
 
+_BEGINNING = 1 << 8  # elements
+_LARGE = 1 << 14  # bytes
+
 
 @transform(effect="exact", in_functions=True)
 def merge_duplicate_nodes(graph: Graph, context: Context) -> None:
@@ -38,9 +41,15 @@ class _Contents:
 
     def outline(self, node: Node) -> object:
         """What differs between nodes of different contents at a glance; of a tensor no element is read."""
-        tensor = node.attrs.get("value") if node.op == "Const" else None
-        shape = (tensor.dtype.number, tensor.shape) if isinstance(tensor, Tensor) else None
-        return node.op, node.device, shape
+        tensor = _value(node)
+        return node.op, node.device, (tensor.dtype.number, tensor.shape) if tensor else None
+
+    def beginning(self, node: Node) -> object:
+        """The first elements of a large tensor: those of most weights differ."""
+        tensor = _value(node)
+        if tensor is None or tensor.dtype.scalar is None or tensor.nbytes <= _LARGE or tensor.head() is not None:
+            return None
+        return tensor.first(_BEGINNING).tobytes()
 
     def whole(self, node: Node) -> object:
         """What is equal for nodes of one outline if their contents are."""
@@ -49,22 +58,28 @@ class _Contents:
         return self._whole[node]
 
 
+def _value(node: Node) -> Tensor | None:
+    tensor = node.attrs.get("value") if node.op == "Const" else None
+    return tensor if isinstance(tensor, Tensor) else None
+
+
 class _Firsts:
     """The first node of each kind."""
 
     def __init__(self, contents: _Contents) -> None:
         self._contents = contents
-        self._by_outline: dict[object, Node] = {}
-        self._by_contents: dict[object, Node] = {}
+        self._known: dict[object, Node] = {}
 
     def like(self, node: Node, *edges: object) -> Node:
         """The first node that has the same contents and edges; `node` itself if it is the first."""
-        outline = (self._contents.outline(node), *edges)
-        alone = self._by_outline.setdefault(outline, node)
-        if alone is node:
-            return node
-        self._by_contents.setdefault((outline, self._contents.whole(alone)), alone)
-        return self._by_contents.setdefault((outline, self._contents.whole(node)), node)
+        key: object = (self._contents.outline(node), *edges)
+        for closer in (self._contents.beginning, self._contents.whole):
+            alone = self._known.setdefault(key, node)
+            if alone is node:
+                return node
+            self._known.setdefault((key, closer(alone)), alone)
+            key = key, closer(node)
+        return self._known.setdefault(key, node)
 
 
 def _merge_once(graph: Graph, mergeable: set[Node], contents: _Contents) -> bool:

@@ -19,8 +19,9 @@ from pbslim.ir.order import ancestors, reachable
 from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite_all
-from pbslim.wire.checkpoints import Checkpoint, read_extents
+from pbslim.wire.checkpoints import Checkpoint
 from pbslim.wire.paths import expanded
+from pbslim.wire.slices import read_extents
 
 _ABOUT_ZERO = 1e-5
 _READ = op("Identity", op("Const|Variable|VariableV2", name="weights"), name="read")
@@ -34,7 +35,7 @@ _PATTERNS = (
 def sparsify_gather(
     graph: Graph, context: Context, *, group_init_node: str = "group_deps", input_checkpoint: str = ""
 ) -> None:
-    """Replace each Gather and GatherV2 of float weights of shape [N, 1] behind an Identity; values below 1e-5 become 0.
+    """Replace each Gather and GatherV2 of float weights [N, 1] read through an Identity; values below 1e-5 become 0.
 
     Weights that are needed for something else stay as they are. What reads them without leading to an output goes.
 
@@ -63,7 +64,7 @@ def sparsify_gather(
 
 
 class _Sparsifier:
-    """Makes the tables, one for each weights, and clears up behind them.
+    """Makes the tables, one for each weights tensor, and clears up afterwards.
 
     Attributes:
         tables: weights → HashTable and InitializeTable.
@@ -143,7 +144,7 @@ class _Sparsifier:
             self._checkpoint = Checkpoint(self._path)
         key, part = _restored(weights)
         try:
-            return self._checkpoint.tensor(key, read_extents(part))
+            return self._checkpoint.tensor(key, read_extents(part)).numpy()
         except DecodeError as problem:
             raise Skip(str(problem)) from None
 

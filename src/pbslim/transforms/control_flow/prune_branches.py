@@ -17,6 +17,7 @@ from pbslim.analysis.constant_nodes import ConstantNodes
 from pbslim.analysis.evaluation import CannotFold
 from pbslim.dtypes import INT32
 from pbslim.ir import ArrayTensor, AttrValue, FunctionRef, Graph, Node, Value
+from pbslim.ir.facts import has_ops
 from pbslim.ir.order import ancestors
 from pbslim.ops.families import CASES, MERGES, SWITCHES
 from pbslim.passes.registry import Context, transform
@@ -51,7 +52,7 @@ def prune_branches(graph: Graph, context: Context) -> None:
 def prune(graph: Graph, context: Context, ends: Ends, nodes: ConstantNodes) -> None:
     """Do it for a graph of which `nodes` knows the constants."""
     done: set[Node] = set()
-    while taken := _decided(nodes, ends, context, done):
+    while taken := _decided(graph, nodes, ends, context, done):
         roots = {*ends.fetched, *(node.output() for node in ends.roots)}
         try:
             _take_branches(graph, taken, {value.node for value in ends.fed}, roots)
@@ -62,8 +63,10 @@ def prune(graph: Graph, context: Context, ends: Ends, nodes: ConstantNodes) -> N
         nodes.refresh()
 
 
-def _decided(nodes: ConstantNodes, ends: Ends, context: Context, done: set[Node]) -> dict[Node, int]:
+def _decided(graph: Graph, nodes: ConstantNodes, ends: Ends, context: Context, done: set[Node]) -> dict[Node, int]:
     """The nodes with a constant predicate, and the number of the branch that it takes."""
+    if not has_ops(graph, _PREDICATES):
+        return {}
     candidates = [node for node in nodes.order if node.op in _PREDICATES and node in nodes.needed and node not in done]
     if not candidates:
         return {}
@@ -111,7 +114,7 @@ def _take_branches(graph: Graph, taken: Mapping[Node, int], fed: Iterable[Node],
         roots: values that must stay.
 
     Raises:
-        _UndecidableError: one of `roots` would never have a value, or a Merge would tell another branch than before;
+        _UndecidableError: one of `roots` would never have a value, or a Merge would report another branch than before;
             nothing has changed.
     """
     switches = {node: number for node, number in taken.items() if node.op in SWITCHES}

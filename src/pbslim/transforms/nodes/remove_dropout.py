@@ -10,6 +10,7 @@ from pbslim.analysis.constants import integer, integers
 from pbslim.analysis.intervals import Interval, Intervals
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.ir import Graph, Node, Value
+from pbslim.ir.facts import has_ops
 from pbslim.ir.order import execution_order
 from pbslim.ops.families import ALIASES, RANDOM_NORMAL, RANDOM_UNIFORM
 from pbslim.passes.registry import Context, transform
@@ -32,7 +33,7 @@ def remove_dropout(graph: Graph, context: Context) -> None:
     0, selections by the latter, and additions of noise that is multiplied by 0. What only they read goes as well. One
     that is an output of the graph, or that waits for something, becomes an Identity.
     """
-    if not any(node.op in RANDOM_UNIFORM | RANDOM_NORMAL for node in graph):
+    if not has_ops(graph, RANDOM_UNIFORM | RANDOM_NORMAL):
         return
     remover = _Remover(graph, context)
     for node in execution_order(graph):

@@ -1,4 +1,4 @@
-"""Take nodes out of the way that give one of their inputs as it is.
+"""Bypass and remove nodes that give one of their inputs as it is.
 
 Before::  x ─► Transpose([0, 1, 2, 3]) ─► Mul(1) ─► StopGradient ─► Conv2D ─► y
 After::   x ─► Conv2D ─► y
@@ -13,6 +13,7 @@ from pbslim.analysis.frames import has_frames
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import Shape
 from pbslim.ir import Graph, Node, Tensor
+from pbslim.ir.facts import has_ops
 from pbslim.ir.order import execution_order
 from pbslim.ops.families import ALIASES, SWITCHES
 from pbslim.passes.registry import Context, transform
@@ -31,7 +32,7 @@ def remove_idle_nodes(graph: Graph, context: Context) -> None:
 
     Inputs and outputs of the graph stay, and so do nodes that wait for others.
     """
-    if not any(node.op in _RULES for node in graph):
+    if not has_ops(graph, _RULES):
         return
     remover = _Remover(graph, context)
     for node in execution_order(graph):

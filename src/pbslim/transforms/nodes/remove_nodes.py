@@ -1,4 +1,4 @@
-"""Take nodes of the given ops out of the way; their readers read what they read.
+"""Bypass and remove nodes of the given ops: their readers read what they read.
 
 Before::  x ─► Identity ─► CheckNumerics ─► Conv2D ─► y
 After::   x ─► Conv2D ─► y        (op=Identity, op=CheckNumerics)
@@ -45,7 +45,7 @@ def remove_nodes(graph: Graph, context: Context, *, op: tuple[str, ...], max_inp
         ]
         return [source.node, *(n for n in others if n is not node)]
 
-    most = max((len(node.inputs) for node in graph), default=0)
+    most = max((len(node.inputs) for node in graph), default=0) if max_inputs > 1 else 1
     for text in op:
         for count in range(1, min(max_inputs, most) + 1):
             pattern = op_pattern(text, *(anything(f"input{i}") for i in range(count)), name="node")

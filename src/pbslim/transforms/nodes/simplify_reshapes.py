@@ -15,6 +15,7 @@ from pbslim.analysis.frames import has_frames, in_loops
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import INT32, DType
 from pbslim.ir import ArrayTensor, Graph, Node, Value
+from pbslim.ir.facts import has_ops
 from pbslim.ir.order import execution_order
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite.inner import is_inner
@@ -38,7 +39,7 @@ def simplify_reshapes(graph: Graph, context: Context) -> None:
     A graph that would have stopped because the number of elements fits and a dimension does not, runs. Inputs and
     outputs of the graph stay. Nothing changes in loops of the Enter and Exit kind.
     """
-    if not any(node.op in _VIEWS for node in graph):
+    if not has_ops(graph, _VIEWS):
         return
     inside = in_loops(graph) if has_frames(graph) else set()
     simplifier = _Simplifier(graph, context)

@@ -108,7 +108,8 @@ def _needed(graph: Graph, inputs: Collection[str], outputs: Collection[str]) -> 
         if node.name not in graph:
             raise TransformError(f"'{node.readers[0].name}' reads '{node.name}', which is not in the graph")
         found.add(node)
-        todo += node.producers
+        todo += [value.node for value in node.inputs]
+        todo += node.controls
     return found
 
 
@@ -146,7 +147,7 @@ class _Forms:
         return attrs
 
     def _chosen(self, value: Value, each: Input) -> tuple[DType, Shape | None]:
-        """The type, and the shape that somebody asks for."""
+        """The type, and the shape that is asked for."""
         declared, expected = self._declared, expected_dtype(value, self._needed)
         if each.says:
             return each.dtype or expected or FLOAT, each.shape

@@ -9,6 +9,7 @@ from pbslim.dtypes import RESOURCE, DType
 from pbslim.ir import Body, Graph, Node
 from pbslim.ir.order import drop_lost_colocations
 from pbslim.ops.families import WHILES
+from pbslim.rewrite.replacing import put_before
 from pbslim.transforms.repairs.rules import RULES
 
 
@@ -27,15 +28,15 @@ class Repairer:
         self._repair(self._graph)
 
     def _repair(self, graph: Graph) -> None:
-        conformity = Conformity(graph)
+        conformity, given = Conformity(graph), set(graph)
         todo = [node for node in graph if conformity.problem(node)][::-1]
         while todo:
             node = todo.pop()
             if not conformity.problem(node):
                 continue
             if any(rule(graph, node, conformity) for rule in RULES) or self._retype_call(node, conformity):
-                conformity.forget(node)
                 todo += [node, *node.data_readers]
+        _put_in_place(graph, {node: None for node in graph if node not in given})
 
     def _repair_body(self, name: str, body: Body) -> None:
         if name in self._open:
@@ -76,3 +77,16 @@ class Repairer:
             if k < len(body.arguments):
                 body.graph[body.arguments[k]].set_attr("dtype", dtype)
         self._repair_body(name, body)
+
+
+def _put_in_place(graph: Graph, made: dict[Node, None]) -> None:
+    """Move each new node before the first old one that it is for."""
+    places: dict[Node, list[Node]] = {}
+    for node in made:
+        reader = node
+        while reader in made and reader.readers:
+            reader = reader.readers[0]
+        if reader not in made:
+            places.setdefault(reader, []).append(node)
+    if places:
+        put_before(graph, places)

@@ -60,6 +60,7 @@ def carrier(graph: Graph, node: Node, conformity: Conformity) -> bool:  # noqa: 
     if node.dtype_attr("T") is not RESOURCE or len(plain) != 1:
         return False
     node.set_attr("T", plain.pop())
+    node.remove_attr("_output_shapes")  # they are those of the handle
     return True
 
 
@@ -68,7 +69,8 @@ def read_variable(graph: Graph, node: Node, conformity: Conformity) -> bool:  # 
     dtype = _plain_variable(node, conformity)
     if node.op != "ReadVariableOp" or dtype is None:
         return False
-    _become(node, "Identity", node.inputs, {"T": dtype})
+    colocations = {"_class": node.attrs["_class"]} if "_class" in node.attrs else {}
+    _become(node, "Identity", node.inputs, {"T": dtype, **colocations})
     return True
 
 
@@ -83,8 +85,9 @@ def gather(graph: Graph, node: Node, conformity: Conformity) -> bool:
         _become(node, "GatherNd", node.inputs, attrs)
         return True
     batch = node.attr("batch_dims", int, 0)
-    axis = _constant(graph, f"{node.name}/axis", np.array(batch, np.int32), INT32, node.inputs[1])
-    attrs["Taxis"] = INT32
+    axis_dtype = node.dtype_attr("Tindices", INT32) or INT32
+    axis = _constant(graph, f"{node.name}/axis", np.array(batch, axis_dtype.numpy), axis_dtype, node.inputs[1])
+    attrs["Taxis"] = axis_dtype
     if batch:
         attrs["batch_dims"] = batch
     _become(node, "GatherV2", [*node.inputs, axis.output()], attrs)

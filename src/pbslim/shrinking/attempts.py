@@ -1,0 +1,260 @@
+"""Search, write, prove; tighten until the proof holds, and loosen where it holds by far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pbslim.analysis.zipsize import zipped_size
+from pbslim.compression.choices import choices
+from pbslim.compression.compressor import Compressor, Tell, written
+from pbslim.compression.estimate import VERIFYING
+from pbslim.compression.plan import Plan, fingerprint
+from pbslim.compression.promises import Promise
+from pbslim.compression.samples import Batch
+from pbslim.compression.search import Candidate
+from pbslim.errors import CheckError
+from pbslim.ir import Graph
+from pbslim.shrinking.options import CompressionOptions
+from pbslim.shrinking.proof import Files, Proof
+from pbslim.verification import Verification
+from pbslim.wire import save
+
+_ATTEMPTS = 8
+_MORE = 0.3  # dB beyond what was missing
+_UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
+_SPARE, _MARGIN = 2.0, 1.0  # dB above the promise from which on another try is worth it, and dB to stay above it
+_LOOSER = 2  # such tries
+_STRUCTURE_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One result on the way.
+
+    Attributes:
+        wanted: signal to noise in dB that the search was to keep.
+        searched: what it found, on its own inputs.
+        size: bytes of the file; with the goal ``zip`` those of its zip.
+        verification: on inputs that the search has not seen.
+        kept: whether all that was asked for is met.
+    """
+
+    wanted: float
+    searched: float
+    size: int
+    verification: Verification | None
+    kept: bool
+
+
+@dataclass
+class Compressed:
+    """What came of it.
+
+    Attributes:
+        graph: with the new weights.
+        plan: how each is stored; None where nothing could be measured.
+        verification: on inputs that nothing has seen before; None where that is not possible, for the reason in
+            `not_verified`.
+        attempts: what was tried on the way.
+        interrupted: whether the search was stopped before its end.
+    """
+
+    graph: Graph
+    plan: Plan | None = None
+    verification: Verification | None = None
+    not_verified: str = ""
+    notes: list[str] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def verifying(self) -> float:
+        """Seconds that comparisons took."""
+        found = [each.verification for each in self.attempts] or [self.verification]
+        return sum(each.seconds for each in found if each)
+
+
+@dataclass
+class Attempts:
+    """The way from a compressor to a result that keeps its promise.
+
+    Attributes:
+        forms: of weights in the file; where there are several, the smallest file is taken.
+        proof: how results are compared with the original; without it the search alone decides.
+        tell: called with what is done, how much of it is, and of how much.
+        deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
+    """
+
+    compressor: Compressor
+    forms: Sequence[str]
+    files: Files
+    options: CompressionOptions
+    proof: Proof | None
+    tell: Tell
+    deadline: float | None = None
+    tried: list[Attempt] = field(default_factory=list)
+    _kept: tuple[Compressed, int] | None = None
+    _started: float = field(default_factory=time.perf_counter)
+
+    def best(self) -> Compressed:
+        """The smallest result that was found to keep the promise.
+
+        Raises:
+            CheckError: there is none.
+            KeyboardInterrupt: the search was stopped before there was one.
+        """
+        try:
+            if self.options.target_size is not None:
+                self._fit(self.options.target_size)
+            else:
+                self._search()
+        except KeyboardInterrupt:
+            return self._interrupted()
+        return self._found()
+
+    def _search(self) -> None:
+        promise, proof = self.options.promise, self.proof
+        wanted, found, unequal, looser = promise.snr, None, _UNEQUAL, 0
+        for _ in range(_ATTEMPTS):
+            try:
+                found = self.compressor.compress(wanted, found)
+            except CheckError:
+                if self._kept:
+                    return
+                raise
+            checked = self._attempt(found, wanted)
+            if checked is None or proof is None:
+                return
+            short, spare = _shortfall(checked, promise, unequal), checked.snr - promise.snr
+            if short:
+                if self._kept:
+                    return
+                wanted += short
+                unequal *= _GROWTH
+            elif looser < _LOOSER and _SPARE < spare < promise.snr and self._may_go_on():
+                wanted -= spare - _MARGIN
+                looser += 1
+            else:
+                return
+
+    def _fit(self, size: int) -> None:
+        """The best result of no more bytes."""
+        room = float(size)
+        for _ in range(_STRUCTURE_TRIES):
+            found = self.compressor.fit(room)
+            taken = self._smallest(found)[1]
+            if taken <= size:
+                self._attempt(found, found.snr)
+                return
+            room -= (taken - size) * 1.02
+            if room <= 0:
+                break
+        raise CheckError(f"the file cannot be made as small as {size} bytes: its structure alone takes more")
+
+    def _attempt(self, found: Candidate, wanted: float) -> Verification | None:
+        """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""
+        number = len(self.tried)
+        graph, size, form = self._smallest(found)
+        checked = None
+        if self.proof:
+            self.tell(f"{VERIFYING}, attempt {number + 1}", 0, 1)
+            proof = replace(self.proof, on_progress=partial(self.tell, VERIFYING))
+            checked = verified(graph, self.files, proof, number, self.compressor.samples.tests)
+            if number and self._keeps(checked) and self.compressor.samples.tests is None:
+                # What led here was measured on the first inputs, and no two sets of them agree to the decibel.
+                first = verified(graph, self.files, proof, 0)
+                checked = min(checked, first, key=lambda each: (self._keeps(each), each.snr))
+        kept = self._keeps(checked)
+        self.tried.append(Attempt(wanted, found.snr, size, checked, kept))
+        if kept and (self._kept is None or size < self._kept[1]):
+            notes = list(self.compressor.samples.notes)
+            self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
+        return checked
+
+    def _may_go_on(self) -> bool:
+        """Whether something smaller may be tried: nothing has failed so far, and there is time for as much again."""
+        took = time.perf_counter() - self._started
+        in_time = self.deadline is None or time.perf_counter() + took / max(len(self.tried), 1) < self.deadline
+        return in_time and all(each.kept for each in self.tried)
+
+    def _keeps(self, checked: Verification | None) -> bool:
+        """Whether all that was asked for is met."""
+        promised = self.options.promise if self.options.promises else None
+        return checked is None or not (checked.failures or (promised and _shortfall(checked, promised, _UNEQUAL)))
+
+    def _found(self) -> Compressed:
+        if self._kept:
+            return self._kept[0]
+        last = self.tried[-1].verification if self.tried else None
+        missing = f": {last.failures[0]}" if last and last.failures else ""
+        raise CheckError(
+            f"no weights in fewer bits keep the promise on inputs that were not used before{missing}; "
+            "ask for less, or give real inputs with --calibrate"
+        )
+
+    def _interrupted(self) -> Compressed:
+        """The best so far, which is verified now if it is not yet."""
+        if self._kept is None:
+            candidate = self.compressor.best
+            if candidate is None:
+                raise KeyboardInterrupt
+            self._attempt(candidate, candidate.snr)
+        found = self._found()
+        found.interrupted = True
+        found.notes.append("interrupted: this is the best result so far, verified")
+        return found
+
+    def _smallest(self, found: Candidate) -> tuple[Graph, int, str]:
+        """The graph in the form that is smallest, its size and that form."""
+        results = []
+        for form in self.forms:
+            graph = written(self.compressor.model, found.rounded, form)
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "result.pb"
+                size = save(graph, path)
+                if self.options.goal == "zip":
+                    size = zipped_size(path).bytes
+            results.append((graph, size, form))
+        return min(results, key=lambda each: each[1])
+
+    def _plan(self, found: Candidate, form: str) -> Plan:
+        compressor, options, files = self.compressor, self.options, self.files
+        return Plan(
+            fingerprint(files.source),
+            tuple(files.new_inputs),
+            tuple(files.outputs),
+            str(options.calibrate) if options.calibrate else None,
+            compressor.samples.origin,
+            found.snr,
+            options.keep,
+            tuple(map(str, options.schemes)),
+            form,
+            options.effort,
+            stays=False,
+            choices=choices(compressor, found, options.schemes),
+        )
+
+
+def verified(graph: Graph, files: Files, proof: Proof, attempt: int, tests: Batch | None = None) -> Verification:
+    """A comparison with the original: on the inputs that were put aside, or on fresh ones for each attempt."""
+    with TemporaryDirectory() as folder:
+        trial = files._replace(out=Path(folder) / "result.pb")
+        save(graph, trial.out)
+        return proof.verify(trial, attempt, tests)
+
+
+def _shortfall(found: Verification, promise: Promise, unequal: float) -> float:
+    """How many dB better the search must do to keep the promise; 0 when it is kept."""
+    missing = max(promise.snr - found.snr, 0.0)
+    differing = any(
+        each.agreement is not None and not each.is_ordered and each.agreement.high < promise.agreement
+        for each in found.comparisons
+    )
+    if found.failures or differing:
+        missing = max(missing, unequal)
+    return missing + _MORE if missing else 0.0

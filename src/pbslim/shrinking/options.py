@@ -1,0 +1,50 @@
+"""What `shrink` is asked for when there is no recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pbslim.compression.estimate import Progress
+from pbslim.compression.plan import Plan
+from pbslim.compression.promises import PROMISES, Promise
+from pbslim.compression.schemes import Rule
+
+
+@dataclass(frozen=True)
+class CompressionOptions:
+    """What to compress for.
+
+    Attributes:
+        promise: how near the result stays.
+        calibrate: an .npz file or folder of inputs; photographs or other generated ones when not given.
+        keep: names of constants to leave alone, in which ``*`` stands for anything.
+        schemes: how some weights are to be stored; of rules that fit the same one the last counts.
+        target: who reads the file; see `pbslim.compression.writing.TARGETS`.
+        goal: what is to be small; see `pbslim.compression.writing.GOALS`.
+        target_size: bytes that the file may have; the promise then says nothing.
+        effort: how much work may be spent; see `pbslim.compression.effort.EFFORTS`.
+        time_limit: seconds; what would take longer is done in a cheaper way, and says so.
+        plan: of an earlier run, to be replayed; it says all that matters, other options do not.
+        tell: called with the progress of the work.
+        say: called with what a user should know before the end.
+    """
+
+    promise: Promise = PROMISES["balanced"]
+    calibrate: Path | None = None
+    keep: tuple[str, ...] = ()
+    schemes: tuple[Rule, ...] = ()
+    target: str = "tf2"
+    goal: str = "raw"
+    target_size: int | None = None
+    effort: str = "normal"
+    time_limit: float | None = None
+    plan: Plan | None = None
+    tell: Callable[[Progress], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
+
+    @property
+    def promises(self) -> bool:
+        """Whether the result is held to the promise."""
+        return self.target_size is None and self.plan is None
