@@ -12,6 +12,7 @@ import pytest
 
 import pbslim
 from pbslim.errors import PbslimError, UsageError
+from pbslim.ir import Tensor
 from pbslim.wire import schema
 from pbslim.wire.sources import open_source
 from pbslim.wire.varint import LEN, VARINT, fields, read_varint
@@ -218,3 +219,32 @@ def test_a_model_comes_back_with_its_signature(folder: Path, name: str) -> None:
         assert found.keys() == set(expected)
         for key in expected:
             np.testing.assert_allclose(found[key].numpy(), expected[key], rtol=1e-5)
+
+
+def test_shrink_gives_a_model_for_a_model(folder: Path) -> None:
+    pbslim.to_saved_model(DIGITS, folder / "model", inputs="image=input", outputs="digit=class")
+    arguments = ["shrink", folder / "model", "--as", "saved_model", "--recipe", "round", "--no-verify", "-o"]
+    assert commands.run(*arguments, folder / "small").code == 0
+    assert [path.name for path in (folder / "small").iterdir()] == ["saved_model.pb"]
+    found = pbslim.freeze(folder / "small").signature
+    assert (found.name, dict(found.inputs), dict(found.outputs)) == (
+        "serving_default",
+        {"image": "input"},
+        {"digit": "class"},
+    )
+    weights = pbslim.load(folder / "small")["logits/kernel"].attrs["value"]
+    assert isinstance(weights, Tensor)
+    assert len(np.unique(weights.numpy())) <= 256
+    assert commands.run(*arguments, folder / "small").refused
+    assert commands.run(*arguments, folder / "small", "--force").code == 0
+    assert commands.run(*arguments, folder / "model", "--force").refused
+    assert commands.run(*arguments, "-").refused
+    assert sorted(path.name for path in folder.iterdir()) == ["model", "small"]
+
+
+def test_shrink_names_what_nobody_has_named(folder: Path) -> None:
+    place = folder / "small"
+    done = commands.run("shrink", DIGITS, "--as", "saved_model", "--recipe", "round", "--no-verify", "-o", place)
+    assert done.code == 0
+    found = pbslim.freeze(place).signature
+    assert (dict(found.inputs), dict(found.outputs)) == ({"input": "input"}, {"class": "class"})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -20,7 +21,8 @@ from pbslim.wire.files import GraphLike
 from pbslim.wire.given import Names
 from pbslim.wire.given import names as name_list
 from pbslim.wire.paths import expanded
-from pbslim.wire.saved_models import SavedModel, TensorInfo, save_model
+from pbslim.wire.read import sources_of
+from pbslim.wire.saved_models import SavedModel, TensorInfo, new_model, write_model
 
 _NOT_IN_KEY = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -78,33 +80,88 @@ def to_saved_model(
         UsageError: a name is not in the graph, two keys are equal, or an output needs a variable.
         PbslimError: the folder cannot be written.
     """
-    loaded = load(graph)
-    said = loaded.signature or Signature("", {}, {})
-    wanted_inputs = _pairs(inputs, "inputs") or _there(loaded, said.inputs)
-    wanted_outputs = _pairs(outputs, "outputs") or _there(loaded, said.outputs)
+    loaded, target = load(graph), expanded(folder)
+    model, notes = _described(loaded, inputs, outputs, signature, name_list(tags, "tags"), assets)
+    given = expanded(graph) if isinstance(graph, str | PathLike) else None
+    with new_model(target, *sources_of(loaded), given=given, replace=replace) as place:
+        size = write_model(loaded, model, place, progress=progress)
+    return SavedModelResult(target, model.signature, size, model.inputs, model.outputs, list(model.initializers), notes)
+
+
+@dataclass
+class GraphFile:
+    """A graph that becomes a SavedModel.
+
+    Attributes:
+        path: where to write it.
+        signature: what its inputs and outputs are called; what the graph shows, if nobody says.
+    """
+
+    path: Path
+    signature: Signature | None = None
+
+
+@contextmanager
+def graph_of_model(folder: Path, *, given: Path, replace: bool = False) -> Iterator[GraphFile]:
+    """A graph file to write, which has become a SavedModel in `folder` when the block ends; see `to_saved_model`.
+
+    Args:
+        given: the input, which must not be in that folder.
+    """
+    with new_model(folder, given=given, replace=replace) as place:
+        file = GraphFile(place / "graph.pb")
+        yield file
+        graph = load(file.path)
+        graph.signature = file.signature
+        write_model(graph, _described(graph, None, None, None, ("serve",), ())[0], place)
+        file.path.unlink()
+
+
+def signature_of(said: Signature | None, inputs: Iterable[str], outputs: Iterable[str]) -> Signature:
+    """Keys for tensors: those that `said` has for them, else such as are made of the names of their nodes."""
+    said = said or Signature("", {}, {})
+    return Signature(said.name, _keyed(inputs, said.inputs), _keyed(outputs, said.outputs))
+
+
+def _keyed(tensors: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for tensor in tensors:
+        keys = [key for key, each in known.items() if each.removesuffix(":0") == tensor.removesuffix(":0")]
+        found |= dict.fromkeys(keys or [_free_key(tensor, found)], tensor)
+    return found
+
+
+def _described(
+    graph: Graph,
+    inputs: Mapping[str, str] | Names | None,
+    outputs: Mapping[str, str] | Names | None,
+    signature: str | None,
+    tags: Sequence[str],
+    assets: Iterable[str | PathLike[str]],
+) -> tuple[SavedModel, list[str]]:
+    """What the SavedModel of `graph` says, and remarks for the user."""
+    said = graph.signature or Signature("", {}, {})
+    wanted_inputs = _pairs(inputs, "inputs") or _there(graph, said.inputs)
+    wanted_outputs = _pairs(outputs, "outputs") or _there(graph, said.outputs)
     found_inputs, found_outputs = find_names(
-        loaded,
-        [tensor for _, tensor in wanted_inputs],
-        [tensor for _, tensor in wanted_outputs],
+        graph, [tensor for _, tensor in wanted_inputs], [tensor for _, tensor in wanted_outputs]
     )
-    require_frozen(loaded, found_outputs, found_inputs)
-    shapes = StaticShapes(loaded)
-    fillers = [node for node in loaded if node.op in FILLERS]
+    require_frozen(graph, found_outputs, found_inputs)
+    name = said.name or "serving_default" if signature is None else signature
+    if not name or not tags:
+        raise UsageError("a SavedModel needs a tag and a name for its signature")
+    shapes = StaticShapes(graph)
+    fillers = [node for node in graph if node.op in FILLERS]
     files, notes = _assets(fillers, [expanded(path) for path in assets])
     model = SavedModel(
-        signature=said.name or "serving_default" if signature is None else signature,
-        inputs=_infos(loaded, wanted_inputs or [("", name) for name in found_inputs], shapes, "inputs"),
-        outputs=_infos(loaded, wanted_outputs or [("", name) for name in found_outputs], shapes, "outputs"),
-        tags=name_list(tags, "tags"),
+        signature=name,
+        inputs=_infos(graph, wanted_inputs or [("", each) for each in found_inputs], shapes, "inputs"),
+        outputs=_infos(graph, wanted_outputs or [("", each) for each in found_outputs], shapes, "outputs"),
+        tags=tags,
         initializers=[node.name for node in fillers],
         assets=files,
     )
-    if not model.signature or not model.tags:
-        raise UsageError("a SavedModel needs a tag and a name for its signature")
-    size = save_model(loaded, model, expanded(folder), replace=replace, progress=progress)
-    return SavedModelResult(
-        expanded(folder), model.signature, size, model.inputs, model.outputs, list(model.initializers), notes
-    )
+    return model, notes
 
 
 def _pairs(given: Mapping[str, str] | Names | None, what: str) -> list[tuple[str, str]]:

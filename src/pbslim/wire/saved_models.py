@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pbslim.dtypes import DType, Shape
-from pbslim.errors import PbslimError
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.ir.attributes import default_value
 from pbslim.ops import MISSING, OpDef, find
@@ -22,7 +23,7 @@ from pbslim.wire.files import PROTOBUF_LIMIT
 from pbslim.wire.outputs import make_folder, new_folder
 from pbslim.wire.parts import Part, joined, total
 from pbslim.wire.paths import expanded
-from pbslim.wire.read import sources_of
+from pbslim.wire.sources import Source
 from pbslim.wire.tensors import encode_shape
 from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
 from pbslim.wire.write import graph_parts, write_parts
@@ -68,55 +69,56 @@ class SavedModel:
     assets: Mapping[str, Path] = field(default_factory=dict)
 
 
-def save_model(
-    graph: Graph,
-    model: SavedModel,
-    folder: str | Path,
-    *,
-    replace: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> int:
-    """Write `graph` and what `model` says into a new folder; gives the size of ``saved_model.pb`` in bytes.
+@contextmanager
+def new_model(folder: str | Path, *sources: Source, given: Path | None = None, replace: bool = False) -> Iterator[Path]:
+    """A folder for `write_model`, which is called `folder` when the block ends, or not at all.
 
     Args:
+        sources: the inputs that the content comes from; they must be unchanged when the block has ended.
+        given: the path of the input, if it has one; it stays where it is.
         replace: put it in the place of a SavedModel that is there; nothing else is ever replaced.
-        progress: is told of the size of each piece that was written.
 
     Raises:
-        PbslimError: the folder cannot be written, or TensorFlow could not read what would be in it.
+        UsageError: `given` would go.
+        PbslimError: it cannot be made there, or an input was changed.
     """
     target = expanded(folder)
-    _require_free(target, replace=replace)
-    names = _asset_names(model.assets)
-    parts = list(_message(graph, model, names))
-    if total(parts) > PROTOBUF_LIMIT:
-        raise PbslimError(
-            f"cannot write '{folder}': its graph takes {total(parts)} bytes, TensorFlow reads at most {PROTOBUF_LIMIT}"
-        )
-    make_folder(target)
-    with new_folder(target, *sources_of(graph)) as place:
-        if names:
-            (place / "assets").mkdir()
-        for tensor, name in names.items():
-            shutil.copyfile(model.assets[tensor], place / "assets" / name)
-        with (place / "saved_model.pb").open("xb") as out:
-            size = write_parts(iter(parts), out, progress)
-            out.flush()
-            os.fsync(out.fileno())
-    return size
-
-
-def _require_free(folder: Path, *, replace: bool) -> None:
-    """Make sure that a SavedModel may be written to `folder`.
-
-    Raises:
-        PbslimError: something is there that must stay.
-    """
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if given is not None and given.exists() and given.resolve().is_relative_to(target.resolve()):
+        raise UsageError(f"'{folder}' is or holds the input, which stays as it is; name another folder")
+    names = {path.name for path in target.iterdir()} if target.is_dir() else set()
     if names and not (names & _GRAPHS and names <= _FILES):
         raise PbslimError(f"cannot write '{folder}': the folder holds other files; name one that is new or empty")
     if names and not replace:
         raise PbslimError(f"cannot write '{folder}': a SavedModel is there; --force (replace=True) replaces it")
+    make_folder(target)
+    with new_folder(target, *sources) as place:
+        yield place
+
+
+def write_model(graph: Graph, model: SavedModel, place: Path, *, progress: Callable[[int], None] | None = None) -> int:
+    """Write `graph` and what `model` says into the folder `place`; gives the size of ``saved_model.pb`` in bytes.
+
+    Args:
+        progress: is told of the size of each piece that was written.
+
+    Raises:
+        PbslimError: TensorFlow could not read a file of that size.
+    """
+    names = _asset_names(model.assets)
+    parts = list(_message(graph, model, names))
+    if total(parts) > PROTOBUF_LIMIT:
+        raise PbslimError(
+            f"a SavedModel of {total(parts)} bytes is too large, TensorFlow reads at most {PROTOBUF_LIMIT}"
+        )
+    if names:
+        (place / "assets").mkdir()
+    for tensor, name in names.items():
+        shutil.copyfile(model.assets[tensor], place / "assets" / name)
+    with (place / "saved_model.pb").open("xb") as out:
+        size = write_parts(iter(parts), out, progress)
+        out.flush()
+        os.fsync(out.fileno())
+    return size
 
 
 def _asset_names(assets: Mapping[str, Path]) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pbslim.analysis.endpoints import Endpoint
 from pbslim.cli.command import Command, typed
 from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
@@ -17,6 +19,7 @@ from pbslim.compression.promises import PROMISES, Promise, promise_of
 from pbslim.compression.schemes import SCHEMES, Rule
 from pbslim.compression.writing import GOALS, TARGETS
 from pbslim.errors import UsageError
+from pbslim.freezing.wrapping import GraphFile, graph_of_model, signature_of
 from pbslim.report import shrinking, terminal
 from pbslim.report.reporting import EXAMPLES, Reporting
 from pbslim.shrinking.levels import is_leveled
@@ -48,6 +51,15 @@ def _listed(known: Mapping[str, str]) -> str:
 )
 @click.argument("source", metavar="IN.pb", type=FILE)
 @click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["graph", "saved_model"]),
+    default="graph",
+    show_default=True,
+    help="What to write: a GraphDef file, or the folder of a SavedModel with the signature of the input.",
+)
+@click.option("--force", is_flag=True, help="Replace a SavedModel that is there.")
 @click.option(
     "--quality",
     type=click.Choice(list(PROMISES)),
@@ -130,7 +142,7 @@ def command(
     """Make a frozen graph as small as a promise allows, and prove it."""
     _check(recipe, options)
     reporting = Reporting(options["reports"])
-    target = out or _beside(source)
+    target = out or _beside(source, options["form"])
     promise = promise_of(quality, options["min_snr"], options["min_agreement"])
     with terminal.progress("reading") as show:
 
@@ -139,21 +151,23 @@ def command(
             left = "" if now.left is None else f", about {terminal.duration_text(now.left)} left"
             show(f"{now.what}{count}{left}", round(1000 * (now.share or 0)), 1000 if now.share else 0)
 
-        result = shrink(
-            source,
-            target,
-            recipe,
-            inputs=[name for names in options["inputs"] for name in names] or None,
-            outputs=options["outputs"],
-            values=options["values"],
-            keep=options["keep"],
-            keep_constants=options["keep_constants"],
-            exact_zip=options["exact_zip"],
-            options=_compression(promise, options, tell),
-            proof=_proof(recipe, options, tell) if options["verify"] else None,
-            on_step=lambda step: show(step.step),
-            look=reporting.look,
-        )
+        with _destination(source, target, options) as made:
+            result = shrink(
+                source,
+                made.path,
+                recipe,
+                inputs=[name for names in options["inputs"] for name in names] or None,
+                outputs=options["outputs"],
+                values=options["values"],
+                keep=options["keep"],
+                keep_constants=options["keep_constants"],
+                exact_zip=options["exact_zip"],
+                options=_compression(promise, options, tell),
+                proof=_proof(recipe, options, tell) if options["verify"] else None,
+                on_step=lambda step: show(step.step),
+                look=reporting.look,
+            )
+            made.signature = signature_of(result.signature, _tensors(result.inputs), _tensors(result.outputs))
         reporting.write(result, source, target, quality, typed(ctx))
     if options["save_plan"] and result.plan:
         with replacing(options["save_plan"]) as file:
@@ -184,11 +198,28 @@ def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Prog
     )
 
 
-def _beside(source: Path) -> Path:
+@contextmanager
+def _destination(source: Path, target: Path, options: Mapping[str, Any]) -> Iterator[GraphFile]:
+    """The graph file to write, which is the result or becomes it."""
+    if options["form"] == "graph":
+        yield GraphFile(target)
+    elif descriptor(target, 1) is not None:
+        raise UsageError("a SavedModel is a folder, which cannot be written to a stream; name it with -o")
+    else:
+        with graph_of_model(target, given=source, replace=options["force"]) as file:
+            yield file
+
+
+def _tensors(endpoints: Sequence[Endpoint]) -> list[str]:
+    return [each.name for each in endpoints]
+
+
+def _beside(source: Path, form: str) -> Path:
     """Where the result goes when --out is not given."""
     if descriptor(source, 0) is not None:
         raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
-    return source.with_name(f"{source.stem}-small.pb") if source.name else source / "small.pb"
+    ending = ".pb" if form == "graph" else ""
+    return source.with_name(f"{source.stem}-small{ending}") if source.name else source / f"small{ending}"
 
 
 def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
