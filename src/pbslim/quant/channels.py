@@ -75,7 +75,7 @@ def exponents_of(steps: Array) -> Array:
 
 
 def power_of_two_steps(weights: Array, coarseness: float) -> Array:
-    """The least powers of two that are no finer than `coarseness` times the rms, wide enough for a byte, float32 [N]."""
+    """The least powers of two from `coarseness` times the rms on, wide enough for codes of a byte, float32 [N]."""
     peak = np.abs(weights).max(axis=0, initial=0)
     fractions, exponents = np.frexp(np.maximum(coarseness * channel_rms(weights), _least_step(peak, LARGEST)))
     steps = np.ldexp(1.0, np.clip(exponents - (fractions == 0.5), -_MOST // 4, _MOST // 4))
