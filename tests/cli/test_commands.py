@@ -188,7 +188,7 @@ def test_a_directory_and_a_missing_file(tmp_path: Path) -> None:
     assert_refused(run("inspect", tmp_path), tmp_path / "out.pb", "is a directory")
     assert_refused(run("inspect", tmp_path / "no.pb"), tmp_path / "out.pb", "No such file")
     (tmp_path / "saved_model.pb").touch()
-    assert_refused(run("inspect", tmp_path), tmp_path / "out.pb", "is no SavedModel")
+    assert_refused(run("inspect", tmp_path), tmp_path / "out.pb", "is not a SavedModel")
 
 
 def test_missing_names_suggest_the_nearest(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def open_model(path: Path, tags: Collection[str] | None = None, checkpoint: Path
         values = checkpoint or folder / "variables" / "variables"
         return Model(path, meta.graph(), meta, values, folder / "assets")
     if tags:
-        raise UsageError(f"'{path}' is no SavedModel, so there are no tags to choose by")
+        raise UsageError(f"'{path}' is not a SavedModel, so there are no tags to choose by")
     if path.is_dir():
         return _latest(path, checkpoint)
     prefix = prefix_of(path)

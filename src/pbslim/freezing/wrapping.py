@@ -200,7 +200,7 @@ def _free_key(tensor: str, taken: Iterable[str]) -> str:
 def _info(graph: Graph, tensor: str, shapes: StaticShapes) -> TensorInfo:
     node, (_, _, port) = require(graph, tensor), tensor.partition(":")
     if port and not port.isdecimal():
-        raise UsageError(f"'{tensor}' is no tensor: a number must follow the colon")
+        raise UsageError(f"'{tensor}' is not a tensor: a number must follow the colon")
     value = node.output(int(port or 0))
     dtypes = ops.output_dtypes(node.op, node.attrs)
     if dtypes is not None and value.port >= len(dtypes):

@@ -213,7 +213,7 @@ class Attempts:
         """The graph in the form that is smallest, its size and that form."""
         results = []
         for form in self.forms:
-            graph = written(self.compressor.model, found.rounded, form)
+            graph = written(self.compressor.model, found.rounded, form, stays=self.options.stays)
             with TemporaryDirectory() as folder:
                 path = Path(folder) / "result.pb"
                 size = save(graph, path)
@@ -235,7 +235,7 @@ class Attempts:
             tuple(map(str, options.schemes)),
             form,
             options.effort,
-            stays=False,
+            stays=options.stays,
             choices=choices(compressor, found, options.schemes),
         )
 

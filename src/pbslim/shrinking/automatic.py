@@ -49,7 +49,7 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
         if not model.sites:
             return Compressed(graph, notes=["no weights of 256 or more elements that could be stored in fewer bits"])
         way = Way(forms[0], effort_of(options.effort), options.schemes)
-        compressor = Compressor.of(model, samples, way, forecast.tell)
+        compressor = Compressor.of(model, samples, way, forecast.tell, options.executor)
     except CheckError:
         raise
     except PbslimError as error:
@@ -107,5 +107,5 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
     effort = effort_of(plan.effort)
     samples = samples_of(graph, files.new_inputs, calibrate, effort)
     rounded = replayed(model, samples, Way(plan.form, effort, rules), plan.coarseness)
-    result = written(model, rounded, plan.form)
+    result = written(model, rounded, plan.form, stays=plan.stays)
     return Compressed(result, plan, verified(result, files, proof, 0, samples.tests) if proof else None)

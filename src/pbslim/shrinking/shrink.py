@@ -24,12 +24,15 @@ from pbslim.passes.registry import Step
 from pbslim.shrinking.attempts import Attempt, Compressed
 from pbslim.shrinking.automatic import compress
 from pbslim.shrinking.levels import fitting, is_leveled, store
+from pbslim.shrinking.measuring import measure
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
+from pbslim.shrinking.readers import fit
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
+from pbslim.verification.benchmark import Measurement
 from pbslim.wire import save
 from pbslim.wire.files import GraphLike, size_of, write
 from pbslim.wire.given import opened
@@ -62,6 +65,7 @@ class ShrinkResult:
         attempts: the results that were tried on the way to this one.
         interrupted: whether the search was stopped before its end.
         signature: what the model calls inputs and outputs, where a SavedModel was given.
+        measurements: what the original and the result take to load and run, where `CompressionOptions.prefer` is given.
     """
 
     recipe: str | None
@@ -79,6 +83,7 @@ class ShrinkResult:
     attempts: list[Attempt] = field(default_factory=list)
     interrupted: bool = False
     signature: Signature | None = None
+    measurements: list[Measurement] = field(default_factory=list)
 
 
 SIMPLE = "optimize"
@@ -135,9 +140,9 @@ def shrink(
         simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
         path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
+        options = replace(options or CompressionOptions(), keep=(*(options.keep if options else ()), *keep))
+        unread = fit(simple.graph, options.target)
         done, promise = Compressed(simple.graph), None
-        options = options or CompressionOptions()
-        options = replace(options, keep=(*options.keep, *keep))
         if recipe is None:
             promise = options.promise if options.promises else None
             done = compress(simple.graph, files, options, proof)
@@ -153,15 +158,17 @@ def shrink(
             seconds += time.perf_counter() - started
             if proof and not done.verification and not done.not_verified:
                 _verify(proof, done, files._replace(out=Path(file.name)), recipe)
+            measured = measure(files.source, Path(file.name)) if options.prefer or options.goal == "ram" else []
             if look:
                 look(files._replace(out=Path(file.name)))
             before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
             after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
             # Looked up in the result: it is smaller and says the same.
             fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
-            proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
+            proven = done.verification, done.not_verified, done.plan, [*simple.notes, *unread, *done.notes]
             told = promise, done.attempts, done.interrupted, done.graph.signature
-            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
+            found_out = ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
+            return replace(found_out, measurements=measured)
 
 
 def _measuring(graph: Graph, on_step: Callable[[StepResult], None] | None) -> Callable[[StepResult], None]:

@@ -72,11 +72,11 @@ def latest_checkpoint(folder: Path) -> tuple[Path, str]:
         )
     source = open_source(state)
     if len(source) > _MOST_STATE:
-        raise DecodeError(f"'{state}' is no state file of checkpoints: it has {len(source)} bytes")
+        raise DecodeError(f"'{state}' is not a state file of checkpoints: it has {len(source)} bytes")
     try:
         message = message_bytes(bytes(source[:]), "CheckpointState")
     except DecodeError as error:
-        raise DecodeError(f"'{state}' is no state file of checkpoints: {error}") from None
+        raise DecodeError(f"'{state}' is not a state file of checkpoints: {error}") from None
     name = first_text(message, 0, len(message), 1)
     if not name:
         raise DecodeError(f"'{state}' names no latest checkpoint (model_checkpoint_path)")

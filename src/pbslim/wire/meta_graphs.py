@@ -192,7 +192,7 @@ def read_saved_model(folder: Path) -> list[MetaGraph]:
         message = str(error)
         raise DecodeError(message if message.startswith("'") else f"'{path}': {message}") from None
     if not found:
-        raise DecodeError(f"'{path}' is no SavedModel: there is no graph in it")
+        raise DecodeError(f"'{path}' is not a SavedModel: there is no graph in it")
     return found
 
 

@@ -11,6 +11,7 @@ import click
 
 from pbslim.analysis.endpoints import Endpoint
 from pbslim.cli.command import Command, typed
+from pbslim.cli.many import require_single, shrink_all
 from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.estimate import VERIFYING, Progress
@@ -49,8 +50,10 @@ def _listed(known: Mapping[str, str]) -> str:
         "pbslim shrink model.pb --recipe round --report report.html",
     ],
 )
-@click.argument("source", metavar="IN.pb", type=FILE)
+@click.argument("sources", metavar="IN.pb...", type=FILE, nargs=-1, required=True)
 @click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
+@click.option("--out-dir", type=FILE, help="Folder for the results of several models, each under its own name.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Models to shrink at a time.")
 @click.option(
     "--as",
     "form",
@@ -116,6 +119,11 @@ def _listed(known: Mapping[str, str]) -> str:
     "--target", type=click.Choice(list(TARGETS)), default="tf2", show_default=True, help="What reads the file."
 )
 @click.option("--for", "goal", type=click.Choice(list(GOALS)), default="raw", show_default=True, help=_listed(GOALS))
+@click.option(
+    "--prefer",
+    type=click.Choice(["speed", "ram"]),
+    help="Decode weights once when the graph is loaded, or anew in each run; time and memory are measured.",
+)
 @click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
 @click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
 @click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
@@ -137,13 +145,24 @@ def _listed(known: Mapping[str, str]) -> str:
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any
+    ctx: click.Context,
+    /,
+    sources: tuple[Path, ...],
+    out_dir: Path | None,
+    recipe: str | None,
+    quality: str,
+    **options: Any,
 ) -> int:
     """Make a frozen graph as small as a promise allows, and prove it."""
     _check(recipe, options)
-    reporting = Reporting(options["reports"])
-    target = out or _beside(source, options["form"])
-    promise = promise_of(quality, options["min_snr"], options["min_agreement"])
+    if len(sources) > 1 or out_dir:
+        require_single(sources, out_dir, options)
+        arguments = _arguments(recipe, quality, options, lambda _: None)
+        return shrink_all(
+            sources, out_dir or Path(), recipe, arguments, jobs=options["jobs"], as_json=options["as_json"]
+        )
+    reporting, source = Reporting(options["reports"]), sources[0]
+    target = options["out"] or _beside(source, options["form"])
     with terminal.progress("reading") as show:
 
         def tell(now: Progress) -> None:
@@ -151,21 +170,10 @@ def command(
             left = "" if now.left is None else f", about {terminal.duration_text(now.left)} left"
             show(f"{now.what}{count}{left}", round(1000 * (now.share or 0)), 1000 if now.share else 0)
 
+        arguments = _arguments(recipe, quality, options, tell)
         with _destination(source, target, options) as made:
             result = shrink(
-                source,
-                made.path,
-                recipe,
-                inputs=[name for names in options["inputs"] for name in names] or None,
-                outputs=options["outputs"],
-                values=options["values"],
-                keep=options["keep"],
-                keep_constants=options["keep_constants"],
-                exact_zip=options["exact_zip"],
-                options=_compression(promise, options, tell),
-                proof=_proof(recipe, options, tell) if options["verify"] else None,
-                on_step=lambda step: show(step.step),
-                look=reporting.look,
+                source, made.path, recipe, **arguments, on_step=lambda step: show(step.step), look=reporting.look
             )
             made.signature = signature_of(result.signature, _tensors(result.inputs), _tensors(result.outputs))
         reporting.write(result, source, target, quality, typed(ctx))
@@ -182,6 +190,20 @@ def command(
     return 0
 
 
+def _arguments(
+    recipe: str | None, quality: str, options: dict[str, Any], tell: Callable[[Progress], None]
+) -> dict[str, Any]:
+    """Those of `shrink` that do not depend on the model."""
+    promise = promise_of(quality, options["min_snr"], options["min_agreement"])
+    plain = ("outputs", "values", "keep", "keep_constants", "exact_zip")
+    return {
+        **{name: options[name] for name in plain},
+        "inputs": [name for names in options["inputs"] for name in names] or None,
+        "options": _compression(promise, options, tell),
+        "proof": _proof(recipe, options, tell) if options["verify"] else None,
+    }
+
+
 def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Progress], None]) -> CompressionOptions:
     return CompressionOptions(
         promise,
@@ -189,6 +211,7 @@ def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Prog
         schemes=_rules(options["schemes"], options["scheme_file"]),
         target=options["target"],
         goal=options["goal"],
+        prefer=options["prefer"],
         target_size=options["target_size"],
         effort=options["effort"],
         time_limit=options["time_limit"],
@@ -227,7 +250,7 @@ def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
     return (*(read_rules(file) if file else ()), *map(Rule.parse, texts))
 
 
-_AUTOMATIC = ("calibrate", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
+_AUTOMATIC = ("calibrate", "prefer", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 

@@ -97,7 +97,7 @@ def _check_round_trip(found: Match, context: Context) -> None:
     kinds: dict[str, type] = {"T": DType, "axis": int}
     for key, kind in kinds.items():
         if quantize.attr(key, kind) != real.attr(key, kind):
-            raise Skip(f"its {key} is another than that of '{real.name}'")
+            raise Skip(f"its {key} differs from that of '{real.name}'")
     if b"SCALED" in (quantize.attr("mode", bytes), real.attr("mode", bytes)):
         raise Skip("its codes, or those it comes from, are SCALED")
     if any(value.port >= len(real.inputs) for value in quantize.outputs):
