@@ -61,8 +61,8 @@ class Row:
 
     @property
     def ratios(self) -> tuple[float, float]:
-        """How many times smaller, raw and zipped."""
-        return self.raw[0] / max(self.raw[1], 1), self.zipped[0] / max(self.zipped[1], 1)
+        """How many times smaller than the original file, as it is and zipped."""
+        return self.raw[0] / max(self.raw[1], 1), self.raw[0] / max(self.zipped[1], 1)
 
 
 def main() -> None:
