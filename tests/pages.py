@@ -35,6 +35,7 @@ TENSORFLOW_1 = os.environ.get("PBSLIM_TENSORFLOW_1", "")
 READERS: dict[str, Callable[[], object]] = {
     "tensorflow": lambda: find_spec("tensorflow"),
     "tensorflow 1": lambda: TENSORFLOW_1,
+    "dask": lambda: find_spec("distributed"),
     "opencv": lambda: find_spec("cv2"),
     "openvino": lambda: find_spec("openvino"),
     "gcc": lambda: find_spec("tensorflow") and shutil.which("gcc"),

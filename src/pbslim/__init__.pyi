@@ -54,6 +54,8 @@ from pbslim.passes.pipeline import StepResult as StepResult
 from pbslim.passes.registry import Step as Step
 from pbslim.passes.registry import Transform as Transform
 from pbslim.shrinking.attempts import Attempt as Attempt
+from pbslim.shrinking.many import Outcome as Outcome
+from pbslim.shrinking.many import shrink_many as shrink_many
 from pbslim.shrinking.options import CompressionOptions as CompressionOptions
 from pbslim.shrinking.proof import Proof as Proof
 from pbslim.shrinking.recipes import RECIPES as RECIPES

@@ -13,6 +13,7 @@ from pbslim.compression.plan import Plan
 from pbslim.errors import one_line
 from pbslim.report import terminal, verification
 from pbslim.shrinking.attempts import Attempt
+from pbslim.shrinking.many import Outcome
 from pbslim.shrinking.proof import advice, is_alarming
 from pbslim.shrinking.shrink import ShrinkResult
 from pbslim.verification.benchmark import Measurement
@@ -48,6 +49,33 @@ def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> 
     if result.verification:
         for line in verification.summary(result.verification):
             console.print(one_line(line), markup=False)
+
+
+def show_all(outcomes: Sequence[Outcome]) -> None:
+    """A line on stdout for each of several models, and one for all together."""
+    rows = [(each.source.name, *_figures([each.result] if each.result else []), _verdict(each)) for each in outcomes]
+    found = [each.result for each in outcomes if each.result]
+    if len(found) > 1:
+        rows.append(("all", *_figures(found), ""))
+    columns = ["model", "before", "after", "smaller", "zipped", "verdict"]
+    terminal.stdout().print(terminal.table(columns, rows, right=(1, 2, 3, 4)))
+
+
+def _figures(results: Sequence[ShrinkResult]) -> tuple[str, str, str, str]:
+    """Sizes before and after, and how many times smaller the file and its zip are."""
+    if not results:
+        return "", "", "", ""
+    before, after = (sum(size) for size in zip(*((r.before.size, r.after.size) for r in results), strict=True))
+    zips = [sum(size) for size in zip(*((r.before.zipped.bytes, r.after.zipped.bytes) for r in results), strict=True)]
+    ratio = f"{zips[0] / max(zips[1], 1):.2f}x"
+    return terminal.size_text(before), terminal.size_text(after), f"{before / max(after, 1):.2f}x", ratio
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.result is None:
+        return "refused" if outcome.is_refused else "failed"
+    found = outcome.result.verification
+    return verification.verdict_text(found) if found else "not verified"
 
 
 def warn(result: ShrinkResult) -> None:

@@ -49,7 +49,7 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
         if not model.sites:
             return Compressed(graph, notes=["no weights of 256 or more elements that could be stored in fewer bits"])
         way = Way(forms[0], effort_of(options.effort), options.schemes)
-        compressor = Compressor.of(model, samples, way, forecast.tell)
+        compressor = Compressor.of(model, samples, way, forecast.tell, options.executor)
     except CheckError:
         raise
     except PbslimError as error:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pbslim.compression.estimate import Progress
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import PROMISES, Promise
 from pbslim.compression.schemes import Rule
+
+
+def _unheard(_: object) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class CompressionOptions:
         effort: how much work may be spent; see `pbslim.compression.effort.EFFORTS`.
         time_limit: seconds; what would take longer is done in a cheaper way, and says so.
         plan: of an earlier run, to be replayed; it says all that matters, other options do not.
+        executor: what tries weights on several inputs at the same time, any `concurrent.futures.Executor`; the result
+            is the same.
         tell: called with the progress of the work.
         say: called with what a user should know before the end.
     """
@@ -44,8 +51,13 @@ class CompressionOptions:
     effort: str = "normal"
     time_limit: float | None = None
     plan: Plan | None = None
-    tell: Callable[[Progress], None] = lambda _: None
-    say: Callable[[str], None] = lambda _: None
+    executor: Executor | None = None
+    tell: Callable[[Progress], None] = _unheard
+    say: Callable[[str], None] = _unheard
+
+    def unheard(self) -> CompressionOptions:
+        """The same without what only this process has."""
+        return replace(self, executor=None, tell=_unheard, say=_unheard)
 
     @property
     def stays(self) -> bool:

@@ -11,6 +11,7 @@ import click
 
 from pbslim.analysis.endpoints import Endpoint
 from pbslim.cli.command import Command, typed
+from pbslim.cli.many import require_single, shrink_all
 from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.estimate import VERIFYING, Progress
@@ -49,8 +50,10 @@ def _listed(known: Mapping[str, str]) -> str:
         "pbslim shrink model.pb --recipe round --report report.html",
     ],
 )
-@click.argument("source", metavar="IN.pb", type=FILE)
+@click.argument("sources", metavar="IN.pb...", type=FILE, nargs=-1, required=True)
 @click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
+@click.option("--out-dir", type=FILE, help="Folder for the results of several models, each under its own name.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Models to shrink at a time.")
 @click.option(
     "--as",
     "form",
@@ -142,13 +145,24 @@ def _listed(known: Mapping[str, str]) -> str:
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any
+    ctx: click.Context,
+    /,
+    sources: tuple[Path, ...],
+    out_dir: Path | None,
+    recipe: str | None,
+    quality: str,
+    **options: Any,
 ) -> int:
     """Make a frozen graph as small as a promise allows, and prove it."""
     _check(recipe, options)
-    reporting = Reporting(options["reports"])
-    target = out or _beside(source, options["form"])
-    promise = promise_of(quality, options["min_snr"], options["min_agreement"])
+    if len(sources) > 1 or out_dir:
+        require_single(sources, out_dir, options)
+        arguments = _arguments(recipe, quality, options, lambda _: None)
+        return shrink_all(
+            sources, out_dir or Path(), recipe, arguments, jobs=options["jobs"], as_json=options["as_json"]
+        )
+    reporting, source = Reporting(options["reports"], run=options["verify"]), sources[0]
+    target = options["out"] or _beside(source, options["form"])
     with terminal.progress("reading") as show:
 
         def tell(now: Progress) -> None:
@@ -156,21 +170,10 @@ def command(
             left = "" if now.left is None else f", about {terminal.duration_text(now.left)} left"
             show(f"{now.what}{count}{left}", round(1000 * (now.share or 0)), 1000 if now.share else 0)
 
+        arguments = _arguments(recipe, quality, options, tell)
         with _destination(source, target, options) as made:
             result = shrink(
-                source,
-                made.path,
-                recipe,
-                inputs=[name for names in options["inputs"] for name in names] or None,
-                outputs=options["outputs"],
-                values=options["values"],
-                keep=options["keep"],
-                keep_constants=options["keep_constants"],
-                exact_zip=options["exact_zip"],
-                options=_compression(promise, options, tell),
-                proof=_proof(recipe, options, tell) if options["verify"] else None,
-                on_step=lambda step: show(step.step),
-                look=reporting.look,
+                source, made.path, recipe, **arguments, on_step=lambda step: show(step.step), look=reporting.look
             )
             made.signature = signature_of(result.signature, _tensors(result.inputs), _tensors(result.outputs))
         reporting.write(result, source, target, quality, typed(ctx))
@@ -185,6 +188,20 @@ def command(
     elif not terminal.is_quiet():
         shrinking.show(result, target, quality, explain=options["explain"])
     return 0
+
+
+def _arguments(
+    recipe: str | None, quality: str, options: dict[str, Any], tell: Callable[[Progress], None]
+) -> dict[str, Any]:
+    """Those of `shrink` that do not depend on the model."""
+    promise = promise_of(quality, options["min_snr"], options["min_agreement"])
+    plain = ("outputs", "values", "keep", "keep_constants", "exact_zip")
+    return {
+        **{name: options[name] for name in plain},
+        "inputs": [name for names in options["inputs"] for name in names] or None,
+        "options": _compression(promise, options, tell),
+        "proof": _proof(recipe, options, tell) if options["verify"] else None,
+    }
 
 
 def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Progress], None]) -> CompressionOptions:
