@@ -58,5 +58,5 @@ def coverage(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def docs(session: nox.Session) -> None:
     """The site of the documentation, in site/; with ``-- serve`` in a browser."""
-    session.install("-e", ".[docs]", "ruff>=0.8,<1")
+    session.install("-e", ".[docs]")
     session.run("mkdocs", *(session.posargs or ["build", "--strict"]))

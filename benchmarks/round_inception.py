@@ -1,4 +1,4 @@
-"""Time and memory of the recipe `round` on a large model, side by side with the reference tool.
+"""Time and memory of the recipe `round-legacy` on a large model, side by side with the reference tool.
 
 Usage:
     python benchmarks/round_inception.py MODEL.pb [--reference PYTHON] [--runs 3]
@@ -49,10 +49,10 @@ def main() -> None:
     facts = json.loads(subprocess.run(inspect, check=True, capture_output=True).stdout)
     names = [",".join(endpoint["name"] for endpoint in facts[each]) for each in ("inputs", "outputs")]
     # The reference does not know the parameter that the recipe adds, and ignores it.
-    transforms = transforms_of("round")
+    transforms = transforms_of("round-legacy")
     with tempfile.TemporaryDirectory() as folder:
         pbslim = [sys.executable, "-m", "pbslim"]
-        shrink = ["shrink", str(options.model), "-o", f"{folder}/a.pb", "--recipe", "round", "--no-verify"]
+        shrink = ["shrink", str(options.model), "-o", f"{folder}/a.pb", "--recipe", "round-legacy", "--no-verify"]
         rows = {"pbslim shrink --no-verify": measure([*pbslim, *shrink], options.runs)}
         transform = ["transform_graph", f"--in_graph={options.model}", f"--out_graph={folder}/b.pb"]
         transform += [f"--inputs={names[0]}", f"--outputs={names[1]}", f"--transforms={transforms}"]

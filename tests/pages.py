@@ -21,6 +21,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.shared import ROOT
 
@@ -32,6 +35,7 @@ TENSORFLOW_1 = os.environ.get("PBSLIM_TENSORFLOW_1", "")
 READERS: dict[str, Callable[[], object]] = {
     "tensorflow": lambda: find_spec("tensorflow"),
     "tensorflow 1": lambda: TENSORFLOW_1,
+    "dask": lambda: find_spec("distributed"),
     "opencv": lambda: find_spec("cv2"),
     "openvino": lambda: find_spec("openvino"),
     "gcc": lambda: find_spec("tensorflow") and shutil.which("gcc"),
@@ -79,6 +83,16 @@ def blocks(page: str) -> list[Block]:
     ]
 
 
+def readings(wanted: Callable[[str], bool]) -> list[Any]:
+    """Page and reader, for each of the pages that are `wanted`; translations have the blocks of their originals."""
+    return [
+        pytest.param(page, reader, marks=pytest.mark.tensorflow if reader else pytest.mark.slow)
+        for page in PAGES
+        if wanted(page) and not page.endswith(".zh.md")
+        for reader in sorted({block.reader for block in blocks(page) if block.runs})
+    ]
+
+
 def play(page: str, folder: Path) -> None:
     """Do in `folder` what everybody can do of what `page` says, one block after the other."""
     (folder / "examples").symlink_to(ROOT / "examples")
@@ -119,10 +133,22 @@ def _run(block: Block, folder: Path) -> str:
     text = re.sub(r"^python3 -m venv .*&& \.venv/bin/python", "python", block.text)
     python = TENSORFLOW_1 if block.reader == "tensorflow 1" else sys.executable
     command = [python, "-c", text] if block.language == "python" else ["/bin/bash", "-euc", text]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = os.environ | {"PATH": path}
-    if block.reader == "tensorflow 1":
-        env.pop("PYTHONPATH", None)
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=_environment(block, folder), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{block.text}\n{done.stderr}"
     return done.stdout
+
+
+def _environment(block: Block, folder: Path) -> dict[str, str]:
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    if block.reader == "tensorflow 1":
+        env.pop("PYTHONPATH", None)
+    gold = shutil.which("ld.gold")
+    if block.reader in ("gcc", "g++") and gold:  # which reads TensorFlow's library much faster
+        linkers = folder / "linkers"
+        linkers.mkdir(exist_ok=True)
+        (linkers / "ld").unlink(missing_ok=True)
+        (linkers / "ld").symlink_to(gold)
+        env["COMPILER_PATH"] = str(linkers)
+    return env

@@ -55,7 +55,7 @@ def test_all_names_can_be_had() -> None:
     code = "from pbslim import *; print(sorted({'PbslimError', 'RECIPES', 'ShrinkResult', 'load'} - set(globals())))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-    assert set(pbslim.RECIPES) == {"optimize", "round", "eight-bit"}
+    assert set(pbslim.RECIPES) == {"optimize", "round", "eight-bit", "round-legacy", "eight-bit-legacy"}
     for error in (pbslim.UsageError, pbslim.DecodeError, pbslim.GraphError, pbslim.TransformError):
         assert issubclass(error, pbslim.PbslimError)
     assert issubclass(pbslim.TransformSyntaxError, pbslim.UsageError)

@@ -1,24 +1,14 @@
-"""The documentation is true: every command and every program in it runs as it stands there."""
+"""The documentation is whole: blocks say what they are (`tests/docs` runs them), and what scripts make is current."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 import pbslim
-from tests.pages import PAGES, READERS, blocks, play, play_with
+from tests.pages import PAGES, READERS, blocks
 from tests.shared import ROOT, script
-
-READINGS = [
-    pytest.param(page, reader, marks=[pytest.mark.tensorflow] if reader else [pytest.mark.slow])
-    for page in PAGES
-    if not page.endswith(".zh.md")  # the same blocks in Chinese
-    for reader in sorted({block.reader for block in blocks(page) if block.runs})
-]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -39,28 +29,6 @@ def test_a_translation_has_the_same_blocks_and_links(page: str) -> None:
         for name in (page, original)
     )
     assert ours == theirs
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder in which a page was played, once for all of its readers."""
-
-    @cache
-    def play_once(page: str) -> Path:
-        folder = tmp_path_factory.mktemp("page")
-        play(page, folder)
-        return folder
-
-    return play_once
-
-
-@pytest.mark.parametrize(("page", "reader"), READINGS)
-def test_what_a_page_says_can_be_done(page: str, reader: str, played: Callable[[str], Path]) -> None:
-    if reader and not READERS[reader]():
-        pytest.skip(f"no {reader} here")
-    folder = played(page)
-    if reader:
-        play_with(page, reader, folder)
 
 
 def test_every_public_name_is_on_one_page() -> None:

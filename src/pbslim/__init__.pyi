@@ -28,6 +28,8 @@ from pbslim.errors import TransformSyntaxError as TransformSyntaxError
 from pbslim.errors import UsageError as UsageError
 from pbslim.freezing.freeze import Frozen as Frozen
 from pbslim.freezing.freeze import freeze as freeze
+from pbslim.freezing.wrapping import SavedModelResult as SavedModelResult
+from pbslim.freezing.wrapping import to_saved_model as to_saved_model
 from pbslim.ir import Graph as Graph
 from pbslim.ir import Node as Node
 from pbslim.ir import Signature as Signature
@@ -52,6 +54,8 @@ from pbslim.passes.pipeline import StepResult as StepResult
 from pbslim.passes.registry import Step as Step
 from pbslim.passes.registry import Transform as Transform
 from pbslim.shrinking.attempts import Attempt as Attempt
+from pbslim.shrinking.many import Outcome as Outcome
+from pbslim.shrinking.many import shrink_many as shrink_many
 from pbslim.shrinking.options import CompressionOptions as CompressionOptions
 from pbslim.shrinking.proof import Proof as Proof
 from pbslim.shrinking.recipes import RECIPES as RECIPES
@@ -68,4 +72,5 @@ from pbslim.verification.results import Verification as Verification
 from pbslim.verification.verdict import Verdict as Verdict
 from pbslim.wire import load as load
 from pbslim.wire import save as save
+from pbslim.wire.saved_models import TensorInfo as TensorInfo
 from pbslim.wire.unmap import unmap as unmap

@@ -27,6 +27,11 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things, such as ``1 input`` or ``3 inputs``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 class PbslimError(Exception):
     """Base class: something the user can act on."""
 

@@ -1,4 +1,4 @@
-"""Public names that are loaded when somebody asks for them: the command line must start at once.
+"""Public names that are loaded on first use: the command line must start at once.
 
 ``__init__.pyi`` of a package is the one table of them: each is imported there from the module that holds it. Type
 checkers and editors read it, and so does this module.

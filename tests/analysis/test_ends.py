@@ -142,7 +142,7 @@ def test_only_the_pipeline_is_not_frozen() -> None:
         require_frozen(graph, ["y"])
     require_frozen(graph, ["y"], ["batch"])
     graph, _ = parse(PIPELINE + "v = VariableV2(dtype='float')\nz = Mul(y, v)")
-    with pytest.raises(UsageError, match="2 variables such as 'e' have no values here; freeze it first"):
+    with pytest.raises(UsageError, match="2 variables without values here, such as 'e'; freeze it first"):
         require_frozen(graph, ["z"])
 
 

@@ -65,7 +65,7 @@ def test_the_article_recipe_as_people_copy_it(tmp_path: Path) -> None:
     assert 0 < len(pbslim.load(out)) < len(pbslim.load(DIGITS))
 
 
-@pytest.mark.parametrize("recipe", ["optimize", "round", "eight-bit"])
+@pytest.mark.parametrize("recipe", ["optimize", "round", "eight-bit", "round-legacy", "eight-bit-legacy"])
 def test_shrink_tells_what_it_did(tmp_path: Path, recipe: str) -> None:
     out = tmp_path / "small.pb"
     done = run("shrink", DIGITS, "-o", out, "--recipe", recipe)
@@ -99,7 +99,7 @@ def test_files_that_tensorflow_does_not_load_are_repaired_or_named(tmp_path: Pat
 
 
 def test_shrink_json(tmp_path: Path) -> None:
-    done = run("shrink", DIGITS, "-o", tmp_path / "small.pb", "--recipe=round", "--json")
+    done = run("shrink", DIGITS, "-o", tmp_path / "small.pb", "--recipe=round-legacy", "--json")
     content = json.loads(done.stdout)
     assert content["after"]["size"] == (tmp_path / "small.pb").stat().st_size
     assert [step["step"].partition("(")[0] for step in content["steps"]][-1] == "round_weights"
@@ -188,7 +188,7 @@ def test_a_directory_and_a_missing_file(tmp_path: Path) -> None:
     assert_refused(run("inspect", tmp_path), tmp_path / "out.pb", "is a directory")
     assert_refused(run("inspect", tmp_path / "no.pb"), tmp_path / "out.pb", "No such file")
     (tmp_path / "saved_model.pb").touch()
-    assert_refused(run("inspect", tmp_path), tmp_path / "out.pb", "is no SavedModel")
+    assert_refused(run("inspect", tmp_path), tmp_path / "out.pb", "is not a SavedModel")
 
 
 def test_missing_names_suggest_the_nearest(tmp_path: Path) -> None:

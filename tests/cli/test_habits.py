@@ -210,8 +210,8 @@ def test_names_of_nodes_are_completed(typed: str, offered: list[str]) -> None:
     ("words", "offered"),
     [
         (["shrink", "--recipe", "opt"], ["optimize"]),
-        (["transforms", "round_"], ["round_weights"]),
-        (["transform_graph", "--transforms", "remove_device round_w"], ["remove_device round_weights"]),
+        (["transforms", "round_"], ["round_weights", "round_weights_per_channel"]),
+        (["transform_graph", "--transforms", "remove_device sparsify"], ["remove_device sparsify_gather"]),
         (["transform_graph", "--transforms", "round_weights(num"], ["round_weights(num_steps="]),
         (["transform_graph", "--transforms", "no_such(num"], []),
         (["ver"], ["verify"]),

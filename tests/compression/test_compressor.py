@@ -9,6 +9,7 @@ from pbslim.analysis.weight_sites import find_sites
 from pbslim.compression.allocation import Sensitivity, allocate
 from pbslim.compression.compressor import Compressor, Way, replayed, written
 from pbslim.compression.cuts import Cutter
+from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.judge import Judge, Measure
 from pbslim.compression.model import Model
 from pbslim.compression.moments import collect
@@ -119,7 +120,7 @@ def test_rounding_with_moments_repairs_the_bias() -> None:
     model = _model(graph)
     samples = generated(graph, ["x"])
     moments = collect(model.program, model.sites, samples.calibration)
-    measure = Measure(model.program, Judge.of(graph, OUTPUTS), samples.validation)
+    measure = Measure(Evaluator(model.program), Judge.of(graph, OUTPUTS), samples.validation)
     for site in model.sites:
         weights = graph[site.name].tensor().numpy()
         plain, compensated = (SiteRounder(site, weights, each).round(0.5) for each in (None, moments[site.name]))

@@ -50,7 +50,7 @@ def test_optimized_models_answer_as_before(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(got.reshape(want.shape), want, rtol=0, atol=1e-4 * max(1, float(np.abs(want).max())))
 
 
-@pytest.mark.parametrize("recipe", ["optimize", "round", "eight-bit"])
+@pytest.mark.parametrize("recipe", ["optimize", "round", "round-legacy", "eight-bit-legacy"])
 def test_the_example_keeps_its_accuracy(recipe: str, tmp_path: Path) -> None:
     shrink(ROOT / "examples" / "digits.pb", tmp_path / "out.pb", recipe, outputs=["probabilities"])
     with np.load(ROOT / "examples" / "digits_eval.npz") as file:

@@ -54,7 +54,7 @@ def test_long_graphs_and_big_constants_are_cut_short() -> None:
 
 def test_functions_are_named() -> None:
     graph = load("x = Placeholder()\ny = F(x)\n-> y", {"F(a: float)": "n = Neg(a)\n-> y = n:y:0"})
-    assert str(graph).splitlines()[-1] == "# 1 functions: F"
+    assert str(graph).splitlines()[-1] == "# 1 function: F"
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31m", "a\nb = NoOp()", "a\u202eb"])

@@ -59,7 +59,7 @@ def test_operands_are_looked_at_when_their_types_change() -> None:
     assert add([x, x])[0].tolist() == (x + x).tolist()
     with pytest.raises(KernelError, match="Add: operands differ in dtype: float32 and int32"):
         add([x, numbers(I4, 2, 3)])
-    with pytest.raises(KernelError, match="Add: it has 1 inputs, expected 2"):
+    with pytest.raises(KernelError, match="Add: it has 1 input, expected 2"):
         add([x])
     assert add([x[:1], x])[0].tolist() == (x[:1] + x).tolist()
 

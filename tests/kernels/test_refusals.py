@@ -35,7 +35,7 @@ REFUSALS = [
     (case("Betainc", X, X, X), "there is no kernel for op Betainc"),
     (case("Add", X, i4([1, 2, 3])), "Add: operands differ in dtype: float32 and int32"),
     (case("Add", X, numbers(F4, 4)), r"Add: shapes \[2, 3\] and \[4\] do not broadcast together"),
-    (case("Add", X), "Add: it has 1 inputs, expected 2"),
+    (case("Add", X), "Add: it has 1 input, expected 2"),
     (case("Add", numbers(bool, 2), numbers(bool, 2)), "Add: operand 0 is of type bool"),
     (case("Mul", X, X, types=["float", "int32"]), "Mul: operand 1 is int32 but its array is float32"),
     (

@@ -40,7 +40,7 @@ def test_the_type_is_that_of_the_node_unless_another_is_asked_for() -> None:
     graph, _ = parse("a = Mystery()\nb = Mystery()\ny = Add(a, b)")
     result = pbslim.strip_unused(graph, ["a", "b"], ["y"], [9, 3, 1])
     assert [str(graph[name].attrs["dtype"]) for name in "ab"] == ["int64", "int32"]
-    assert result.notes == ["there are 3 types for 2 inputs; the first of them count"]
+    assert result.notes == ["3 types given for 2 inputs; the first of them count"]
 
 
 def test_a_placeholder_keeps_its_type_and_shape() -> None:
@@ -70,7 +70,7 @@ def test_of_an_input_named_twice_the_first_type_counts() -> None:
         (["pre"], ["y:0"], None, "'y:0' is a tensor; name the node 'y'"),
         (["pre"], [], None, "at least one output"),
         (["pre"], ["y"], 77, "no data type has the number 77"),
-        (["pre", "w"], ["y"], [1], "1 types for 2 inputs"),
+        (["pre", "w"], ["y"], [1], "1 type for 2 inputs"),
     ],
 )
 def test_refusals(inputs: list[str], outputs: list[str], kind: int | list[int] | None, says: str) -> None:

@@ -25,7 +25,7 @@ TEXT = f"""
 """
 
 
-def shrunk(tmp_path: Path, recipe: str = "eight-bit", **options: Any) -> tuple[api.ShrinkResult, Graph]:
+def shrunk(tmp_path: Path, recipe: str = "eight-bit-legacy", **options: Any) -> tuple[api.ShrinkResult, Graph]:
     source, out = tmp_path / "in.pb", tmp_path / "out.pb"
     save(parse(TEXT)[0], source)
     result = api.shrink(source, out, recipe, **options)
@@ -41,7 +41,7 @@ def test_constants_that_nothing_reads_are_named(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("recipe", ["optimize", "round", "eight-bit"])
+@pytest.mark.parametrize("recipe", ["optimize", "round-legacy", "eight-bit-legacy"])
 @pytest.mark.parametrize("options", [{"keep_constants": True}, {"keep": ["transitions", "layers:0"]}])
 def test_they_can_be_kept_as_they_are(tmp_path: Path, recipe: str, options: dict[str, Any]) -> None:
     result, graph = shrunk(tmp_path, recipe, **options)

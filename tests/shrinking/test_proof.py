@@ -34,7 +34,9 @@ def test_the_verdict_is_printed_and_reported(tmp_path: Path) -> None:
     done = commands.run("shrink", DIGITS, "-o", tmp_path / "o.pb", "--recipe=optimize", "--json")
     content = json.loads(done.out)
     assert (done.code, content["verification"]["verdict"], content["not_verified"]) == (0, "float rounding", "")
-    done = commands.run("shrink", DIGITS, "-o", tmp_path / "r.pb", "--recipe=round", "--eval", EVAL, "--max-drop=1%")
+    done = commands.run(
+        "shrink", DIGITS, "-o", tmp_path / "r.pb", "--recipe=round-legacy", "--eval", EVAL, "--max-drop=1%"
+    )
     assert done.code == 0, done.err
     assert "verdict: near-lossless" in done.out
     assert "accuracy: 99.50%" in done.out
@@ -44,7 +46,7 @@ def test_the_verdict_is_printed_and_reported(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("apart")
 def test_a_bad_result_is_told_loudly(tmp_path: Path) -> None:
-    done = commands.run("shrink", coarse(tmp_path), "-o", tmp_path / "out.pb", "--recipe=round")
+    done = commands.run("shrink", coarse(tmp_path), "-o", tmp_path / "out.pb", "--recipe=round-legacy")
     assert done.code == 0
     assert "WARNING: the result is broken" in done.err
     assert "a milder recipe: optimize" in done.err
@@ -52,7 +54,7 @@ def test_a_bad_result_is_told_loudly(tmp_path: Path) -> None:
 
 
 def test_a_result_that_is_not_good_enough_is_not_written(tmp_path: Path) -> None:
-    done = commands.run("shrink", coarse(tmp_path), "-o", tmp_path / "out.pb", "--recipe=round", "--min-snr=30")
+    done = commands.run("shrink", coarse(tmp_path), "-o", tmp_path / "out.pb", "--recipe=round-legacy", "--min-snr=30")
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
     assert done.err.startswith("error: the result is broken, nothing was written: 'y': ")
     assert [file.name for file in tmp_path.iterdir()] == ["coarse.pb"]
@@ -74,7 +76,7 @@ def test_what_the_engine_cannot_run_is_written_and_told(tmp_path: Path) -> None:
     assert done.code == 0
     assert "note: not verified: " in done.err
     assert "node 't' (Bessel)" in done.err
-    done = commands.run("shrink", tmp_path / "in.pb", "-o", tmp_path / "no.pb", "--recipe=round", "--min-snr=30")
+    done = commands.run("shrink", tmp_path / "in.pb", "-o", tmp_path / "no.pb", "--recipe=round-legacy", "--min-snr=30")
     assert done.refused
     assert not (tmp_path / "no.pb").exists()
 
@@ -89,5 +91,5 @@ def test_a_cut_graph_is_compared_from_the_cut_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [["--max-drop=1%"], ["--no-verify", "--min-snr=3"], ["--max-drop=half"]])
 def test_options_that_do_not_go_together(tmp_path: Path, options: list[str]) -> None:
-    assert commands.run("shrink", DIGITS, "-o", tmp_path / "o.pb", "--recipe=round", *options).refused
+    assert commands.run("shrink", DIGITS, "-o", tmp_path / "o.pb", "--recipe=round-legacy", *options).refused
     assert not list(tmp_path.iterdir())

@@ -258,7 +258,7 @@ def test_constants_stay_in_the_branch_of_the_call() -> None:
     [
         ("P = PartitionedCall(x)", {}, "P: it does not say which function it calls"),
         ("P = PartitionedCall(x, f='G')", SWAP, "P: function 'G' is not in the library"),
-        ("P = PartitionedCall(x, f='F')", SWAP, "P: it has 1 inputs, function 'F' takes 2"),
+        ("P = PartitionedCall(x, f='F')", SWAP, "P: it has 1 input, function 'F' takes 2"),
         ("P = PartitionedCall(x, x, f='F')\nq = Neg(P:3)", SWAP, "P: more outputs are read than function 'F' has"),
         (
             "P = PartitionedCall(x, f='F')",

@@ -85,7 +85,7 @@ def test_a_second_run_finds_another_name() -> None:
             "a = Const(-1, dtype='int32')\ny = TensorListReserve(a, a)",
             "'y' (TensorListReserve) wants to know its value",
         ),
-        ("a = Neg(x)\ny = Neg(a:1)", "it has 1 outputs, and 'a:1' is read"),
+        ("a = Neg(x)\ny = Neg(a:1)", "it has 1 output, and 'a:1' is read"),
     ],
 )
 def test_what_is_not_logged(line: str, reason: str) -> None:

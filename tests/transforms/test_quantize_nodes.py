@@ -364,10 +364,10 @@ SAME = "strides=[1, 1, 1, 1], padding='SAME'"
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (CONV.format(SAME + ", data_format='NCHW'"), "its data_format is NCHW, which QuantizedConv2D does not know"),
+        (CONV.format(SAME + ", data_format='NCHW'"), "its data_format is NCHW, which QuantizedConv2D does not support"),
         (
             CONV.format(SAME + ", dilations=[1, 2, 2, 1]"),
-            "its dilations are [1, 2, 2, 1], QuantizedConv2D knows 1 only",
+            "its dilations are [1, 2, 2, 1], QuantizedConv2D supports 1 only",
         ),
         (CONV.format("strides=[1, 1, 2, 1], padding='SAME'"), "its strides are [1, 1, 2, 1]"),
         (CONV.format("strides=[1, 1, 1, 1], padding='EXPLICIT'"), "its padding is EXPLICIT"),
@@ -390,7 +390,7 @@ SAME = "strides=[1, 1, 1, 1], padding='SAME'"
         (
             "x = Placeholder()\ny = MaxPool(x, ksize=[1, 1, 2, 2], strides=[1, 1, 1, 1], padding='VALID', "
             "data_format='NCHW')\n-> y",
-            "its data_format is NCHW, which QuantizedMaxPool does not know",
+            "its data_format is NCHW, which QuantizedMaxPool does not support",
         ),
     ],
 )
@@ -458,10 +458,10 @@ def test_all_ways_back_from_one_dequantize_are_bypassed() -> None:
     ("old", "new", "reason"),
     [
         ("Min(d", "Min(z", "its range comes from another tensor by 'least'"),
-        ("QuantizeV2(d, least, most, T='quint8'", "QuantizeV2(d, least, most, T='qint8'", "its T is another"),
+        ("QuantizeV2(d, least, most, T='quint8'", "QuantizeV2(d, least, most, T='qint8'", "its T differs"),
         (f"d = {WAY}T='quint8', mode='MIN_FIRST'", f"d = {WAY}T='quint8', mode='SCALED'",
          "its codes, or those it comes from, are SCALED"),
-        (f"d = {WAY}", f"d = {WAY}axis=0, ", "its axis is another"),
+        (f"d = {WAY}", f"d = {WAY}axis=0, ", "its axis differs"),
         ("-> y", "-> y, r", "it is an output of the graph"),
         ("y = Dequantize(r, r:1, r:2, ", "y = Dequantize(r, r:1, r:2, ^r, ", "'y' waits for it"),
     ],

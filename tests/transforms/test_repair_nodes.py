@@ -10,6 +10,7 @@ import pytest
 import pbslim
 from pbslim.analysis.conformity import misfits
 from pbslim.ir import Graph
+from pbslim.wire import to_bytes
 from tests import functions
 from tests.graphs import apply, check_transform, parse, show
 
@@ -182,3 +183,21 @@ def test_functions_called_by_their_names() -> None:
     pbslim.transform(graph, "repair_nodes", ["x"], ["y"])
     assert [each.node for each in misfits(graph)] == ["z"]
     assert list(map(str, graph.library.functions["by_name"].body().argument_dtypes)) == ["float", "float"]
+
+
+def test_shapes_noted_for_handles_go_with_them() -> None:
+    message = functions.message(
+        "x = Placeholder()\nw = Const([1, 2])\nc = f(x, w)\n-> c",
+        {"f(a: float, v: resource)": "w = ReadVariableOp(v, dtype='float')\n-> r = w:value:0"},
+    )
+    (function,) = message.library.function
+    function.attr["_input_shapes"].list.shape.add()
+    function.attr["_other"].i = 1
+    for index in range(2):
+        function.arg_attr[index].attr["_output_shapes"].list.shape.add()
+    graph = pbslim.load(bytes(message.SerializeToString()))
+    pbslim.transform(graph, "repair_nodes", ["x"], ["c"])
+    message.ParseFromString(to_bytes(graph))
+    (function,) = message.library.function
+    assert list(function.attr) == ["_other"]
+    assert list(function.arg_attr) == [0]

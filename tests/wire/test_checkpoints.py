@@ -229,7 +229,7 @@ def test_the_latest_of_a_folder(recorded: Path) -> None:
     with pytest.raises(DecodeError, match="names no latest checkpoint"):
         Checkpoint(recorded)
     state.write_text("model_checkpoint_path:")
-    with pytest.raises(DecodeError, match="is no state file"):
+    with pytest.raises(DecodeError, match="is not a state file"):
         Checkpoint(recorded)
 
 

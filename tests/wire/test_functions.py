@@ -149,8 +149,8 @@ def test_the_rest_of_library_and_function_survives() -> None:
         ("y = Neg(a:1)\n-> y = y:y:0", "'a:1' is not an argument"),
         ("y = Neg(a)\n-> y = y:z:0", "'y:z:0' is not an output of 'y' (Neg)"),
         ("y = Neg(a)\n-> y = y", "'y' is not an output of 'y' (Neg)"),
-        ("y = Neg(a)\n-> y = y:y:1", "'y:y:1': 'y' of 'y' (Neg) has 1 elements"),
-        ("y = Neg(a)\n-> y = y:y:x", "has 1 elements"),
+        ("y = Neg(a)\n-> y = y:y:1", "'y:y:1': 'y' of 'y' (Neg) has 1 element"),
+        ("y = Neg(a)\n-> y = y:y:x", "has 1 element"),
         ("a = Neg(b)\n-> y = b", "the graph has two nodes named 'a'"),
     ],
 )

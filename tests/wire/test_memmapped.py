@@ -81,7 +81,7 @@ DIRECTORY: dict[str, tuple[Callable[[Pieces], object], str]] = {
     ),
     "no GraphDef": (lambda p: put(p, graph=b"\x0a\x05no"), "the graph: a field at byte 0 claims 5 bytes"),
     "half a GraphDef": (lambda p: put(p["."], length=p["."].length // 2), "claims"),
-    "between multiples of 64": (lambda p: put(p["b"], offset=60, length=16), "starts at byte 60, no multiple of 64"),
+    "between multiples of 64": (lambda p: put(p["b"], offset=60, length=16), "starts at byte 60, not a multiple of 64"),
     "too short": (lambda p: put(p["b"], length=11), r"b' has 11 bytes, node 'b' \(float \[3\]\) needs 12"),
     "no region": (lambda p: p.entries.remove(p["b"]), "'b' wants 'memmapped_package://b', which is not a region"),
 }
@@ -300,7 +300,7 @@ def test_an_ordinary_graph_may_end_with_the_name_of_a_region(sound: bytes, tmp_p
     graph = pbslim.load(path)
     assert package_of(graph) is None
     assert [node.name for node in graph if node.op == "ImmutableConst"] == ["w", "b", "last"]
-    assert "3 constants, such as 'w', have their values in other files" in inspect_file(path).advice
+    assert "3 constants with values in other files, such as 'w'" in inspect_file(path).advice
     with pytest.raises(UsageError, match="not a memory-mapped package"):
         unmap(path, tmp_path / "g.pb")
     with pytest.raises(GraphError, match=r"the value of node 'w' \(ImmutableConst\) is in another file"):

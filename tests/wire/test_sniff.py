@@ -30,6 +30,7 @@ GRAPH = field(1, NODE) + field(4, field(1, 1882))
 META_INFO = field(2, field(1, field(1, b"Add") + field(2, field(1, b"x")))) + field(4, b"serve") + field(5, b"1.15.5")
 META_GRAPH = field(1, META_INFO) + field(2, GRAPH)
 
+HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(99)
 KINDS = {
     "GraphDef": (GRAPH, "a GraphDef"),
     "GraphDef, large node first": (CONST + GRAPH, "a GraphDef"),
@@ -49,7 +50,10 @@ KINDS = {
     "ONNX, no producer": (field(1, 3) + field(7, field(1, NODE)) + field(8, field(2, 9)), "an ONNX model"),
     "ONNX, version 1": (field(1, 1) + field(2, b"CNTK") + field(7, NODE), "an ONNX model"),
     "Core ML": (field(1, 4) + field(2, field(1, field(1, b"image"))) + field(500, NODE), "a Core ML model"),
-    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file (Keras)"),
+    "Keras model in HDF5": (HDF5 + b"keras_version\0model_config" + bytes(99), "a Keras model in HDF5"),
+    "Keras weights": (HDF5 + b"vars\0\0layers" + bytes(99), "the weights of a Keras model"),
+    "Keras weights of old": (HDF5 + b"layer_names\0keras_version" + bytes(99), "the weights of a Keras model"),
+    "HDF5": (HDF5, "an HDF5 file, but not one of Keras"),
     "gzip": (b"\x1f\x8b\x08" + bytes(20), "a compressed archive"),
     "tar": (b"saved_model/" + bytes(245) + b"ustar", "a compressed archive"),
     "TensorFlow.js": (b'{"format": "graph-model", "modelTopology": {}}', "a TensorFlow.js model"),
@@ -85,6 +89,7 @@ def test_names_tell_parts_of_a_checkpoint(name: str) -> None:
     [
         ("config.json", "m.keras", "a Keras model"),
         ("model.weights.h5", "m.zip", "a Keras model"),
+        ("keras_version", "m.zip", "a Keras model"),
         ("archive/data.pkl", "m.pt", "a PyTorch model"),
         ("m/saved_model.pb", "m.zip", "a zipped SavedModel"),
         ("other", "m.zip", "a zip archive"),
@@ -103,6 +108,15 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     assert sniff(b"", Path("nul\0")).name == "an empty file"
     (tmp_path / "saved_model.pb").touch()
     assert sniff(b"", tmp_path).name == "a SavedModel"
+
+
+def test_the_advice_names_the_file() -> None:
+    for content, line in (
+        (HDF5 + b"model_config", "keras.models.load_model('my.h5').export('exported'), then give 'exported'"),
+        (HDF5 + b"vars", "model.load_weights('my.h5'), model.export('exported')"),
+        (KINDS["checkpoint table"][0], "pbslim freeze GRAPH --checkpoint my.h5"),
+    ):
+        assert line in sniff(content, Path("my.h5"), content[-TAIL:]).advice
 
 
 def test_the_advice_is_one_line() -> None:

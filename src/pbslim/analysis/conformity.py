@@ -1,7 +1,7 @@
 """Whether every node fits its op: the number of its inputs, the outputs that it reads, the types that these have.
 
 TensorFlow loads no graph with a node that does not. Ops that are not in the op table, and nodes of which the attributes
-do not tell the types, are taken as they are.
+do not determine the types, are taken as they are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pbslim import ops
 from pbslim.dtypes import DType
-from pbslim.errors import DecodeError, PbslimError
+from pbslim.errors import DecodeError, PbslimError, counted
 from pbslim.ir import Attributes, Body, FunctionRef, Graph, Library, Node, Value
 from pbslim.ir.attributes import colocated_with
 from pbslim.ir.functions import used_functions
@@ -108,7 +108,7 @@ class Conformity:
         signature = self._signature(node)
         expected, count = signature.expected, signature.count
         if count is not None and count != len(node.inputs):
-            return f"it has {_counted(len(node.inputs), 'input')}, expected {count}"
+            return f"it has {counted(len(node.inputs), 'input')}, expected {count}"
         for slot, value in enumerate(node.inputs):
             if problem := self._wrong_input(value, expected[slot] if expected else None):
                 return f"input {slot} {problem}"
@@ -123,7 +123,7 @@ class Conformity:
         given = self._signature(value.node).given
         count = len(given) if isinstance(given, tuple) else given
         if count is not None and value.port >= count:
-            return f"is '{value.node.name}:{value.port}', but {value.node.op} has {_counted(count, 'output')}"
+            return f"is '{value.node.name}:{value.port}', but {value.node.op} has {counted(count, 'output')}"
         if expected is None or not isinstance(given, tuple):
             return ""
         dtype = given[value.port]
@@ -135,14 +135,14 @@ class Conformity:
         for name, body in called_bodies(node, self._library).items():
             takes = body.argument_dtypes
             if len(takes) != len(handed):
-                return f"it hands over {_counted(len(handed), 'input')}, function '{name}' takes {len(takes)}"
+                return f"it hands over {counted(len(handed), 'input')}, function '{name}' takes {len(takes)}"
             for k, (given, dtype) in enumerate(zip(handed, takes, strict=True)):
                 if isinstance(dtype, DType) and dtype is not given:
                     return f"argument {k} of function '{name}' is {dtype}, not {given}"
         return ""
 
     def _lost_colocation(self, node: Node) -> str:
-        if self._graph.scope or "_class" not in node.attrs:  # in functions nobody looks
+        if self._graph.scope or "_class" not in node.attrs:  # TensorFlow ignores it in functions
             return ""
         colocations = map(colocated_with, node.attr("_class", tuple, ()))
         return next((name for name in colocations if name and name not in self._graph), "")
@@ -223,7 +223,3 @@ def called_body(name: str, library: Library) -> Body | None:
         return library.functions[name].body() if name in library.functions else None
     except PbslimError:
         return None
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -11,7 +11,7 @@ _MOST_INTEGERS = 1 << 10
 
 
 def way_to_constant(value: Value) -> list[Node]:
-    """The nodes from the one that `value` belongs to down to the Const behind it; empty when there is none."""
+    """The nodes from the one that `value` belongs to up to the Const that it comes from; empty when there is none."""
     found: list[Node] = []
     while value.port == 0 and value.node not in found:
         found.append(value.node)

@@ -9,7 +9,7 @@ from pbslim import ops
 from pbslim.analysis.ends import find_ends
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
 from pbslim.analysis.static_shapes import StaticShapes, static_shapes
-from pbslim.errors import UsageError
+from pbslim.errors import UsageError, counted
 from pbslim.ir import Graph, Node
 from pbslim.ir.facts import has_ops, with_ops
 from pbslim.ir.order import ancestors, reachable
@@ -115,8 +115,8 @@ def require_frozen(graph: Graph, outputs: Sequence[str], inputs: Sequence[str] =
         raise UsageError(f"the graph is not frozen, but only its input pipeline needs variables: {how_to_cut(sources)}")
     if variables:
         raise UsageError(
-            f"the graph is not frozen: {len(variables)} variables such as '{variables[0]}' have no values here; "
-            "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants)"
+            f"the graph is not frozen: {counted(len(variables), 'variable')} without values here, such as "
+            f"'{variables[0]}'; freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a graph ends: the nodes that its outputs may be, when nobody names them."""
+"""Where a graph ends: the nodes that its outputs may be, when they are not named."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MADE_UP = re.compile(r"(.*/)?(Const|zeros|ones|dilation_rate|.*Initializer/.*)(
 def find_ends(graph: Graph) -> list[Node]:
     """The nodes that give something, that nothing reads, and that are no leftovers of training, in file order.
 
-    Of these the ones that depend on what is fed, that run once in each run, and that somebody may have wanted, if there
+    Of these the ones that depend on what is fed, that run once in each run, and that may have been wanted, if there
     are such. All results of a loop are ends if none of them is read.
     """
     readers = readers_of(graph)
@@ -113,7 +113,7 @@ def _frame(leaving: Node) -> object:
 
 
 def idle_constants(graph: Graph) -> list[Node]:
-    """The constants that nothing reads, and what hands on such a constant as it is to nobody, in file order.
+    """The constants that nothing reads, and the unread nodes that pass such a constant on as it is, in file order.
 
     Those with names that TensorFlow makes up come last.
     """

@@ -28,7 +28,7 @@ def in_loops(graph: Graph) -> set[Node]:
 def conditional(graph: Graph) -> set[Node]:
     """The nodes that do not run exactly once in each run: those in loops, and in branches that may not be taken.
 
-    Where branches meet again in a Merge, and behind the Exit of a loop, nothing is conditional that was not before.
+    Where branches meet again in a Merge, and after the Exit of a loop, nothing is conditional that was not before.
 
     Raises:
         GraphError: the graph has a cycle that is not a loop.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pbslim import ops
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import DType, Shape
-from pbslim.errors import TransformError, UsageError
+from pbslim.errors import TransformError, UsageError, counted
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.facts import has_ops
 from pbslim.ir.order import ancestors, reachable
@@ -106,9 +106,7 @@ def fed_values(graph: Graph, inputs: Iterable[Input], needed: Collection[Node]) 
         port = each.port if each.port is not None else read[0] if len(read) == 1 else 0
         count = ops.output_count(node.op, node.attrs)
         if port and count is not None and port >= count:
-            raise TransformError(
-                f"input '{each.tensor}': {node.op} has {count} {'output' if count == 1 else 'outputs'}"
-            )
+            raise TransformError(f"input '{each.tensor}': {node.op} has {counted(count, 'output')}")
         found[each] = node.output(port)
         named.setdefault(node, set()).add(port)
     for node, ports in named.items():
@@ -188,8 +186,8 @@ def pipeline_inputs(graph: Graph, outputs: Iterable[str], inputs: Iterable[str] 
         for node in graph
         if node in needed and node.op == "PlaceholderWithDefault" and not ancestors([node]).isdisjoint(found)
     ]
-    behind = ancestors(through)
-    nodes = [*through, *(node for node in found if node not in behind)]
+    upstream = ancestors(through)
+    nodes = [*through, *(node for node in found if node not in upstream)]
     values = [value for node in nodes for value in node.outputs if any(use.node in needed for use in value.uses)]
     return [
         Input(value.node.name, value.port or None, expected_dtype(value, needed), known_shape(value, shapes))

@@ -11,7 +11,7 @@ from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.endpoints import Endpoint, find_endpoints
 from pbslim.analysis.ends import idle_constants
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
-from pbslim.errors import PbslimError, UsageError
+from pbslim.errors import PbslimError, UsageError, counted
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.ir.order import ancestors, check
 from pbslim.names import node_name, shortened
@@ -165,7 +165,9 @@ def _leftovers(graph: Graph, outputs: list[Endpoint]) -> dict[str, int]:
 def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[str]:
     advice = []
     if found.variables:
-        advice.append(f"{len(found.variables)} variables have no values in this file; freeze the graph first")
+        advice.append(
+            f"{counted(len(found.variables), 'variable')} without values in this file; freeze the graph first"
+        )
     needed = ancestors(graph[node_name(endpoint.name)] for endpoint in outputs)
     unused = len(graph) - len(needed)
     if unused and not found.variables:
@@ -177,7 +179,7 @@ def _advice(found: Inspection, graph: Graph, outputs: list[Endpoint]) -> list[st
         advice.append(how_to_cut(sources))
     elsewhere = [node.name for node in graph if node.op == "ImmutableConst"]
     if elsewhere:
-        advice.append(f"{len(elsewhere)} constants, such as '{elsewhere[0]}', have their values in other files")
+        advice.append(f"{counted(len(elsewhere), 'constant')} with values in other files, such as '{elsewhere[0]}'")
     if found.misfits:
         count = len(found.misfits)
         nodes = "1 node does not fit its op" if count == 1 else f"{count} nodes do not fit their ops"

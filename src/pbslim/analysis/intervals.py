@@ -118,7 +118,7 @@ class Intervals:
 
 
 def _is_fixed(node: Node) -> bool:
-    """Whether the node gives the same in every run, as far as a quick look tells."""
+    """Whether the node gives the same in every run, as far as a quick look shows."""
     nodes: set[Node] = set()
 
     def producers(each: Node) -> list[Node]:

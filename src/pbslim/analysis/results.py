@@ -139,7 +139,7 @@ class ResultStore:
             self._kept[each] = results
             self._kept_bytes += each.size
             readers.subtract(each.sources)
-            readers[each] += 1  # whoever asked for it, and often the next step
+            readers[each] += 1  # its user, and often the next step
             self._drop(readers)
             readers[each] -= 1
         return self._kept[step]

@@ -1,4 +1,4 @@
-"""Shapes that are known without running the graph, worked out only when somebody asks."""
+"""Shapes that are known without running the graph, worked out only on demand."""
 
 from __future__ import annotations
 

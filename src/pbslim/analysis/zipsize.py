@@ -5,7 +5,7 @@ of 16 KiB is compressed at one place in each of 96 equally long strata of the fi
 before it (all that deflate can look back), so that a window compresses as it does in its place; what it
 saved or not stands for its whole stratum. The place moves from stratum to stratum by the golden ratio:
 evenly spread, never in step with layers that repeat at a regular distance, and the same in every run.
-Windows are compressed by the quickest level, and each third one by the usual level as well, which tells how
+Windows are compressed by the quickest level, and each third one by the usual level as well, which shows how
 much better that is: a third of the time for data that compress well, and nearly as exact.
 
 Measured on nine trained models of 2 to 17 MB, as trained and with weights rounded to 256 levels: within 2.1 %, on

@@ -48,7 +48,7 @@ def _run(name: str | None, argv: Sequence[str] | None) -> None:
             _open_streams()
             status = _command(name, argv)
             sys.stdout.flush()
-        except BaseException as error:  # noqa: BLE001 - all but programming errors are told in one line
+        except BaseException as error:  # noqa: BLE001 - all but programming errors are reported in one line
             message, status = _told(error)
         if message:
             _say(f"error: {message}")
@@ -110,7 +110,7 @@ def _told(error: BaseException) -> tuple[str, int]:
     """What to say about an error, and the exit code; an error that is a mistake in this program is raised again."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 130
-    if isinstance(error, BrokenPipeError):  # whoever reads the output has read enough
+    if isinstance(error, BrokenPipeError):  # the reader has read enough
         _drop_output()
         return "", 0
     if isinstance(error, OSError):
@@ -126,7 +126,7 @@ def _told(error: BaseException) -> tuple[str, int]:
     from pbslim.errors import CheckError, PbslimError, TransformSyntaxError, one_line, printable
 
     if isinstance(error, TransformSyntaxError):
-        # A caret helps a person; whoever reads a pipe gets the one line that a log can hold.
+        # A caret helps a person; a pipe gets the one line that a log can hold.
         return (printable(str(error), keep="\n") if sys.stderr.isatty() else error.one_line), 2
     if isinstance(error, PbslimError):
         return one_line(str(error)), 1 if isinstance(error, CheckError) else 2
@@ -144,5 +144,5 @@ def _drop_output() -> None:
 
 
 def _say(line: str) -> None:
-    with suppress(OSError, ValueError):  # there may be nobody to read it
+    with suppress(OSError, ValueError):  # there may be no reader
         print(line, file=sys.stderr, flush=True)  # noqa: T201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,12 @@ class CommandLine:
     words: Sequence[str] = ()
     notes: Sequence[str] = ()
     settings: Settings = field(default_factory=Settings)
+
+
+def typed(ctx: click.Context) -> str:
+    """What the user typed, as a shell takes it."""
+    line: CommandLine = ctx.obj
+    return shlex.join([line.program, *line.words])
 
 
 class Command(click.Command):

@@ -1,4 +1,4 @@
-"""What a shell offers for the word that is being typed; nothing where anything goes wrong, as nobody could read why."""
+"""What a shell offers for the word that is being typed; nothing where anything goes wrong: no message could be read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-_MOST_BYTES = 1 << 30  # of a file that is read while somebody waits for the next key
+_MOST_BYTES = 1 << 30  # of a file that is read between two keystrokes
 
 
 def node_names(ctx: click.Context, incomplete: str) -> list[CompletionItem]:

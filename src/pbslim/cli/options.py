@@ -25,7 +25,7 @@ class FileName(click.Path):  # type: ignore[type-arg, unused-ignore]  # generic 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty name, as a variable that is not set leaves it: it would mean the current folder.
 
-        Only ``-`` itself is a stream: ``./-`` is a file, which its path alone would not tell.
+        Only ``-`` itself is a stream: ``./-`` is a file, which its path alone would not show.
         """
         found = super().convert(value or self.fail("a file name cannot be empty", param, ctx), param, ctx)
         return Path.cwd() / "-" if str(found) == "-" != str(value) else found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from pbslim.compression.allocation import Sensitivity
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
+from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.judge import Judge, Measure
 from pbslim.compression.model import Model
 from pbslim.compression.moments import collect
@@ -21,7 +23,7 @@ from pbslim.errors import CheckError
 from pbslim.ir import Graph
 
 Tell = Callable[[str, int, int], None]
-"""Is told what is done, how much of it is, and of how much."""
+"""Called with what is done, how much of it is, and of how much."""
 
 _EXPECTED_TRIES = 4
 
@@ -68,6 +70,7 @@ class Compressor:
     way: Way
     rounders: list[Rounder]
     sensitivities: Mapping[str, Sensitivity]
+    _evaluator: Evaluator
     _judge: Judge
     _measure: Measure
     _tell: Tell
@@ -75,8 +78,13 @@ class Compressor:
     _passes: int = field(default=1, init=False)
 
     @classmethod
-    def of(cls, model: Model, samples: SampleSets, way: Way, tell: Tell = _silent) -> Compressor:
+    def of(
+        cls, model: Model, samples: SampleSets, way: Way, tell: Tell = _silent, executor: Executor | None = None
+    ) -> Compressor:
         """Run the model on the samples.
+
+        Args:
+            executor: what tries weights on several samples at the same time; the result is the same.
 
         Raises:
             PbslimError: it does not run.
@@ -85,8 +93,9 @@ class Compressor:
         if not judge.kinds:
             raise CheckError("no output can be compared by its values, so nothing says how far weights may move")
         rounders = way.rounders(model, samples, tell)
-        measure = Measure(model.program, judge, samples.validation)
-        found = cls(model, samples, way, rounders, {}, judge, measure, tell)
+        evaluator = Evaluator(model.program, model.graph, executor)
+        measure = Measure(evaluator, judge, samples.validation)
+        found = cls(model, samples, way, rounders, {}, evaluator, judge, measure, tell)
         found._try_each()
         return found
 
@@ -132,7 +141,9 @@ class Compressor:
         """See what each site does alone, at the coarseness that it will have if that is known."""
         probes, signal = self.samples.probes, self._measure.signal
         progress = _Counter(self._tell, TRYING, len(self.rounders) * len(probes))
-        self.sensitivities = measure_sites(self.model, self.rounders, self._judge, probes, signal, progress, coarseness)
+        self.sensitivities = measure_sites(
+            self.model, self._evaluator, self.rounders, self._judge, probes, signal, progress, coarseness
+        )
 
 
 class _Counter:
@@ -146,10 +157,10 @@ class _Counter:
         self._tell(self._what, self._done, self._total)
 
 
-def written(model: Model, rounded: Mapping[str, Rounded], form: str) -> Graph:
+def written(model: Model, rounded: Mapping[str, Rounded], form: str, *, stays: bool = False) -> Graph:
     """A copy of the graph with rounded weights; see `write`."""
     graph = model.graph.copy()
-    write(graph, model, rounded, form)
+    write(graph, model, rounded, form, stays=stays)
     return graph
 
 

@@ -31,7 +31,7 @@ class Progress:
 
     Attributes:
         done, total: steps of what is being done.
-        share: of the whole work, from 0 to 1; None where nobody knows.
+        share: of the whole work, from 0 to 1; None where that is not known.
         left: seconds until the end, as far as that can be said.
     """
 
@@ -105,7 +105,7 @@ class Forecast:
 
     Attributes:
         seconds: what each part was expected to take, in their order.
-        listener: is told of all progress.
+        listener: called with all progress.
     """
 
     seconds: Mapping[str, float]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pbslim.analysis.static_shapes import StaticShapes
+from pbslim.compression.evaluation import Evaluator
 from pbslim.engines import Feeds, Program
 from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph, Value
@@ -99,13 +100,10 @@ class Measure:
         signal: the power of what varies with the sample, for each tensor.
     """
 
-    def __init__(self, program: Program, judge: Judge, samples: Sequence[Feeds]) -> None:
-        self._program, self._judge, self._samples = program, judge, samples
-        self._reference = [self._run(sample, {}) for sample in samples]
+    def __init__(self, evaluator: Evaluator, judge: Judge, samples: Sequence[Feeds]) -> None:
+        self._evaluator, self._judge, self._samples = evaluator, judge, samples
+        self._reference = list(evaluator.map(_Run(judge, {}), samples))
         self.signal = [signal_power(column) for column in zip(*self._reference, strict=True)]
-
-    def _run(self, sample: Feeds, weights: Feeds) -> list[Array]:
-        return self._judge.values(self._program.run({**sample, **weights}, self._judge.tensors))
 
     def noise(self, weights: Feeds, on_sample: Callable[[], None] = lambda: None) -> float:
         """The power of the change of the outputs as a part of that of their signal; the largest over the outputs.
@@ -115,12 +113,27 @@ class Measure:
         """
         power = np.zeros(len(self.signal))
         count = np.zeros(len(self.signal))
-        for sample, reference in zip(self._samples, self._reference, strict=True):
-            for i, (before, after) in enumerate(zip(reference, self._run(sample, weights), strict=True)):
+        runs = self._evaluator.map(_Run(self._judge, weights), self._samples, on_sample)
+        for reference, changed in zip(self._reference, runs, strict=True):
+            for i, (before, after) in enumerate(zip(reference, changed, strict=True)):
                 power[i] += np.square(after - before).sum()
                 count[i] += before.size
-            on_sample()
         return float(self._judge.relative(power / np.maximum(count, 1), self.signal).max(initial=0))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One sample with changed weights."""
+
+    judge: Judge
+    weights: Feeds
+    steps: int = 1
+
+    def __call__(self, program: Program, sample: Feeds, on_step: Callable[[], None]) -> list[Array]:
+        """What is judged."""
+        found = self.judge.values(program.run({**sample, **self.weights}, self.judge.tensors))
+        on_step()
+        return found
 
 
 def signal_power(values: Sequence[Array]) -> float:

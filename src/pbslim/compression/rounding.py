@@ -23,6 +23,7 @@ from pbslim.quant.channels import (
     finest,
     is_too_coarse,
     nearest,
+    power_of_two_steps,
     used_coarseness,
 )
 from pbslim.quant.compensation import Choose, blocks_of, depthwise_factors, round_depthwise
@@ -102,6 +103,11 @@ class SiteRounder:
         """The weights as codes up to `largest`, with the steps of the least squared error where those are few."""
         steps = finest(self._weights) if largest == LARGEST else best_steps(self._weights, largest)
         return self._rounded(self._codes(steps.astype(np.float32), largest), steps)
+
+    def round_evenly(self, coarseness: float, *, powers_of_two: bool = False) -> Rounded:
+        """The weights as codes at `coarseness`, never as float16; the steps are powers of two if wanted."""
+        steps = (power_of_two_steps if powers_of_two else channel_steps)(self._weights, coarseness)
+        return self._rounded(self._codes(steps.astype(np.float32)), steps)
 
     def halved(self) -> Rounded | None:
         """The weights as float16; None where they do not fit."""

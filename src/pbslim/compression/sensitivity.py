@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from pbslim.compression.allocation import Sensitivity
 from pbslim.compression.cuts import Cutter
+from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.judge import Judge
 from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounder
-from pbslim.engines import Feeds
+from pbslim.engines import Feeds, Program
 
 _COARSENESS = 0.2
 
 
 def measure_sites(
     model: Model,
+    evaluator: Evaluator,
     rounders: Sequence[Rounder],
     judge: Judge,
     samples: Sequence[Feeds],
@@ -30,6 +33,7 @@ def measure_sites(
     What does not depend on a site is computed once for each sample.
 
     Args:
+        evaluator: of the model's graph.
         samples: a few are enough: noise differs less between samples than the signal does.
         signal: the power of each judged tensor's signal, over more samples.
         coarseness: of each site, near to what it will be.
@@ -47,16 +51,10 @@ def measure_sites(
     inner = list(dict.fromkeys(tensor for cut in cuts.values() for tensor in cut))
     power = {name: np.zeros(len(judge.tensors)) for name in fed}
     sizes = np.zeros(len(judge.tensors))
-    for sample in samples:
-        found = model.program.run(sample, [*judge.tensors, *inner])
-        reference = judge.values(found[: len(judge.tensors)])
-        sizes += [each.size for each in reference]
-        known = dict(zip(inner, found[len(judge.tensors) :], strict=True))
-        for name, tensors in fed.items():
-            around = {tensor: known[tensor] for tensor in cuts[name]}
-            changed = judge.values(model.program.run({**sample, **around, **tensors}, judge.tensors))
-            power[name] += [np.square(a - b).sum() for a, b in zip(changed, reference, strict=True)]
-            on_run()
+    for reference, moved in evaluator.map(_Trial(judge, fed, cuts, inner), samples, on_run):
+        sizes += reference
+        for name, squares in moved.items():
+            power[name] += squares
     return {
         each.site.name: Sensitivity(
             each.site.size,
@@ -65,3 +63,38 @@ def measure_sites(
         )
         for each in rounders
     }
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One sample with each site rounded alone.
+
+    Attributes:
+        fed: for each site the tensors that take the place of those in the graph.
+        cuts: for each site what need not be computed again; `inner` are all of these.
+    """
+
+    judge: Judge
+    fed: Mapping[str, Feeds]
+    cuts: Mapping[str, Sequence[str]]
+    inner: Sequence[str]
+
+    @property
+    def steps(self) -> int:
+        """One for each site."""
+        return len(self.fed)
+
+    def __call__(
+        self, program: Program, sample: Feeds, on_step: Callable[[], None]
+    ) -> tuple[list[int], dict[str, list[float]]]:
+        """The sizes of the judged tensors, and for each site the power of their change."""
+        found = program.run(sample, [*self.judge.tensors, *self.inner])
+        reference = self.judge.values(found[: len(self.judge.tensors)])
+        known = dict(zip(self.inner, found[len(self.judge.tensors) :], strict=True))
+        moved = {}
+        for name, tensors in self.fed.items():
+            around = {tensor: known[tensor] for tensor in self.cuts[name]}
+            changed = self.judge.values(program.run({**sample, **around, **tensors}, self.judge.tensors))
+            moved[name] = [float(np.square(a - b).sum()) for a, b in zip(changed, reference, strict=True)]
+            on_step()
+        return [each.size for each in reference], moved

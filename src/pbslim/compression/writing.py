@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounded
-from pbslim.dtypes import FLOAT
+from pbslim.dtypes import FLOAT, HALF, INT8, STRING, UINT8, Shape
 from pbslim.errors import UsageError
-from pbslim.ir import ArrayTensor, Graph
+from pbslim.ir import ArrayTensor, AttrValue, Graph
 from pbslim.ir.tensors import Array
 from pbslim.quant.packing import levels_for
 from pbslim.transforms.compressed.decoders import Decoders
@@ -18,6 +18,8 @@ from pbslim.transforms.compressed.forms import write_channels, write_half, write
 from pbslim.transforms.compressed.groups import write_groups
 from pbslim.transforms.compressed.stored import Stored
 
+_STORED = frozenset({INT8, UINT8, HALF, STRING})
+_LEAST_STAYING = 1024  # elements; less is not worth an op
 _LEAST_PACKED = 1024  # elements: the ops that unpack them take about 500 bytes
 _LEAST_HALF = 64  # elements of a vector that has a Cast of its own, which takes as many bytes as about 40 save
 
@@ -73,10 +75,11 @@ def is_stepwise(form: str) -> bool:
     return form == PACKED
 
 
-def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str) -> None:
+def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str, *, stays: bool = False) -> None:
     """Store the sites of a copy of the model's graph as rounded, vectors as float16, and biases repaired.
 
     Args:
+        stays: decode weights anew in each run, so that they are small in memory as well.
         form: ``coded``, ``codes``, ``packed`` or ``float``.
     """
     repaired = model.biases(rounded)
@@ -90,11 +93,29 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str)
         vectors = {}
     for name, values in plain.items():
         graph[name].set_attr("value", ArrayTensor(values.astype(np.float32), FLOAT))
+    before = {node.name for node in graph}
     stored = [_stored(model, name, rounded[name]) for name in model.names if name in rounded]
     if form == CODED:
         write_groups(graph, stored, vectors)
     elif form != FLOAT_FORM:
         _write_alone(graph, stored, vectors, packed=form == PACKED)
+    if stays:
+        _keep_decoding(graph, before)
+
+
+def _keep_decoding(graph: Graph, before: Collection[str]) -> None:
+    """Let what is stored pass through an op that could be fed, so that TensorFlow does not compute it beforehand."""
+    for node in list(graph):
+        if node.op != "Const" or node.name in before:
+            continue
+        tensor = node.tensor()
+        if tensor.dtype in _STORED and (tensor.dtype is STRING or tensor.size >= _LEAST_STAYING):
+            value = node.output()
+            uses = list(value.uses)
+            attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "shape": Shape(tensor.shape)}
+            passed = graph.add(f"{node.name}/stays", "PlaceholderWithDefault", [value], attrs)
+            for use in uses:
+                use.node.set_input(use.slot, passed.output())
 
 
 def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array], *, packed: bool) -> None:

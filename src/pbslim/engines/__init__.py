@@ -1,6 +1,6 @@
 """Engines run a graph: our own kernels, TensorFlow, OpenCV. Another one joins as a module that is named in `ENGINES`.
 
-Each module holds its engine as ``ENGINE``; it is imported when somebody asks for it.
+Each module holds its engine as ``ENGINE``; it is imported when it is first needed.
 """
 
 from __future__ import annotations

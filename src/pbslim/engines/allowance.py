@@ -1,4 +1,4 @@
-"""What a graph may take that nobody asked to run: a file of a few bytes can ask for any time and memory.
+"""What a graph may take that is run without being asked for: a file of a few bytes can ask for any time and memory.
 
 Both grow with the file and with what is fed, so that models run and such files do not.
 """
@@ -43,7 +43,7 @@ class AllowedProgram(Program):
             with limited(Limits(work=work)), _memory(memory):
                 return self._program.run(feeds, fetches)
         except MemoryError:
-            raise PbslimError(f"it takes more than {memory >> 20} MB to run, which is much for its size") from None
+            raise PbslimError(f"it takes more than {memory >> 20} MB to run, which is a lot for its size") from None
 
     def close(self) -> None:
         """Give back what the program holds."""

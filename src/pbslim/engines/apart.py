@@ -24,7 +24,7 @@ from pbslim.errors import PbslimError
 
 _STATUS = Path("/proc/self/status")
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-_LOADING = 60.0  # seconds that an engine may take to start, however impatient somebody is with the graph
+_LOADING = 60.0  # seconds that an engine may take to start, however short the timeout for the graph is
 _GLANCE = 0.2  # seconds; on Windows a wait without end could not be interrupted
 
 
@@ -152,7 +152,7 @@ class ProgramApart(Program):
         try:
             pickle.dump(request, pipe)  # type: ignore[arg-type]
             pipe.flush()  # type: ignore[union-attr]
-        except OSError:  # it has died, which the answer tells
+        except OSError:  # it has died, as the missing answer shows
             self._answers.put(None)
 
     def _receive(self, what: str, timeout: float) -> Any:

@@ -9,7 +9,7 @@ from pbslim import ops
 from pbslim.analysis.endpoints import require
 from pbslim.analysis.ends import find_ends
 from pbslim.dtypes import RESOURCE, VARIANT
-from pbslim.errors import DecodeError, UsageError
+from pbslim.errors import DecodeError, UsageError, counted
 from pbslim.freezing.functions import Caller, functions_of
 from pbslim.freezing.models import Model, choose_signature
 from pbslim.freezing.variables import Sources
@@ -102,7 +102,7 @@ def _existing(value: Value, name: str) -> Value:
     """`value`, if its node has such an output and it holds something that can be computed."""
     types = ops.output_dtypes(value.node.op, value.node.attrs)
     if types is not None and value.port >= len(types):
-        raise UsageError(f"'{name}' is not there: {value.node.op} has {len(types)} outputs")
+        raise UsageError(f"'{name}' is not there: {value.node.op} has {counted(len(types), 'output')}")
     if types is not None and types[value.port].base in (RESOURCE, VARIANT):
         raise UsageError(f"the output '{name}' is a {types[value.port]}, which has no value")
     return value

@@ -9,6 +9,7 @@ from pathlib import Path
 from pbslim.errors import DecodeError, UsageError
 from pbslim.ir import Graph
 from pbslim.names import nearest, shortened
+from pbslim.wire.checkpoint_files import STATE, find_checkpoint, prefix_of
 from pbslim.wire.checkpoints import Checkpoint
 from pbslim.wire.files import load_from
 from pbslim.wire.meta_graphs import MetaGraph, SignatureSpec, read_meta_graph, read_saved_model
@@ -17,7 +18,7 @@ from pbslim.wire.sources import open_source
 
 _SERVING = "serving_default"
 _NOT_REAL = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
-_STATE = "checkpoint"
+_OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _SHOWN = 5
 
 
@@ -27,7 +28,7 @@ class Model:
 
     Attributes:
         path: what messages call it.
-        meta: what is told beside the graph; None for a graph alone.
+        meta: what the file holds besides the graph; None for a graph alone.
         checkpoint: where the values of variables are, if that is known.
         assets: the folder of the files that the graph reads, if there can be one.
     """
@@ -42,7 +43,7 @@ class Model:
         """The values of the variables.
 
         Raises:
-            UsageError: nobody has said where they are.
+            UsageError: their place is not given.
             DecodeError: they are not there, or damaged.
         """
         if self.checkpoint is None:
@@ -69,45 +70,52 @@ def open_model(path: Path, tags: Collection[str] | None = None, checkpoint: Path
         values = checkpoint or folder / "variables" / "variables"
         return Model(path, meta.graph(), meta, values, folder / "assets")
     if tags:
-        raise UsageError(f"'{path}' is no SavedModel, so there are no tags to choose by")
+        raise UsageError(f"'{path}' is not a SavedModel, so there are no tags to choose by")
     if path.is_dir():
         return _latest(path, checkpoint)
-    prefix = _prefix(path)
+    prefix = prefix_of(path)
     described = Path(f"{prefix}.meta")
     if described.is_file():
         meta = read_meta_graph(described)
         return Model(path, meta.graph(), meta, checkpoint or prefix)
-    if path.is_file() and path.suffix != ".index":
+    if path.is_file() and path == prefix:
         return Model(path, load_from(open_source(path), path), checkpoint=checkpoint)
-    if Path(f"{prefix}.index").is_file():
-        raise UsageError(
-            f"the checkpoint '{prefix}' holds variables, and there is no graph beside it ('{described}'); "
-            f"give the graph and --checkpoint {prefix}"
+    if path == prefix and not Path(f"{prefix}.index").is_file():
+        raise DecodeError(f"cannot read '{path}': No such file or directory")
+    raise _without_graph(find_checkpoint(path).prefix)
+
+
+def _without_graph(prefix: Path) -> UsageError:
+    """What to do about a checkpoint with no graph beside it."""
+    folder, around = prefix.parent, prefix.parent.parent
+    if folder.name == prefix.name == "variables" and is_saved_model(around):
+        return UsageError(f"'{folder}' has the variables of a SavedModel; give the folder of the model, '{around}'")
+    if folder.name == prefix.name == "variables":
+        return UsageError(f"'{folder}' has the variables of a SavedModel; saved_model.pb is missing from '{around}'")
+    if _OBJECTS in Checkpoint(prefix):
+        return UsageError(
+            f"the checkpoint '{prefix}' holds variables of Python objects and no graph: build the model in Python, "
+            f"tf.train.Checkpoint(model=model).restore('{prefix}'), model.export('exported'), and give 'exported'"
         )
-    raise DecodeError(f"cannot read '{path}': No such file or directory")
-
-
-def _prefix(path: Path) -> Path:
-    """What the names of the files of a checkpoint begin with, where `path` is one of them."""
-    name = path.name
-    if path.suffix in (".index", ".meta"):
-        return path.with_suffix("")
-    return path.with_name(name.partition(".data-")[0]) if ".data-" in name else path
+    return UsageError(
+        f"the checkpoint '{prefix}' holds variables, and there is no graph beside it ('{prefix}.meta'); "
+        f"give the graph and --checkpoint {prefix}"
+    )
 
 
 def _latest(folder: Path, checkpoint: Path | None) -> Model:
     """The checkpoint in a folder that its state file names as the latest."""
     versions = sorted(each.name for each in folder.iterdir() if is_saved_model(each))
     if versions:
-        raise UsageError(f"'{folder}' holds several SavedModels, give one of them: {shortened(versions)}")
-    if not (folder / _STATE).is_file():
+        raise UsageError(f"'{folder}' holds SavedModels, give one of them: {shortened(versions)}")
+    if not any((folder / name).is_file() for name in (STATE, "variables.index", "variables/variables.index")):
         raise DecodeError(
             f"'{folder}' is a directory, not a GraphDef file: there is no saved_model.pb and no checkpoint in it"
         )
-    prefix = Checkpoint(folder).path
+    prefix = find_checkpoint(folder).prefix
     described = Path(f"{prefix}.meta")
     if not described.is_file():
-        raise UsageError(f"there is no graph beside the checkpoint in '{folder}': '{described}' is missing")
+        raise _without_graph(prefix)
     meta = read_meta_graph(described)
     return Model(folder, meta.graph(), meta, checkpoint or prefix)
 

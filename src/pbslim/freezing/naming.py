@@ -1,6 +1,6 @@
 """What the inputs and outputs of a TensorFlow 2 model are called in its frozen graph.
 
-Its graph has names for them that nobody chose. One that TensorFlow 1 wrote keeps its own.
+Its graph has names for them that were generated. One that TensorFlow 1 wrote keeps its own.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def _lines(path: Path, most: int) -> list[bytes]:
         lines.pop()
     lines = [line.removesuffix(b"\r") for line in lines]
     if most > len(lines):
-        raise DecodeError(f"'{path}' has {len(lines)} lines, the lookup table wants {most}")
+        raise DecodeError(f"'{path}' has {len(lines)} lines, the lookup table expects {most}")
     return lines[:most] if most >= 0 else lines
 
 
@@ -161,7 +161,7 @@ def _fields(lines: list[bytes], index: int, delimiter: bytes, path: Path) -> Ite
     for number, line in enumerate(lines, start=1):
         parts = line.split(delimiter or b"\t")
         if not 0 <= index < len(parts):
-            raise DecodeError(f"line {number} of '{path}' has {len(parts)} columns; number {index} is wanted")
+            raise DecodeError(f"line {number} of '{path}' has {len(parts)} columns; number {index} is needed")
         yield parts[index]
 
 

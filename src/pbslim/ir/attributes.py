@@ -1,4 +1,4 @@
-"""Attributes of a node: decoded on first need, and never if nobody asks."""
+"""Attributes of a node: decoded on first need, and never without need."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from pbslim.dtypes import DType, Shape
-from pbslim.ir.tensors import Tensor
+from pbslim.ir.tensors import ArrayTensor, Tensor
+from pbslim.ops.definitions import Default
 
 
 class TypeVariable(str):
@@ -29,6 +32,13 @@ AttrValue: TypeAlias = (
     "bytes | int | float | bool | DType | Shape | Tensor | FunctionRef | TypeVariable | tuple[Any, ...] | None"
 )
 """What an attribute can be; a tuple is a list, None an AttrValue message in which nothing is set."""
+
+
+def default_value(default: Default) -> AttrValue:
+    """What the op table has as the default of an attribute, as a node has it."""
+    if isinstance(default, tuple):
+        return tuple(map(default_value, default))
+    return ArrayTensor(default) if isinstance(default, np.ndarray) else default
 
 
 class Encoded(ABC):
@@ -68,7 +78,7 @@ class Attributes(Mapping[str, AttrValue]):
         return len(self._items)
 
     def stored(self) -> Mapping[str, AttrValue | Encoded]:
-        """The values as they are held: those that nobody touched are still encoded."""
+        """The values as they are held: untouched ones are still encoded."""
         return self._items
 
     def copy(self) -> Attributes:

@@ -1,4 +1,4 @@
-"""The function library: bodies of functions are graphs of which the placeholders in front are the arguments."""
+"""The function library: bodies of functions are graphs whose first placeholders are the arguments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EncodedFunction(ABC):
 
     @abstractmethod
     def decode(self) -> Body:
-        """What it computes; raises GraphError or DecodeError when that cannot be told."""
+        """What it computes; raises GraphError or DecodeError when that cannot be found out."""
 
     @abstractmethod
     def attributes(self) -> Iterator[Attributes]:
@@ -55,7 +55,7 @@ class Body:
 
     @property
     def argument_dtypes(self) -> tuple[DType | TypeVariable | None, ...]:
-        """The type of each argument; None where it cannot be told."""
+        """The type of each argument; None where it is not known."""
         found = (self.graph[name].attrs.get("dtype") for name in self.arguments)
         return tuple(dtype if isinstance(dtype, DType | TypeVariable) else None for dtype in found)
 
@@ -118,14 +118,14 @@ class Function:
 
     @property
     def decoded(self) -> Body | None:
-        """The body if somebody has asked for it."""
+        """The body, if it was decoded."""
         return self._body
 
     def body(self) -> Body:
         """What it computes. Changes go to the journal of the graph to which the library belongs.
 
         Raises:
-            GraphError: that cannot be told; the message says why.
+            GraphError: it cannot be decoded; the message says why.
         """
         if self._body is None and not self._problem:
             try:

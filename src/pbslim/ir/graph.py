@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from pbslim.errors import GraphError
+from pbslim.errors import GraphError, counted
 from pbslim.ir.attributes import COLOCATION, Attributes, AttrValue, colocated_with
 from pbslim.ir.functions import Library
 from pbslim.ir.inputs import check_name, controlling, is_control, split_input
@@ -82,7 +82,7 @@ class Graph:
             raise GraphError(f"the graph has no node '{name}'") from None
 
     def __repr__(self) -> str:
-        return f"<Graph of {len(self)} nodes>"
+        return f"<Graph of {counted(len(self), 'node')}>"
 
     def __str__(self) -> str:
         from pbslim.ir.text import graph_text  # for people, whom the rest of this does not need
@@ -114,7 +114,7 @@ class Graph:
         return [node for node in self._missing.values() if node.readers]
 
     def unique_name(self, wanted: str) -> str:
-        """`wanted`, or with the first number behind it that makes it new."""
+        """`wanted`, with the first number appended that makes it new, if it is taken."""
         if wanted not in self._nodes:
             return wanted
         number = 1

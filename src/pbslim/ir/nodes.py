@@ -152,7 +152,7 @@ class Node:
 
     @property
     def outputs(self) -> list[Value]:
-        """The ports that somebody has asked for, by number."""
+        """The ports in use so far, by number."""
         first = [] if self._output is None else [self._output]
         return first + [value for _, value in sorted(self._outputs.items())] if self._outputs else first
 
@@ -260,7 +260,7 @@ class Node:
         controls: Iterable[Node] = (),
         device: str = "",
     ) -> None:
-        """Turn into another node under the same name; whoever reads this one reads the new one."""
+        """Turn into another node under the same name; readers of this one read the new one."""
         self.set_op(op)
         self.set_inputs(inputs)
         self.set_controls(controls)

@@ -1,4 +1,4 @@
-"""Constant tensors: dtype and shape are free, the elements are read only when somebody asks.
+"""Constant tensors: dtype and shape are free, the elements are read only on demand.
 
 A big tensor is worked on in pieces (`Tensor.chunks`), so that memory stays far below its size.
 """

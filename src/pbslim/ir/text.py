@@ -20,7 +20,7 @@ import numpy as np
 
 from pbslim import ops
 from pbslim.dtypes import FLOAT, STRING, DType, Shape
-from pbslim.errors import PbslimError, printable
+from pbslim.errors import PbslimError, counted, printable
 from pbslim.ir.attributes import FunctionRef, TypeVariable
 from pbslim.ir.tensors import Tensor
 
@@ -39,7 +39,7 @@ def graph_text(graph: Graph) -> str:
     names = list(graph.library.functions)
     if names:
         more = ", …" if len(names) > _LAST else ""
-        lines.append(f"# {len(names)} functions: {', '.join(names[:_LAST])}{more}")
+        lines.append(f"# {counted(len(names), 'function')}: {', '.join(names[:_LAST])}{more}")
     return "\n".join(lines)
 
 

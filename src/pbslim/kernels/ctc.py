@@ -63,7 +63,7 @@ class _Prefix:
         self.old = self.new = (_NONE, _NONE, _NONE)
 
     def before(self, other: int) -> float:
-        """How likely it is that a label may follow: the same one only behind a blank."""
+        """How likely it is that a label may follow: the same one only after a blank."""
         return self.old[0] if other == self.label else self.old[2]
 
     def labels(self, *, merge: bool) -> list[int]:

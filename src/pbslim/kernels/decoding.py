@@ -38,7 +38,7 @@ def _string_to_number(attrs: Attributes, x: Array) -> Any:
 
 
 def _singles(numbers: Array) -> Any:
-    """As if each had been rounded once from its decimals; raises `KernelError` where that cannot be told."""
+    """As if each had been rounded once from its decimals; raises `KernelError` where that is not certain."""
     singles = numbers.astype(np.float32)
     low_bits = numbers.view(np.uint64) & np.uint64((1 << 29) - 1)
     require_defined(lambda: (low_bits != 1 << 28).all(), "a number lies halfway between two of float")

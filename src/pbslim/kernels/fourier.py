@@ -28,7 +28,7 @@ def _complex_transform(function: Callable[..., Any], rank: int) -> Callable[...,
 
 
 def _real_transform(function: Callable[..., Any], rank: int, *, inverse: bool) -> Callable[..., Any]:
-    """Between real numbers and the half of their transform that tells the other half."""
+    """Between real numbers and the half of their transform that determines the other half."""
 
     def run(_attrs: Attributes, x: Array, fft_length: Array) -> Any:
         _check_rank(x, rank)

@@ -11,7 +11,7 @@ from pbslim.kernels.registry import Attributes, kernel
 
 
 def joined(parts: tuple[Array, ...], axis: Array) -> Array:
-    """`parts` one behind the other along the axis that a scalar operand names."""
+    """`parts` one after the other along the axis that a scalar operand names."""
     require(parts, "it needs something to join")
     rank = parts[0].ndim
     place = axis_of(scalar(axis, "axis"), rank)

@@ -40,7 +40,7 @@ def _formats(attrs: Attributes) -> tuple[str, str]:
 def _dim_map(attrs: Attributes, x: Array) -> Any:
     source, target = _formats(attrs)
     rank = len(source)
-    check_indices(x + rank, 2 * rank, "dimension, counted from behind,")
+    check_indices(x + rank, 2 * rank, "dimension, counted from the end,")
     return np.array([target.index(letter) for letter in source], x.dtype)[x % rank]
 
 

@@ -30,7 +30,7 @@ class Philox:
     """A place in a stream of random numbers.
 
     Attributes:
-        key: 64 bits that tell streams apart.
+        key: 64 bits that keep streams apart.
         counter: 128 bits, the number of the next block.
     """
 

@@ -1,4 +1,4 @@
-"""Rows of different lengths: their values one behind the other, and splits that say where each row begins and ends."""
+"""Rows of different lengths: their values one after the other, and splits that say where each row begins and ends."""
 
 from __future__ import annotations
 

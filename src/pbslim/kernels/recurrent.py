@@ -91,7 +91,7 @@ def _lstm_cell(attrs: Attributes, x: Array, state: Array, output: Array, *weight
 
 
 def _sequence(cell: _Lstm, length: Array, x: Array, state: Array, output: Array) -> Any:
-    """The gates at each time; behind the longest sequence they are zero."""
+    """The gates at each time; past the end of the longest sequence they are zero."""
     require(x.ndim == 3, "the input must be a sequence of rows")
     times = min(int(scalar(length, "seq_len_max")), len(x))
     cell.check(x[0] if len(x) else np.empty(x.shape[1:], x.dtype), state, output)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from pbslim.dtypes import DTYPES, STRING, DType, Shape
+from pbslim.errors import counted
 from pbslim.kernels.checks import Array, KernelError, checked_shape, require
 from pbslim.kernels.limits import MAX_ELEMENTS
 
@@ -164,7 +165,7 @@ class _Kernel:
         fixed = sum(not o.repeats for o in self.operands)
         repeated = count - fixed
         ok = repeated >= 0 if fixed < len(self.operands) else repeated == 0
-        require(ok, f"it has {count} inputs, expected {fixed}")
+        require(ok, f"it has {counted(count, 'input')}, expected {fixed}")
         places: list[_Operand] = []
         for operand in self.operands:
             places += [operand] * repeated if operand.repeats else [operand]
@@ -222,7 +223,7 @@ def evaluate(
         op: the name of the op.
         attrs: its attributes as Python values; those left out have their default.
         inputs: data inputs in order; strings as object arrays of bytes. They are never written to.
-        input_dtypes: types of the inputs, to tell quantized types from plain integers.
+        input_dtypes: types of the inputs, to distinguish quantized types from plain integers.
 
     Raises:
         KernelError: there is no kernel, or it cannot give TensorFlow's result for these operands.
@@ -307,7 +308,7 @@ def _type_name(i: int, array: Array, dtype: DType | None, place: _Operand) -> st
     plain = STRING if array.dtype.kind == "O" else _PLAIN.get(array.dtype)
     if plain is None:
         raise KernelError(f"operand {i} is an array of {array.dtype}")
-    if dtype is None:  # the caller does not tell quantized types from plain integers
+    if dtype is None:  # the caller does not distinguish quantized types from plain integers
         quantized = f"q{plain}"
         return quantized if quantized in place.types else plain.name
     require(dtype is STRING or dtype.scalar is not None, f"operand {i} is of type {dtype}")

@@ -79,7 +79,7 @@ _CUBIC_STEPS = 1024  # TensorFlow knows the cubic at so many places between two 
 
 
 def _cubic(a: float, steps: Array) -> tuple[Array, Array]:
-    """Weights of the pixels less than one and less than two away, `steps` behind the nearer of the two places."""
+    """Weights of the pixels less than one and less than two away, `steps` past the nearer of the two places."""
     near = steps.astype(np.float64) / _CUBIC_STEPS
     far = near + 1
     first = ((a + 2) * near - (a + 3)) * near * near + 1

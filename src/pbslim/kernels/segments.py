@@ -1,4 +1,4 @@
-"""Reductions of rows that belong together, as numbers beside them tell."""
+"""Reductions of rows that belong together, by the segment numbers beside them."""
 
 from __future__ import annotations
 

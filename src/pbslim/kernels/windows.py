@@ -132,7 +132,7 @@ class Windows:
     def boxes(self, batch: int, limit: int) -> Iterator[Box]:
         """All windows of all images, in order, in parts that are slices of batch and counts.
 
-        A part has at most `limit` windows (but one at least), and is the whole of each axis behind the one it divides.
+        A part has at most `limit` windows (but one at least), and is the whole of each axis after the one it divides.
         """
         shape = (batch, *self.counts)
         if not all(shape):

@@ -108,7 +108,7 @@ def convert_graphdef_memmapped_format(
         min_conversion_tensor_size: constants of fewer bytes stay in the graph.
         reference: convert exactly what TensorFlow's tool converts, also where a consumer would write into the
             mapping, and nothing else; the package is the same but for the order of attributes.
-        progress: is told of each number of bytes that was written.
+        progress: called with each number of bytes written.
 
     Raises:
         UsageError: the threshold is not positive, or `out_graph` is the input.
@@ -221,7 +221,7 @@ def _array(stored: Encoded) -> Array:
 
 
 def _unsuitable(node: Node, tensor: Tensor, threshold: int, reference: bool) -> str:
-    """Why a constant is not to be mapped, whoever reads it."""
+    """Why a constant is not to be mapped, whatever reads it."""
     if tensor.dtype.name not in (REFERENCE_TYPES if reference else TYPES):
         return f"its type is {tensor.dtype}"
     if tensor.nbytes < threshold:
@@ -232,7 +232,7 @@ def _unsuitable(node: Node, tensor: Tensor, threshold: int, reference: bool) -> 
 
 
 def _risk(node: Node, returned: frozenset[Value]) -> str:
-    """Who may take over the memory of the constant `node`, empty if nobody does."""
+    """The op that may take over the memory of the constant `node`, empty if none does."""
     todo, seen = [node], {node}
     while todo:
         for value in todo.pop().outputs:

@@ -118,7 +118,7 @@ class _Rewriter:
 
     Attributes:
         order: the nodes of the result so far.
-        constants: those that belong behind all others.
+        constants: those that belong after all others.
         wanted: the names of outputs, and of the floats after one that is given as codes.
     """
 
@@ -144,7 +144,7 @@ class _Rewriter:
         return [node.output() for node in made]
 
     def look_at(self, node: Node) -> None:
-        """See whether `node` has an eight-bit form; where it only might have, the reason why not is told."""
+        """See whether `node` has an eight-bit form; where it only might have, the reason why not is reported."""
         dtype = node.dtype_attr("T")
         if node.op not in _FORMS or dtype is None or not dtype.is_floating or finds_range(node):
             return

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 from pbslim.analysis.endpoints import require_nodes
 from pbslim.analysis.inputs import Input, SeveralOutputsError, expected_dtype, fed_values
 from pbslim.dtypes import DTYPES, FLOAT, DType, Shape
-from pbslim.errors import UsageError
+from pbslim.errors import UsageError, counted
 from pbslim.ir import AttrValue, Graph, Value
 from pbslim.ir.extraction import extract_sub_graph, needed_nodes
 from pbslim.ops.families import FEEDABLE
@@ -62,7 +62,9 @@ def strip_unused(
 
     def strip(graph: Graph, context: Context) -> None:
         if len(types) > len(inputs):
-            context.note(f"there are {len(types)} types for {len(inputs)} inputs; the first of them count")
+            context.note(
+                f"{counted(len(types), 'type')} given for {counted(len(inputs), 'input')}; the first of them count"
+            )
         asked = dict(reversed(list(zip(inputs, types, strict=False))))  # where a name comes twice the first type counts
         needed = needed_nodes(graph, outputs, asked)
         try:
@@ -85,7 +87,9 @@ def _types(asked: TypeNumber | Sequence[TypeNumber] | None, count: int) -> list[
     given = list(asked) if isinstance(asked, Sequence) else [asked] * count
     numbers = [each if each is None or isinstance(each, int) else each.as_datatype_enum for each in given]
     if len(numbers) < count:
-        raise UsageError(f"{len(numbers)} types for {count} inputs; give one type or one an input")
+        raise UsageError(
+            f"{counted(len(numbers), 'type')} for {counted(count, 'input')}; give one type, or one per input"
+        )
     for number in numbers:
         if number is not None and number not in DTYPES:
             known = ", ".join(f"{dtype.number} {dtype}" for dtype in DTYPES.values() if not dtype.is_ref)

@@ -10,7 +10,7 @@ from pbslim.ir.order import drop_lost_colocations
 
 
 def remove_training_nodes(graph: Graph, protected: Collection[str] = ()) -> None:
-    """Take CheckNumerics and Identity nodes out of the way; their readers read what they read.
+    """Bypass CheckNumerics and Identity nodes; their readers read what they read.
 
     Nodes named in `protected` stay. A node that waits for a check no longer waits; only where a graph has loops or
     branches, in which such an edge can hold a node in its place, the check stays. What a check waited for, its

@@ -1,9 +1,9 @@
 """Which inputs an op only reads: where a constant may lie in memory that cannot be written.
 
-A kernel may take over the memory of an input for its output when nobody else holds it. For a constant that is mapped
+A kernel may take over the memory of an input for its output when nothing else holds it. For a constant that is mapped
 from a file that is a write into a read-only page, and the process dies. TensorFlow documents none of this; the table
 is what its kernels do, found by running each op here on mapped constants in TensorFlow 1.15.5 and 2.21, and with an
-op behind it that does take over its input, to see whether the memory comes out again.
+op after it that does take over its input, to see whether the memory comes out again.
 """
 
 from __future__ import annotations

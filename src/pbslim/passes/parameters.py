@@ -52,7 +52,7 @@ class Parameter:
 
 
 ANY = "*"
-"""The name under which `parameters_of` tells that a transform takes any parameter (``**parameters``)."""
+"""The name under which `parameters_of` lists that a transform takes any parameter (``**parameters``)."""
 
 
 def parameters_of(function: Callable[..., object]) -> dict[str, Parameter]:

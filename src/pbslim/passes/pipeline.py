@@ -38,7 +38,7 @@ class StepResult:
         error: why it failed and was ignored; empty when it went well.
         inputs: what the inputs of the graph are called from here on.
         seconds: how long it took.
-        size: bytes that the graph takes in a file after it, where somebody has measured them.
+        size: bytes that the graph takes in a file after it, where they were measured.
     """
 
     step: str

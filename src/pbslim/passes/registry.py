@@ -24,7 +24,7 @@ Effect = Literal["exact", "reassociates", "lossy", "annotates"]
 
 @dataclass
 class Context:
-    """What a transform knows besides the graph, and where it tells what it did.
+    """What a transform knows besides the graph, and where it reports what it did.
 
     Attributes:
         inputs, outputs: tensor names as the user gave them.

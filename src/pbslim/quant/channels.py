@@ -40,6 +40,13 @@ def channel_steps(weights: Array, coarseness: float) -> Array:
     return steps
 
 
+def power_of_two_steps(weights: Array, coarseness: float) -> Array:
+    """The least powers of two that are no finer than `channel_steps`, float16 [N]."""
+    fractions, exponents = np.frexp(channel_steps(weights, coarseness).astype(np.float64))
+    steps: Array = np.ldexp(1.0, exponents - (fractions == 0.5))
+    return np.minimum(steps, 2.0**15).astype(np.float16)
+
+
 def finest(weights: Array) -> Array:
     """The finest steps that codes up to 127 allow, float16 [N]."""
     return channel_steps(weights, 0.0)

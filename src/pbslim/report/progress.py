@@ -21,7 +21,7 @@ class _Display:
         self._bar: Progress | None = None
 
     def start(self) -> None:
-        """Show the line if somebody can see it; until it is stopped, nothing else may be printed."""
+        """Show the line if it can be seen; until it is stopped, nothing else may be printed."""
         if self._bar is not None or not self.allowed or not sys.stderr.isatty():
             return
         from rich.console import Console
@@ -101,7 +101,7 @@ def progress(text: str) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how much of something is done; the function is told how many of how many."""
+    """Show how much of something is done; the function is called with how many, and of how many."""
     _DISPLAY.start()
     _DISPLAY.show(text)
     yield lambda done, total: _DISPLAY.show(text, done, total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from pbslim.compression.plan import Plan
 from pbslim.errors import one_line
 from pbslim.report import terminal, verification
 from pbslim.shrinking.attempts import Attempt
+from pbslim.shrinking.many import Outcome
 from pbslim.shrinking.proof import advice, is_alarming
 from pbslim.shrinking.shrink import ShrinkResult
+from pbslim.verification.benchmark import Measurement
 
 
 def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> None:
@@ -37,6 +40,7 @@ def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> 
         _size_row("bytes", before.size, after.size),
         _zip_row(before.zipped, after.zipped),
         *_verdict_rows(result),
+        *_measured_rows(result.measurements),
         ("time", "", f"{result.seconds:.1f} s", ""),
     ]
     console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
@@ -45,6 +49,33 @@ def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> 
     if result.verification:
         for line in verification.summary(result.verification):
             console.print(one_line(line), markup=False)
+
+
+def show_all(outcomes: Sequence[Outcome]) -> None:
+    """A line on stdout for each of several models, and one for all together."""
+    rows = [(each.source.name, *_figures([each.result] if each.result else []), _verdict(each)) for each in outcomes]
+    found = [each.result for each in outcomes if each.result]
+    if len(found) > 1:
+        rows.append(("all", *_figures(found), ""))
+    columns = ["model", "before", "after", "smaller", "zipped", "verdict"]
+    terminal.stdout().print(terminal.table(columns, rows, right=(1, 2, 3, 4)))
+
+
+def _figures(results: Sequence[ShrinkResult]) -> tuple[str, str, str, str]:
+    """Sizes before and after, and how many times smaller the file and its zip are."""
+    if not results:
+        return "", "", "", ""
+    before, after = (sum(size) for size in zip(*((r.before.size, r.after.size) for r in results), strict=True))
+    zips = [sum(size) for size in zip(*((r.before.zipped.bytes, r.after.zipped.bytes) for r in results), strict=True)]
+    ratio = f"{zips[0] / max(zips[1], 1):.2f}x"
+    return terminal.size_text(before), terminal.size_text(after), f"{before / max(after, 1):.2f}x", ratio
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.result is None:
+        return "refused" if outcome.is_refused else "failed"
+    found = outcome.result.verification
+    return verification.verdict_text(found) if found else "not verified"
 
 
 def warn(result: ShrinkResult) -> None:
@@ -62,7 +93,9 @@ def content(result: ShrinkResult, target: Path) -> dict[str, Any]:
     """The result for JSON."""
     found = verification.content(result.verification) if result.verification else None
     tried = [_attempt(each) for each in result.attempts]
-    plain = asdict(replace(result, verification=None, attempts=[])) | {"verification": found, "attempts": tried}
+    measured = [asdict(each) | {"path": str(each.path)} for each in result.measurements]
+    plain = asdict(replace(result, verification=None, attempts=[], measurements=[]))
+    plain |= {"verification": found, "attempts": tried, "measurements": measured}
     return plain | {"steps": terminal.step_rows(result.steps), "out": str(target)}
 
 
@@ -99,10 +132,25 @@ def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
         rows.append(("SNR", "", f"{found.snr:.1f} dB", ""))
     if found.agreement:
         agreed = found.agreement
-        rows.append(("decisions", "", f"{agreed.share:.1%} ({agreed.low:.1%} to {agreed.high:.1%})", ""))
+        rows.append(("decisions", "", f"{agreed.share:.1%} equal", f"{agreed.low:.1%} to {agreed.high:.1%}"))
     if found.accuracy:
         rows.append(("accuracy", f"{found.accuracy.first.share:.2%}", f"{found.accuracy.second.share:.2%}", ""))
     return rows
+
+
+def _measured_rows(found: Sequence[Measurement]) -> list[tuple[str, str, str, str]]:
+    """What both files take to load and to run."""
+    if not found:
+        return []
+    rows = [
+        ("load", *(f"{1e3 * each.load:.0f} ms" for each in found), found[0].engine),
+        ("first run", *(f"{1e3 * each.first:.1f} ms" for each in found), ""),
+        ("later runs", *(f"{1e3 * each.median:.1f} ms" for each in found), ""),
+    ]
+    memory = [each.memory for each in found if each.memory]
+    if len(memory) == len(found):
+        rows.append(("memory", *(terminal.size_text(each.private) for each in memory), ""))
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def _size_row(label: str, before: int, after: int) -> tuple[str, str, str, str]:

@@ -36,7 +36,7 @@ def stdout() -> Console:
             super().print(*(printable(each) if isinstance(each, str) else each for each in objects), **options)
 
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # whoever reads has read enough: no failure, as rich would have it
+            raise BrokenPipeError  # the reader has read enough: no failure, as rich would have it
 
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 
@@ -65,7 +65,7 @@ def size_text(size: int) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A time that somebody has to wait."""
+    """A waiting time."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
@@ -119,7 +119,7 @@ def keep_stdout_free() -> None:
 
 
 def bytes_written(show: Callable[[str], None]) -> Callable[[int], None]:
-    """What is told of each number of bytes that was written, and shows their sum."""
+    """A listener for each number of bytes written, which shows their sum."""
     total = 0
 
     def add(size: int) -> None:

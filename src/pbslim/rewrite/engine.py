@@ -111,7 +111,7 @@ def near_misses(graph: Graph, pattern: Pattern, *, anywhere: bool = False) -> li
 
 
 def rewrite_all(graph: Graph, pattern: Pattern, rule: Rule) -> Report:
-    """Walk until nothing is left; a place that was skipped is not tried again and stands in nobody's way."""
+    """Walk until nothing is left; a place that was skipped is not tried again and blocks no other."""
     total = Report()
     while True:
         report = rewrite(graph, pattern, rule, {skipped.node for skipped in total.skipped})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pbslim.errors import counted
 from pbslim.ir import Node
 
 
@@ -86,7 +87,7 @@ def mismatch(pattern: Pattern, node: Node, *, anywhere: bool = False) -> str | N
             if wanted.inputs is None:
                 continue
             if len(reader.inputs) != len(wanted.inputs):
-                return f"'{reader.name}' has {len(reader.inputs)} inputs, not {len(wanted.inputs)}"
+                return f"'{reader.name}' has {counted(len(reader.inputs), 'input')}, not {len(wanted.inputs)}"
             for k, (each, value) in enumerate(zip(wanted.inputs, reader.inputs, strict=True)):
                 if each.ops is not None and value.node.op not in each.ops:
                     expected = " or ".join(sorted(each.ops))

@@ -1,4 +1,4 @@
-"""What takes the place of other nodes, where it stands in the file, and what nobody needs after that."""
+"""What takes the place of other nodes, where it stands in the file, and what is no longer needed after that."""
 
 from __future__ import annotations
 

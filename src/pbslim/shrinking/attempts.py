@@ -61,7 +61,7 @@ class Compressed:
         verification: on inputs that nothing has seen before; None where that is not possible, for the reason in
             `not_verified`.
         attempts: what was tried on the way.
-        interrupted: whether somebody stopped the search before its end.
+        interrupted: whether the search was stopped before its end.
     """
 
     graph: Graph
@@ -86,7 +86,7 @@ class Attempts:
     Attributes:
         forms: of weights in the file; where there are several, the smallest file is taken.
         proof: how results are compared with the original; without it the search alone decides.
-        tell: is told what is done, how much of it is, and of how much.
+        tell: called with what is done, how much of it is, and of how much.
         deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
     """
 
@@ -106,7 +106,7 @@ class Attempts:
 
         Raises:
             CheckError: there is none.
-            KeyboardInterrupt: somebody stopped the search before there was one.
+            KeyboardInterrupt: the search was stopped before there was one.
         """
         try:
             if self.options.target_size is not None:
@@ -213,7 +213,7 @@ class Attempts:
         """The graph in the form that is smallest, its size and that form."""
         results = []
         for form in self.forms:
-            graph = written(self.compressor.model, found.rounded, form)
+            graph = written(self.compressor.model, found.rounded, form, stays=self.options.stays)
             with TemporaryDirectory() as folder:
                 path = Path(folder) / "result.pb"
                 size = save(graph, path)
@@ -235,7 +235,7 @@ class Attempts:
             tuple(map(str, options.schemes)),
             form,
             options.effort,
-            stays=False,
+            stays=options.stays,
             choices=choices(compressor, found, options.schemes),
         )
 

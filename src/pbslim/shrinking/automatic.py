@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pbslim.compression import samples as inputs_of
 from pbslim.compression.compressor import Compressor, Way, replayed, written
-from pbslim.compression.effort import CHEAPER, Effort, effort_of
+from pbslim.compression.effort import CHEAPER, effort_of
 from pbslim.compression.estimate import Forecast, Pace, estimate
 from pbslim.compression.model import Model
 from pbslim.compression.plan import Plan, fingerprint
@@ -17,12 +15,11 @@ from pbslim.compression.samples import SampleSets
 from pbslim.compression.schemes import Rule, require_used
 from pbslim.compression.writing import forms_of
 from pbslim.dtypes import FLOAT
-from pbslim.engines import engine
-from pbslim.engines.allowance import AllowedProgram
 from pbslim.errors import CheckError, PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.passes import pipeline
 from pbslim.shrinking.attempts import Attempts, Compressed, verified
+from pbslim.shrinking.inputs import model_of, samples_of
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
 from pbslim.transforms import quantize_weights_per_channel
@@ -47,11 +44,12 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
     try:
         if options.plan:
             return _replayed(graph, options.plan, files, options, proof)
-        options, samples, forecast = _affordable(model := _model(graph, files, options), files, options, started)
+        model = model_of(graph, files, options, _kept(options))
+        options, samples, forecast = _affordable(model, files, options, started)
         if not model.sites:
             return Compressed(graph, notes=["no weights of 256 or more elements that could be stored in fewer bits"])
         way = Way(forms[0], effort_of(options.effort), options.schemes)
-        compressor = Compressor.of(model, samples, way, forecast.tell)
+        compressor = Compressor.of(model, samples, way, forecast.tell, options.executor)
     except CheckError:
         raise
     except PbslimError as error:
@@ -72,7 +70,7 @@ def _affordable(
     wanted, pace = options.effort, None
     for name in [wanted, *(each for each in CHEAPER if each != wanted)]:
         effort = effort_of(name)
-        samples = _samples(model.graph, files.new_inputs, options.calibrate, effort)
+        samples = samples_of(model.graph, files.new_inputs, options.calibrate, effort)
         pace = pace or Pace.of(model, samples)
         seconds = estimate(model, pace, effort)
         left = None if options.time_limit is None else options.time_limit - (time.perf_counter() - started)
@@ -96,33 +94,18 @@ def _require_weights(graph: Graph, options: CompressionOptions) -> None:
     require_used([*patterns, *options.schemes], names)
 
 
-def _model(graph: Graph, files: Files, options: CompressionOptions) -> Model:
-    program = engine("builtin")
-    if blocked := program.unsupported(graph, files.outputs):
-        raise UsageError(f"the builtin engine cannot run {blocked[0]}")
-    running = program.load(graph)
-    if not options.calibrate:  # nobody has asked to run it
-        running = AllowedProgram(running, files.source.stat().st_size)
-    return Model.of(graph, running, files.new_inputs, files.outputs, keep=_kept(options))
-
-
-def _samples(graph: Graph, inputs: Sequence[str], calibrate: Path | None, effort: Effort) -> SampleSets:
-    if calibrate:
-        return inputs_of.given(calibrate, graph, inputs, effort)
-    return inputs_of.generated(graph, inputs, effort)
-
-
 def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOptions, proof: Proof | None) -> Compressed:
     if plan.model != fingerprint(files.source):
         raise UsageError(f"the plan is for another file than '{files.source}' (SHA-256 {plan.model[:12]}…)")
     rules = tuple(map(Rule.parse, plan.rules))
     calibrate = Path(plan.calibrate) if plan.calibrate else None
-    model = _model(graph, files, replace(options, keep=plan.keep, schemes=rules, calibrate=calibrate))
+    asked = replace(options, keep=plan.keep, schemes=rules, calibrate=calibrate)
+    model = model_of(graph, files, asked, _kept(asked))
     missing = [name for name in plan.coarseness if name not in model.names]
     if missing:
         raise UsageError(f"the plan names '{missing[0]}', which is not a weight of '{files.source}'")
     effort = effort_of(plan.effort)
-    samples = _samples(graph, files.new_inputs, calibrate, effort)
+    samples = samples_of(graph, files.new_inputs, calibrate, effort)
     rounded = replayed(model, samples, Way(plan.form, effort, rules), plan.coarseness)
-    result = written(model, rounded, plan.form)
+    result = written(model, rounded, plan.form, stays=plan.stays)
     return Compressed(result, plan, verified(result, files, proof, 0, samples.tests) if proof else None)

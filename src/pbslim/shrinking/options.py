@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pbslim.compression.estimate import Progress
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import PROMISES, Promise
 from pbslim.compression.schemes import Rule
+
+
+def _unheard(_: object) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +28,16 @@ class CompressionOptions:
         schemes: how some weights are to be stored; of rules that fit the same one the last counts.
         target: who reads the file; see `pbslim.compression.writing.TARGETS`.
         goal: what is to be small; see `pbslim.compression.writing.GOALS`.
+        prefer: ``speed``, so that weights are decoded once where TensorFlow computes constants beforehand, or ``ram``,
+            so that they are decoded anew in each run; ``ram`` is chosen for the goal of that name.
         target_size: bytes that the file may have; the promise then says nothing.
         effort: how much work may be spent; see `pbslim.compression.effort.EFFORTS`.
         time_limit: seconds; what would take longer is done in a cheaper way, and says so.
         plan: of an earlier run, to be replayed; it says all that matters, other options do not.
-        tell: is told how the work goes on.
-        say: is told what a user should know before the end.
+        executor: what tries weights on several inputs at the same time, any `concurrent.futures.Executor`; the result
+            is the same.
+        tell: called with the progress of the work.
+        say: called with what a user should know before the end.
     """
 
     promise: Promise = PROMISES["balanced"]
@@ -37,12 +46,23 @@ class CompressionOptions:
     schemes: tuple[Rule, ...] = ()
     target: str = "tf2"
     goal: str = "raw"
+    prefer: str | None = None
     target_size: int | None = None
     effort: str = "normal"
     time_limit: float | None = None
     plan: Plan | None = None
-    tell: Callable[[Progress], None] = lambda _: None
-    say: Callable[[str], None] = lambda _: None
+    executor: Executor | None = None
+    tell: Callable[[Progress], None] = _unheard
+    say: Callable[[str], None] = _unheard
+
+    def unheard(self) -> CompressionOptions:
+        """The same without what only this process has."""
+        return replace(self, executor=None, tell=_unheard, say=_unheard)
+
+    @property
+    def stays(self) -> bool:
+        """Whether weights stay small in memory, which plain floats never are."""
+        return (self.prefer or ("ram" if self.goal == "ram" else "speed")) == "ram"
 
     @property
     def promises(self) -> bool:

@@ -17,7 +17,7 @@ from pbslim.passes.registry import Step
 
 @dataclass
 class Wanted:
-    """What is asked of a graph; what nobody says the graph itself shows.
+    """What is asked of a graph; what is not given is found from the graph itself.
 
     Attributes:
         fed: the inputs that are not placeholders, or of which something is said.

@@ -41,9 +41,8 @@ class Proof:
         samples: how many inputs to try.
         engine: what runs the graphs.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
-        per_layer: find the layers in which the difference arises.
         examples: how many samples of which decisions differ to keep.
-        on_progress: is told how many batches are done, and of how many.
+        on_progress: called with the number of batches done, and of all.
     """
 
     evaluation: Path | None = None
@@ -53,7 +52,6 @@ class Proof:
     samples: int = DEFAULT_SAMPLES
     engine: str = "builtin"
     cautious: bool = False
-    per_layer: bool = False
     examples: int = 0
     on_progress: Callable[[int, int], None] | None = None
 
@@ -70,7 +68,7 @@ class Proof:
         return any(each is not None for each in (self.min_snr, self.max_drop, self.min_agreement))
 
     def demanding(self, promise: Promise) -> Proof:
-        """The same, with what is promised where nobody has asked for more."""
+        """The same, with what is promised where no more is asked for."""
         return replace(self, min_snr=max(promise.snr, self.min_snr or promise.snr))
 
     def verify(self, files: Files, seed: int = 0, tests: Mapping[str, Array] | None = None) -> Verification:
@@ -100,7 +98,6 @@ class Proof:
             timeout=_MOST_SECONDS,
             budget=None if self.evaluation or self.is_demanding else _SECONDS,
             cautious=self.cautious,
-            per_layer=self.per_layer,
             examples=self.examples,
             on_progress=self.on_progress,
         )

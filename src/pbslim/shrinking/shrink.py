@@ -23,12 +23,16 @@ from pbslim.passes.pipeline import StepResult
 from pbslim.passes.registry import Step
 from pbslim.shrinking.attempts import Attempt, Compressed
 from pbslim.shrinking.automatic import compress
+from pbslim.shrinking.levels import fitting, is_leveled, store
+from pbslim.shrinking.measuring import measure
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
+from pbslim.shrinking.readers import fit
 from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
+from pbslim.verification.benchmark import Measurement
 from pbslim.wire import save
 from pbslim.wire.files import GraphLike, size_of, write
 from pbslim.wire.given import opened
@@ -59,8 +63,9 @@ class ShrinkResult:
         notes: remarks for the user.
         promise: what the result was held to, where there is no recipe.
         attempts: the results that were tried on the way to this one.
-        interrupted: whether somebody stopped the search before its end.
+        interrupted: whether the search was stopped before its end.
         signature: what the model calls inputs and outputs, where a SavedModel was given.
+        measurements: what the original and the result take to load and run, where `CompressionOptions.prefer` is given.
     """
 
     recipe: str | None
@@ -78,6 +83,7 @@ class ShrinkResult:
     attempts: list[Attempt] = field(default_factory=list)
     interrupted: bool = False
     signature: Signature | None = None
+    measurements: list[Measurement] = field(default_factory=list)
 
 
 SIMPLE = "optimize"
@@ -129,16 +135,21 @@ def shrink(
     with ExitStack() as stack:
         loaded = stack.enter_context(opened(source))
         graph, given = loaded.graph, loaded.source
+        asked, recipe = recipe, (fitting(recipe, graph) if recipe else None)
         on_step = _measuring(graph, on_step) if look else on_step
         simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
         path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
+        options = replace(options or CompressionOptions(), keep=(*(options.keep if options else ()), *keep))
+        unread = fit(simple.graph, options.target)
         done, promise = Compressed(simple.graph), None
         if recipe is None:
-            options = options or CompressionOptions()
-            options = replace(options, keep=(*options.keep, *keep))
             promise = options.promise if options.promises else None
             done = compress(simple.graph, files, options, proof)
+        elif simple.last:
+            done = store(simple.graph, files, str(recipe), simple.last, options)
+        if recipe != asked:
+            done.notes.append(f"weights have few values already, which the recipe {recipe} keeps")
         seconds = time.perf_counter() - started - done.verifying
         with replacing(out, given) as file:  # what can go wrong does so before the file is there
             started = time.perf_counter()
@@ -147,19 +158,21 @@ def shrink(
             seconds += time.perf_counter() - started
             if proof and not done.verification and not done.not_verified:
                 _verify(proof, done, files._replace(out=Path(file.name)), recipe)
+            measured = measure(files.source, Path(file.name)) if options.prefer or options.goal == "ram" else []
             if look:
                 look(files._replace(out=Path(file.name)))
             before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
             after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
-            # What is left is asked, as it is quicker to tell and says the same.
+            # Looked up in the result: it is smaller and says the same.
             fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
-            proven = done.verification, done.not_verified, done.plan, [*simple.notes, *done.notes]
+            proven = done.verification, done.not_verified, done.plan, [*simple.notes, *unread, *done.notes]
             told = promise, done.attempts, done.interrupted, done.graph.signature
-            return ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
+            found_out = ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
+            return replace(found_out, measurements=measured)
 
 
 def _measuring(graph: Graph, on_step: Callable[[StepResult], None] | None) -> Callable[[StepResult], None]:
-    """What is told of each step, and adds the size that the graph has after it."""
+    """A listener that adds to each step the size that the graph has after it."""
 
     def measure(result: StepResult) -> None:
         result.size = size_of(graph)
@@ -174,11 +187,13 @@ class _Simple:
     """A graph that the transforms of a recipe have run on.
 
     Attributes:
+        last: the step that is still to be done, with a look at inputs if there are any.
         original: what its results are compared with, where that is not what was given.
         counts: how many nodes and constants it had before.
     """
 
     graph: Graph
+    last: Step | None
     original: Graph | None
     files: Files
     counts: tuple[int, int]
@@ -201,9 +216,10 @@ def _simplified(
     asked = wanted(graph)
     ends = asked.inputs, asked.outputs
     steps = [asked.step(step) for step in steps]
+    last = steps.pop() if is_leveled(recipe) else None
     results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
     files = Files(Path(), Path(), ends[0], results[-1].inputs, ends[1])
-    return _Simple(graph, original, files, counts, done + results, asked.notes)
+    return _Simple(graph, last, original, files, counts, done + results, asked.notes)
 
 
 @contextmanager

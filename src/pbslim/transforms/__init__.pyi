@@ -20,6 +20,9 @@ from pbslim.transforms.compressed.pack_weights import pack_weights as pack_weigh
 from pbslim.transforms.compressed.quantize_weights_per_channel import (
     quantize_weights_per_channel as quantize_weights_per_channel,
 )
+from pbslim.transforms.compressed.round_weights_per_channel import (
+    round_weights_per_channel as round_weights_per_channel,
+)
 from pbslim.transforms.constants.fold_constants import fold_constants as fold_constants
 from pbslim.transforms.constants.merge_duplicate_nodes import merge_duplicate_nodes as merge_duplicate_nodes
 from pbslim.transforms.constants.sparsify_gather import sparsify_gather as sparsify_gather

@@ -13,21 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.analysis.endpoints import find_names, require, require_frozen
-from pbslim.errors import UsageError
-from pbslim.ir import Graph
-from pbslim.names import node_name
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
 from pbslim.verification.demands import Demands, within
 from pbslim.verification.examples import find_examples
-from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples, generate_samples
-from pbslim.verification.given import given_samples, read_labelled, read_samples
+from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples
+from pbslim.verification.inputs import Inputs, find_ends
 from pbslim.verification.layers import find_layers
 from pbslim.verification.metrics import Kind
 from pbslim.verification.outputs import Judged, how_to_judge, looks_like_shares, unsquashed
 from pbslim.verification.patience import Patience, likely_held
-from pbslim.verification.results import Accuracy, Comparison, Example, Verification, judged
+from pbslim.verification.results import Accuracy, Comparison, Example, Layer, Verification, judged
 from pbslim.verification.rounding import rounding_levels
 from pbslim.verification.running import (
     DEFAULT_TIMEOUT,
@@ -88,7 +84,7 @@ def compare_files(
         examples: how many samples of which decisions differ to keep.
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
-        on_progress: is told how many batches are done, and of how many.
+        on_progress: called with the number of batches done, and of all.
 
     Raises:
         UsageError: a name is not in a graph, or no engine can run both.
@@ -99,8 +95,8 @@ def compare_files(
         renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
         one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))
         sides = Side(one.path, one.graph), Side(other.path, other.graph, renamed)
-        names, outputs = _ends(sides, inputs, outputs)
-        make = _Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
+        names, outputs = find_ends(sides, inputs, outputs)
+        make = Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
         given, labels = make.samples(feeds, evaluation)
         require_fed(sides, list(given.batches[0]))
         plan = _plan(sides, outputs, engine, given.batches[0])
@@ -118,55 +114,6 @@ def compare_files(
             none = [] if layers else ["the graphs share no inner tensors, so that there are no layers to compare"]
             result = replace(result, layers=layers, notes=[*result.notes, *none])
         return replace(result, seconds=time.perf_counter() - started)
-
-
-def _ends(
-    sides: tuple[Side, Side], inputs: Sequence[str] | None, outputs: Sequence[str] | None
-) -> tuple[list[str], list[str]]:
-    """The inputs of the first graph, and the outputs that both have."""
-    wanted = list(outputs or _outputs(*(side.graph for side in sides)))
-    for side in sides:
-        for name in wanted:
-            require(side.graph, name)
-        require_frozen(side.graph, wanted, [*side.fed(dict.fromkeys(inputs or (), np.zeros(0)))])
-    return find_names(sides[0].graph, inputs, wanted)[0], wanted
-
-
-def _outputs(first: Graph, second: Graph) -> list[str]:
-    """The outputs of the second graph; what a model says of those of the first if nobody says them of the second."""
-    said = find_names(first)[1] if first.signature and not second.signature else []
-    return said if said and all(node_name(name) in second for name in said) else find_names(second)[1]
-
-
-@dataclass(frozen=True)
-class _Inputs:
-    """How inputs are made or read."""
-
-    graph: Graph
-    names: list[str]
-    count: int
-    seed: int
-    pixels: Pixels | None
-    cut: Side | None = None
-
-    def samples(
-        self, feeds: Mapping[str, Array] | Path | None, evaluation: Path | None
-    ) -> tuple[Samples, Array | None]:
-        """The samples, and labels if there are any."""
-        if feeds is not None and evaluation is not None:
-            raise UsageError("--feeds and --eval both give the inputs; name one")
-        if evaluation is not None:
-            return read_labelled(evaluation, self.graph, self.names, self.pixels)
-        if isinstance(feeds, Path):
-            return read_samples(feeds, self.graph, self.names, self.pixels), None
-        if feeds is not None:
-            return given_samples(feeds, self.graph, self.names, self.pixels), None
-        graph, names = self.graph, self.names
-        if self.cut:  # at inner tensors, of which the second graph says more
-            graph, names = self.cut.graph, [self.cut.renamed[name] for name in names]
-        made = generate_samples(graph, names, samples=self.count, seed=self.seed, pixels=self.pixels)
-        batches = [dict(zip(self.names, batch.values(), strict=True)) for batch in made.batches]
-        return replace(made, batches=batches), None
 
 
 @dataclass(frozen=True)
@@ -295,6 +242,34 @@ class _Found:
         name, classes = predicted(self._outputs[0], labels)
         other = predicted({name: self._outputs[1][name]}, labels)[1]
         return Accuracy(accuracy(classes, labels), accuracy(other, labels))
+
+
+def compare_layers(
+    first: Path,
+    second: Path,
+    *,
+    evaluation: Path | None = None,
+    inputs: Sequence[str] | None = None,
+    second_inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    engine: str = "auto",
+    cautious: bool = False,
+) -> list[Layer]:
+    """The layers in which the difference between two graphs arises, and nothing else; see `compare_files`.
+
+    Raises:
+        UsageError: a name is not in a graph, or no engine can run both.
+        PbslimError: a graph cannot be read or does not run.
+    """
+    with ExitStack() as stack:
+        renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
+        one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))
+        sides = Side(one.path, one.graph), Side(other.path, other.graph, renamed)
+        names, outputs = find_ends(sides, inputs, outputs)
+        make = Inputs(sides[0].graph, names, 1, 0, None, sides[1] if renamed else None)
+        batch = make.samples(None, evaluation)[0].batches[0]
+        chosen = engine_for(engine, sides, [outputs, outputs], batch)
+        return find_layers(Setting(chosen, cautious=cautious and chosen == "builtin"), sides, outputs, batch)
 
 
 def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:

@@ -1,4 +1,4 @@
-"""Inputs to try a graph with, when nobody gives any: photographs where it takes images, else seeded values that fit."""
+"""Inputs to try a graph with, when none are given: photographs where it takes images, else seeded values that fit."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def how_to_judge(graph: Graph, output: str) -> Judged:
 
 
 def _best_of(graph: Graph, value: Value) -> Value | None:
-    """The scores of which `value` tells the best along their last axis."""
+    """The scores of which `value` is the index of the best along their last axis."""
     node = value.node
     axis = constant(node.inputs[1]) if node.op == "ArgMax" and len(node.inputs) > 1 else None
     if axis is None or axis.size != 1:

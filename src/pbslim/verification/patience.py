@@ -23,7 +23,7 @@ class Patience:
         batches: what is to be tried.
         budget: seconds after which no further inputs are tried.
         most_held: bytes that the outputs may have together; None for any.
-        on_progress: is told how many batches are done, and of how many.
+        on_progress: called with the number of batches done, and of all.
     """
 
     batches: Sequence[Batch]
@@ -41,7 +41,7 @@ class Patience:
             self.on_progress(done, len(self.batches))
         if self.most_held is not None and held > self.most_held:
             if done == 1:
-                raise PbslimError(f"its outputs have {held} bytes, which is much for its size")
+                raise PbslimError(f"its outputs have {held} bytes, which is a lot for its size")
             return True
         tried = sum(map(batch_size, self.batches[:done]))
         return self.budget is not None and seconds > (self.budget if tried >= _FEW else _PATIENCE * self.budget)

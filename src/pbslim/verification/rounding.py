@@ -1,4 +1,4 @@
-"""How much of a difference float rounding alone can make: the same graph with slightly disturbed numbers tells.
+"""How much of a difference float rounding alone can make: measured by the same graph with slightly disturbed numbers.
 
 A graph that computes the same in another order is off by some units in the last place at each op. Those spread as any
 small disturbance does: they grow where numbers cancel, and jump where a value is rounded, compared or sorted. So the

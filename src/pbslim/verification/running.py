@@ -138,7 +138,7 @@ def run_both(
     """Run all batches through both graphs at the same time.
 
     Args:
-        enough: is told the number of batches that are done, the seconds they took and the bytes of what they gave, and
+        enough: called with the number of batches done, the seconds they took and the bytes of what they gave; it
             says whether to stop.
 
     Raises:

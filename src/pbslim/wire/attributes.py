@@ -92,7 +92,7 @@ class EncodedAttr(Encoded):
                 self.decode()
             except MessageError:
                 raise
-            except DecodeError:  # whoever wants the value will see
+            except DecodeError:  # reported when the value is read
                 pass
             return
         for number, kind, at, stop in islice(fields(self.source, self.start, self.end, "an attribute"), _LOOKED_AT):

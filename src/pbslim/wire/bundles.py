@@ -44,7 +44,7 @@ class Bundle:
         self._data: dict[int, Source] = {}
         header = self._places.pop(b"", None)
         if header is None:
-            raise DecodeError(f"'{self._path}' has no header: it is no index of a checkpoint")
+            raise DecodeError(f"'{self._path}' has no header: it is not the index of a checkpoint")
         numbers = self._numbers(header)
         self._shards, self._big_endian = numbers.get(1, 0), numbers.get(2, 0) == 1
         for number, kind, start, stop in self._fields(header):

@@ -72,11 +72,11 @@ def latest_checkpoint(folder: Path) -> tuple[Path, str]:
         )
     source = open_source(state)
     if len(source) > _MOST_STATE:
-        raise DecodeError(f"'{state}' is no state file of checkpoints: it has {len(source)} bytes")
+        raise DecodeError(f"'{state}' is not a state file of checkpoints: it has {len(source)} bytes")
     try:
         message = message_bytes(bytes(source[:]), "CheckpointState")
     except DecodeError as error:
-        raise DecodeError(f"'{state}' is no state file of checkpoints: {error}") from None
+        raise DecodeError(f"'{state}' is not a state file of checkpoints: {error}") from None
     name = first_text(message, 0, len(message), 1)
     if not name:
         raise DecodeError(f"'{state}' names no latest checkpoint (model_checkpoint_path)")
@@ -88,7 +88,7 @@ def latest_checkpoint(folder: Path) -> tuple[Path, str]:
 
 
 def _files(path: Path) -> CheckpointFiles:
-    for prefix in dict.fromkeys([path, _without_ending(path)]):
+    for prefix in dict.fromkeys([path, prefix_of(path)]):
         if Path(f"{prefix}.index").is_file():
             return CheckpointFiles(prefix)
         if prefix.is_file() and _has_slices(prefix):
@@ -100,7 +100,8 @@ def _files(path: Path) -> CheckpointFiles:
     raise DecodeError(_absence(path))
 
 
-def _without_ending(path: Path) -> Path:
+def prefix_of(path: Path) -> Path:
+    """What the names of the files of a checkpoint begin with, where `path` is one of them, and else `path` itself."""
     found = _FILES.fullmatch(path.name)
     return path.with_name(found["prefix"]) if found else path
 
@@ -131,11 +132,13 @@ def _has_slices(path: Path) -> bool:
 
 
 def _absence(path: Path) -> str:
-    prefix = _without_ending(path)
+    prefix = prefix_of(path)
     if path != prefix and path.is_file():
         return f"'{path}' is a part of a checkpoint whose index '{prefix}.index' is missing; put it beside"
     if path.is_file() and _is_table(path):
         return f"'{path}' is the index of a checkpoint under another name; name it PREFIX.index"
     if path.is_file():
         return f"'{path}' is not a checkpoint: it does not end as their files do"
-    return f"there is no checkpoint '{path}': neither it nor '{path.name}.index' is a file"
+    return f"there is no checkpoint '{path}': " + (
+        f"neither it nor '{path.name}.index' is a file" if path == prefix else "no such file"
+    )

@@ -1,4 +1,4 @@
-"""Checkpoints: the values of variables by key, which stay in their files until somebody reads them.
+"""Checkpoints: the values of variables by key, which stay in their files until they are read.
 
 What a checkpoint says of a tensor is its type, its shape, and the slices in which it is stored, if it is partitioned.
 Where the bytes are is the business of the two formats, `bundles` and `slice_files`.

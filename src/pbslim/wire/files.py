@@ -142,7 +142,7 @@ def _from_message(message: Any) -> Graph:
         raise UsageError(f"a graph must be a GraphDef, bytes, a path or a pbslim.Graph, not {kind}")
     try:
         data = message.SerializeToString()
-    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+    except Exception as error:  # noqa: BLE001 - the implementations of protobuf raise different classes
         raise DecodeError(f"the GraphDef cannot be serialized ({error}); give the path of a file instead") from None
     return read_graph(memoryview(data))
 
@@ -171,6 +171,6 @@ def to_text(graph: Graph) -> str:
     message: Any = schema.new("GraphDef")
     try:
         message.ParseFromString(to_bytes(graph))
-    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+    except Exception as error:  # noqa: BLE001 - the implementations of protobuf raise different classes
         raise PbslimError(f"the graph cannot be written as text: {error}") from None
     return text_format.MessageToString(message)

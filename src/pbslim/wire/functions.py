@@ -6,13 +6,13 @@ which port that is; the signature does for a node that calls a function by its n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pbslim import ops
 from pbslim.dtypes import DTYPES, DType
-from pbslim.errors import DecodeError, GraphError
+from pbslim.errors import DecodeError, GraphError, counted
 from pbslim.ir import Attributes, Draft, Graph, Node, TypeVariable, Value
 from pbslim.ir.functions import Body, EncodedFunction, Function
 from pbslim.ir.inputs import controlling, is_control
@@ -20,12 +20,12 @@ from pbslim.wire import schema
 from pbslim.wire.nodes import NodeReader, is_untouched, node_parts
 from pbslim.wire.parts import Part, span, total
 from pbslim.wire.sources import Source
-from pbslim.wire.varint import LEN, fields, first_text, length_delimited, tag, varint
+from pbslim.wire.varint import LEN, fields, first_number, first_text, length_delimited, tag, varint
 
 # Field numbers
 _LIBRARY = 2
 _FUNCTION, _GRADIENT = 1, 2
-_SIGNATURE, _NODE, _RETURN, _CONTROL_RETURN = 1, 3, 4, 6
+_SIGNATURE, _NODE, _RETURN, _ATTRS, _CONTROL_RETURN, _ARGUMENT_ATTRS = 1, 3, 4, 5, 6, 7
 _NAME, _ATTR = 1, 4
 _KEY, _VALUE = 1, 2
 
@@ -96,11 +96,18 @@ class EncodedFunctionDef(EncodedFunction):
             if number in wanted and kind == LEN:
                 yield number, at, stop
 
-    def rest(self, *written: int) -> Iterator[tuple[int, int]]:
-        """The spans, tags included, of the fields that are not among those `written` by `function_parts` itself."""
+    def rest(self, *written: int, retyped: Collection[int] = ()) -> Iterator[tuple[int, int]]:
+        """The spans, tags included, of the fields that are not among those `written` by `function_parts` itself.
+
+        Nor are there notes on the shapes of arguments if some were `retyped`: they are those of a variable's handle.
+        """
         last = self.start
-        for number, _, _, stop in fields(self.source, self.start, self.end, "a function"):
-            if number not in written:
+        for number, _, at, stop in fields(self.source, self.start, self.end, "a function"):
+            about_shapes = bool(retyped) and (
+                (number == _ATTRS and first_text(self.source, at, stop, _KEY) == "_input_shapes")
+                or (number == _ARGUMENT_ATTRS and first_number(self.source, at, stop, _KEY) in retyped)
+            )
+            if number not in written and not about_shapes:
                 yield last, stop
             last = stop
 
@@ -124,7 +131,7 @@ class EncodedFunctionDef(EncodedFunction):
         try:
             for _, at, stop in self.fields(_SIGNATURE):
                 message.MergeFromString(bytes(self.source[at:stop]))
-        except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+        except Exception as error:  # noqa: BLE001 - the implementations of protobuf raise different classes
             raise DecodeError(f"its signature cannot be decoded: {error}") from None
         return message
 
@@ -204,7 +211,7 @@ def _resolve(body: Body, text: str) -> list[Value]:
         return [node.output()]
     ports = body.ports(node)
     if ports is None:
-        raise GraphError(f"the op {node.op} of '{name}' is not known, so '{text}' cannot be told from other outputs")
+        raise GraphError(f"the op {node.op} of '{name}' is not known, and so is the port that '{text}' names")
     if not place or place[0] not in ports or len(place) > 2:
         raise GraphError(f"'{text}' is not an output of '{name}' ({node.op})")
     first, count = ports[place[0]]
@@ -212,7 +219,7 @@ def _resolve(body: Body, text: str) -> list[Value]:
         return [node.output(first + i) for i in range(count)]
     index = int(place[1]) if place[1].isascii() and place[1].isdigit() and len(place[1]) < 10 else count
     if index >= count:
-        raise GraphError(f"'{text}': '{place[0]}' of '{name}' ({node.op}) has {count} elements")
+        raise GraphError(f"'{text}': '{place[0]}' of '{name}' ({node.op}) has {counted(count, 'element')}")
     return [node.output(first + index)]
 
 
@@ -234,12 +241,12 @@ def function_parts(function: Function) -> list[Part]:
     """The FunctionDef message of `function`."""
     encoded, body = function.encoded, function.decoded
     assert isinstance(encoded, EncodedFunctionDef)  # noqa: S101 - files are read by this package alone
-    signature = _new_signature(encoded, body) if body else None
+    signature, retyped = _new_signature(encoded, body) if body else (None, set[int]())
     if body is None or (signature is None and _is_untouched(encoded, body)):
         return [span(encoded.source, encoded.start, encoded.end)]
     written = [_NODE, _RETURN, _CONTROL_RETURN, *([_SIGNATURE] if signature else [])]
     parts: list[Part] = [length_delimited(_SIGNATURE, signature)] if signature else []
-    parts += [span(encoded.source, start, stop) for start, stop in encoded.rest(*written)]
+    parts += [span(encoded.source, start, stop) for start, stop in encoded.rest(*written, retyped=retyped)]
     for node in _nodes(body):
         content = node_parts(node, body.spelled)
         parts += [tag(_NODE, LEN) + varint(total(content)), *content]
@@ -249,16 +256,18 @@ def function_parts(function: Function) -> list[Part]:
     return parts
 
 
-def _new_signature(encoded: EncodedFunctionDef, body: Body) -> bytes | None:
-    """The signature with the types that the body now has; None where they are as in the file."""
-    signature, changed = encoded.signature(), False
+def _new_signature(encoded: EncodedFunctionDef, body: Body) -> tuple[bytes | None, set[int]]:
+    """The signature with the types that the body now has, None where they are as in the file; which inputs changed."""
+    signature = encoded.signature()
+    changed: tuple[set[int], set[int]] = set(), set()
     types = (body.argument_dtypes, body.dtypes)
-    for arguments, dtypes in zip((signature.input_arg, signature.output_arg), types, strict=True):
-        for argument, dtype in zip(arguments, dtypes, strict=True):
+    for indices, arguments, dtypes in zip(changed, (signature.input_arg, signature.output_arg), types, strict=True):
+        for index, (argument, dtype) in enumerate(zip(arguments, dtypes, strict=True)):
             if isinstance(dtype, DType) and not argument.type_attr and argument.type != dtype.number:
-                argument.type, changed = dtype.number, True
+                argument.type = dtype.number
                 argument.ClearField("handle_data")  # of a variable
-    return bytes(signature.SerializeToString()) if changed else None
+                indices.add(index)
+    return (bytes(signature.SerializeToString()) if any(changed) else None), changed[0]
 
 
 def _nodes(body: Body) -> list[Node]:

@@ -1,6 +1,6 @@
 """Nodes as a file lists them, with their edges as text: those of the graph itself and those of its functions.
 
-For whoever compares or counts; the bodies of functions name their edges differently and are never changed, so they
+For comparing and counting; the bodies of functions name their edges differently and are never changed, so they
 are no `Graph`.
 """
 
@@ -75,7 +75,7 @@ def _normal(interface: bytes, name: str) -> bytes:
     message = schema.new("FunctionDef")
     try:
         message.ParseFromString(interface)
-    except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+    except Exception as error:  # noqa: BLE001 - the implementations of protobuf raise different classes
         raise DecodeError(f"function '{name}' cannot be decoded: {error}") from None
     return bytes(message.SerializeToString(deterministic=True))
 

@@ -114,7 +114,7 @@ def _checked(label: str, node: Node, regions: dict[str, Region]) -> MappedConsta
         raise DecodeError(f"node '{label}' (ImmutableConst) has {what}, which runtimes refuse")
     if region.offset % ALIGNMENT:
         raise DecodeError(
-            f"region '{region.name}' of node '{label}' starts at byte {region.offset}, no multiple of {ALIGNMENT}"
+            f"region '{region.name}' of node '{label}' starts at byte {region.offset}, not a multiple of {ALIGNMENT}"
         )
     constant = MappedConstant(label, region.name, dtype, shape.dims)
     if region.length < constant.nbytes:

@@ -32,7 +32,7 @@ _MOST_TEXT = 1 << 28  # bytes of a text form that are read
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A tensor as a signature describes it: its name in the graph, and type and shape as far as they are told."""
+    """A tensor as a signature describes it: its name in the graph, and type and shape as far as they are given."""
 
     name: str
     dtype: DType | None = None
@@ -145,7 +145,7 @@ class MetaGraph:
         message = schema.new(name)
         try:
             message.ParseFromString(data)
-        except Exception as error:  # noqa: BLE001 - the libraries behind protobuf raise different classes
+        except Exception as error:  # noqa: BLE001 - the implementations of protobuf raise different classes
             raise DecodeError(f"'{self._path}': its {name} cannot be decoded: {error}") from None
         return message
 
@@ -192,7 +192,7 @@ def read_saved_model(folder: Path) -> list[MetaGraph]:
         message = str(error)
         raise DecodeError(message if message.startswith("'") else f"'{path}': {message}") from None
     if not found:
-        raise DecodeError(f"'{path}' is no SavedModel: there is no graph in it")
+        raise DecodeError(f"'{path}' is not a SavedModel: there is no graph in it")
     return found
 
 

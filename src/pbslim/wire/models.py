@@ -26,7 +26,7 @@ def is_model(path: Path) -> bool:
     if descriptor(path, 0) is not None:
         return False
     with suppress(OSError, ValueError):  # a name that no file can have
-        if path.is_dir() or path.name in _SAVED_MODELS or path.suffix in _BESIDE:
+        if path.is_dir() or path.name in _SAVED_MODELS or path.suffix in _BESIDE or ".data-" in path.name:
             return True
         return not path.exists() and Path(f"{path}.index").exists()
     return False

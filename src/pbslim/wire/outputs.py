@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, where their names lead, and nothing left behind whatever happens.
+"""Files and folders that appear whole or not at all, where their names lead; nothing left behind whatever happens.
 
 Bytes go to a part file beside the target, which takes the target's place at the end. What is not a regular file (a
 device, a pipe, standard output) is never replaced: the part file is copied into it. Part files have unpredictable
@@ -28,7 +28,7 @@ from pbslim.wire.sources import InputFile, Source
 _SEND_BYTES = 4 << 20
 _BUFFER_BYTES = 1 << 20
 _PART = re.compile(r"\.pbslim-[0-9a-f]{16}\.part")
-_OLD_SECONDS = 12 * 3600  # a part file that nobody wrote to for so long belongs to no run
+_OLD_SECONDS = 12 * 3600  # a part file not written to for so long belongs to no run
 _DEADLY = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -56,6 +56,49 @@ def replacing(path: str | Path, *sources: Source) -> Iterator[BinaryIO]:
             target.take(out, files)
 
 
+@contextmanager
+def new_folder(path: str | Path, *sources: Source) -> Iterator[Path]:
+    """A folder to fill, which is at `path` when the block ends, or not at all; one that is there goes then.
+
+    Args:
+        sources: the inputs that the content comes from; they must be unchanged when the block has ended.
+
+    Raises:
+        PbslimError: it cannot be made there, or an input was changed.
+    """
+    with _as_one_line(expanded(path)):
+        target = followed(expanded(path).absolute())
+        if target.exists() and not target.is_dir():
+            raise PbslimError(f"cannot write '{path}': it is not a folder")
+        _sweep(target.parent)
+        part = _part_name(target.parent)
+        with _removed_when_killed(part):
+            try:
+                part.mkdir()
+                yield part
+                for source in sources:
+                    if isinstance(source, InputFile):
+                        source.require_unchanged()
+                _exchange(part, target)
+            finally:
+                _discard(part)
+
+
+def _exchange(part: Path, target: Path) -> None:
+    """Put a folder in the place of `target`, which goes when that is done."""
+    if not target.exists():
+        part.rename(target)
+        return
+    old = part.with_suffix(".old")
+    target.rename(old)
+    try:
+        part.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    _discard(old)
+
+
 def is_standard_output(path: Path) -> bool:
     """Whether `path` leads to the standard output of this process."""
     with suppress(OSError):
@@ -69,7 +112,7 @@ def _as_one_line(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if isinstance(error, BrokenPipeError) and descriptor(path, 1) is not None:
-            raise  # whoever reads the output has read enough
+            raise  # the reader has read enough
         raise PbslimError(f"cannot write '{path}': {error.strerror or error}") from None
 
 
@@ -111,7 +154,7 @@ class _Target:
 
     @property
     def first_mode(self) -> int:
-        """The mode with which the part file is made: for nobody else until it has that of the file that it replaces."""
+        """The mode with which the part file is made: private until it has that of the file that it replaces."""
         return 0o600 if self._there else 0o666
 
     def take(self, part: BinaryIO, sources: Sequence[InputFile]) -> None:
@@ -176,24 +219,36 @@ class _EagerFile(io.FileIO):
 def _part_file(target: _Target) -> Iterator[BinaryIO]:
     """A new part file for `target`, gone when the block ends if it still has its name."""
     _sweep(target.folder)
-    part = target.folder / f".pbslim-{os.urandom(8).hex()}.part"
+    part = _part_name(target.folder)
     with _removed_when_killed(part):
         try:
             with io.BufferedWriter(_EagerFile(part, target.first_mode), _BUFFER_BYTES) as out:
                 yield out
         finally:
-            with suppress(OSError):  # there may be no right to remove it any more; that is not what went wrong
-                part.unlink()
+            _discard(part)
+
+
+def _part_name(folder: Path) -> Path:
+    return folder / f".pbslim-{os.urandom(8).hex()}.part"
+
+
+def _discard(part: Path) -> None:
+    """Remove a part file or folder; there may be no right to do so any more, but that is not what went wrong."""
+    with suppress(OSError):
+        if part.is_dir() and not part.is_symlink():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the part files that killed runs left in `folder`."""
+    """Remove the part files and folders that killed runs left in `folder`."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            if _PART.fullmatch(entry.name) and not entry.is_symlink():
                 with suppress(OSError):
                     if time.time() - entry.stat(follow_symlinks=False).st_mtime > _OLD_SECONDS:
-                        Path(entry.path).unlink()
+                        _discard(Path(entry.path))
 
 
 _parts: set[Path] = set()
@@ -201,7 +256,7 @@ _parts: set[Path] = set()
 
 @contextmanager
 def _removed_when_killed(part: Path) -> Iterator[None]:
-    """While the block runs, a signal that ends the process removes the file `part` first."""
+    """While the block runs, a signal that ends the process removes `part` first."""
     _parts.add(part)
     ours = []
     if threading.current_thread() is threading.main_thread():
@@ -218,8 +273,7 @@ def _removed_when_killed(part: Path) -> Iterator[None]:
 
 def _die(number: int, _frame: FrameType | None) -> None:
     for part in list(_parts):
-        with suppress(OSError):
-            part.unlink()
+        _discard(part)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 

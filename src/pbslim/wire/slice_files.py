@@ -52,7 +52,7 @@ class SliceFiles:
             self._paths[table] = path
             header = table.get(b"")
             if header is None:
-                raise DecodeError(f"'{path}' does not say what tensors it has: it is no checkpoint")
+                raise DecodeError(f"'{path}' does not say what tensors it has: it is not a checkpoint")
             content = header.content
             for start, stop in _messages(content, 0, len(content), _META):
                 for tensor in _messages(content, start, stop, _TENSOR):
@@ -97,7 +97,7 @@ class SliceFiles:
                 slices.append(read_slice(content[at:end]))
         saved = self._saved.setdefault(name, _Saved(number, shape))
         if (saved.type_number, saved.shape) != (number, shape):
-            raise DecodeError(f"'{self._paths[table]}' says otherwise of '{name}' than another file of the checkpoint")
+            raise DecodeError(f"'{self._paths[table]}' contradicts another file of the checkpoint about '{name}'")
         saved.slices.update(dict.fromkeys(slices, table))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import product
 from math import prod
 
-from pbslim.errors import DecodeError
+from pbslim.errors import DecodeError, counted
 from pbslim.wire.varint import LEN, VARINT, fields, read_varint, signed
 
 Extents = tuple[tuple[int, int], ...]
@@ -75,7 +75,7 @@ def _signed(number: int) -> bytes:
 def require_tiling(parts: Sequence[Region], shape: tuple[int, ...], name: str) -> None:
     """Make sure that parts of a tensor cover each of its elements once.
 
-    How often they cover an element is a sum of boxes. It is told by their corners, each with a sign that changes from
+    How often they cover an element is a sum of boxes. It follows from their corners, each with a sign that changes from
     one end of an edge to the other: sums whose corners cancel are equal.
 
     Raises:
@@ -100,7 +100,7 @@ def region_of(extents: Sequence[tuple[int, int]], shape: tuple[int, ...], name: 
         DecodeError: it is not inside of a tensor of this shape.
     """
     if len(extents) != len(shape):
-        raise DecodeError(f"{name} has {len(extents)} dimensions, not {len(shape)}")
+        raise DecodeError(f"{name} has {counted(len(extents), 'dimension')}, not {len(shape)}")
     found = []
     for (start, length), size in zip(extents, shape, strict=True):
         stop = size if length < 0 else start + length

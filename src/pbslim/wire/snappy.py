@@ -5,7 +5,7 @@ TensorFlow writes its tables without compression; few files need this.
 
 from __future__ import annotations
 
-from pbslim.errors import DecodeError
+from pbslim.errors import DecodeError, counted
 from pbslim.wire.varint import read_varint
 
 _MOST_PER_BYTE = 32  # two bytes give 11 at most, three give 64
@@ -43,7 +43,7 @@ def decompressed(data: bytes) -> bytes:
         if at > len(data) or len(out) > size:
             raise DecodeError(f"the compressed data do not end where they say, at byte {min(at, len(data))}")
     if len(out) != size:
-        raise DecodeError(f"the compressed data give {len(out)} bytes instead of {size}")
+        raise DecodeError(f"the compressed data give {counted(len(out), 'byte')} instead of {size}")
     return bytes(out)
 
 

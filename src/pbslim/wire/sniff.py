@@ -1,4 +1,4 @@
-"""What kind of file is this? Told from its first and last bytes, for error messages.
+"""What kind of file is this, and how does it become one that can be read? For error messages.
 
 Only what decides is looked at: magic numbers, then the trailer of checkpoints, then the outer fields of a protocol
 buffer, then text. All of it bounded, and happy with any bytes. Packages are known by `pbslim.wire.memmapped`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pbslim.errors import DecodeError
@@ -23,9 +23,7 @@ class FileKind:
     advice: str
 
 
-_FREEZE = (
-    "freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants or convert_variables_to_constants_v2)"
-)
+_EXPORT = "keras.models.load_model('PATH').export('exported'), then give 'exported'"
 _GIVE = "give the frozen GraphDef (.pb) of the model"
 _SOURCE = "give the frozen TensorFlow graph that it was converted from"
 
@@ -36,13 +34,23 @@ _GRAPH = FileKind(
     "a GraphDef", "pbslim reads these; one that it cannot read is damaged or truncated: copy or download it again"
 )
 _GRAPH_TEXT = FileKind("a GraphDef in text form", "pbslim reads these; one that it cannot read has a mistake in it")
-_SAVED_MODEL = FileKind("a SavedModel", _FREEZE)
-_META_GRAPH = FileKind("a MetaGraphDef (.meta)", f"it holds no weights; {_FREEZE}")
-_CHECKPOINT = FileKind("part of a checkpoint", f"it holds variables, no graph; {_FREEZE}")
-_ONNX = FileKind("an ONNX model", _SOURCE)
+_SAVED_MODEL = FileKind("a SavedModel", "give its folder, with the variables")
+_META_GRAPH = FileKind("a MetaGraphDef (.meta)", "name it PREFIX.meta and put it beside the files of its checkpoint")
+_CHECKPOINT = FileKind(
+    "part of a checkpoint",
+    "it holds variables, no graph; freeze the graph with it: pbslim freeze GRAPH --checkpoint PATH",
+)
+_ONNX = FileKind("an ONNX model", f"{_SOURCE}, or make a SavedModel of it with a converter such as onnx2tf")
 _CORE_ML = FileKind("a Core ML model", _SOURCE)
 _PROTOBUF = FileKind("a protocol buffer, but not a GraphDef", _GIVE)
-_KERAS = FileKind("a Keras model", "load it in Keras and freeze the graph")
+_KERAS = FileKind("a Keras model", f"in the environment that made it, run {_EXPORT}")
+_KERAS_HDF5 = FileKind("a Keras model in HDF5", f"in the environment that made it, run {_EXPORT}")
+_KERAS_WEIGHTS = FileKind(
+    "the weights of a Keras model",
+    "they hold no graph: build the model in Python, model.load_weights('PATH'), model.export('exported'), "
+    "and give 'exported'",
+)
+_HDF5 = FileKind("an HDF5 file, but not one of Keras", _GIVE)
 _PYTORCH = FileKind("a PyTorch model", "pbslim works on TensorFlow graphs only")
 _ARCHIVE = FileKind("a compressed archive", "unpack it first")
 _PICTURE = FileKind("a picture", _GIVE)
@@ -53,7 +61,6 @@ _OPENVINO = FileKind("an OpenVINO model", _SOURCE)
 
 _LFS_START = b"version https://git-lfs"
 _MAGIC = (
-    (0, b"\x89HDF", FileKind("an HDF5 file (Keras)", "load it in Keras and freeze the graph")),
     (4, b"TFL3", FileKind("a TensorFlow Lite model", _SOURCE)),
     (0, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", _PYTORCH),
     *((0, bytes([0x80, protocol]), FileKind("a Python pickle", _GIVE)) for protocol in (2, 3, 4, 5)),
@@ -70,10 +77,13 @@ _MAGIC = (
     (0, _LFS_START, _LFS),
 )
 _IN_ZIP = (
-    (b"saved_model.pb", FileKind("a zipped SavedModel", f"unpack it; {_FREEZE}")),
+    (b"saved_model.pb", FileKind("a zipped SavedModel", "unpack it and give the folder")),
     (b"model.weights.h5", _KERAS),
+    (b"keras_version", _KERAS),
     (b"/data.pkl", _PYTORCH),
 )
+# Names of attributes and groups at the root of the file, where HDF5 writes them first.
+_IN_HDF5 = ((b"model_config", _KERAS_HDF5), (b"layer_names", _KERAS_WEIGHTS), (b"vars", _KERAS_WEIGHTS))
 _IN_TEXT = (
     (re.compile(rb"(node|library|versions?)\s*[:{<]"), _GRAPH_TEXT),
     (re.compile(rb"saved_model_schema_version\s*:|meta_graphs\s*[:{<]"), _SAVED_MODEL),
@@ -94,18 +104,25 @@ _MAX_FIELDS = 1000
 
 
 def sniff(head: bytes, path: Path, tail: bytes = b"") -> FileKind:
-    """The kind of the file at `path`; never raises.
+    """The kind of the file at `path`, with its name where the advice needs it; never raises.
 
     Args:
         head: its first bytes; 64 KiB are enough. Empty for a directory.
-        path: its name tells the parts of a checkpoint apart; only for an empty `head` is it looked up.
+        path: its name distinguishes the parts of a checkpoint; only for an empty `head` is it looked up.
         tail: its last bytes, by which checkpoints are known; 8 are enough.
     """
+    found = _sniffed(head, path, tail)
+    return replace(found, advice=found.advice.replace("PATH", str(path)))
+
+
+def _sniffed(head: bytes, path: Path, tail: bytes) -> FileKind:
     if not head:
         return _without_content(path)
     for at, magic, kind in _MAGIC:
         if head[at : at + len(magic)] == magic:
             return kind
+    if head.startswith(b"\x89HDF"):
+        return next((kind for mark, kind in _IN_HDF5 if mark in head), _HDF5)
     if head.startswith(b"PK\x03\x04"):
         return _zip(head, path)
     if tail.endswith(_LEVELDB_MAGIC) or path.suffix == ".index" or ".data-" in path.name:

@@ -1,6 +1,6 @@
 """Where the bytes of an input come from: memory, or an open file of which only what is asked for is read.
 
-Files are not mapped. What a map shows of a file that somebody cuts short kills the process that looks at it; a read
+Files are not mapped. Reading a mapped file that was truncated kills the process that looks at it; a read
 that gives too little is an error like any other, and costs no more.
 """
 
@@ -21,7 +21,7 @@ _SEEKING = threading.Lock()
 
 
 class _OpenFile:
-    """A regular file, open as long as somebody needs it, and what it was like at first.
+    """A regular file, open as long as it is needed, and what it was like at first.
 
     Attributes:
         watched: whether `path` must go on leading to it.
@@ -55,7 +55,7 @@ class _OpenFile:
         """Make sure that it still is what it was at first.
 
         Raises:
-            DecodeError: somebody has written to it, or put another file or none in its place.
+            DecodeError: it was written to, replaced or removed.
         """
         now = os.fstat(self._number)
         same = (now.st_size, now.st_mtime_ns) == (self._first.st_size, self._first.st_mtime_ns)
@@ -140,7 +140,7 @@ class InputFile:
         """Make sure that the file still is what it was when it was opened.
 
         Raises:
-            DecodeError: somebody has written to it, or put another file or none in its place.
+            DecodeError: it was written to, replaced or removed.
         """
         self._file.require_unchanged()
 

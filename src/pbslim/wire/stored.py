@@ -1,4 +1,4 @@
-"""Tensors whose elements stay in a checkpoint until somebody reads them: whole ones, and those that lie in slices.
+"""Tensors whose elements stay in a checkpoint until they are read: whole ones, and those that lie in slices.
 
 Every look at a whole tensor compares its bytes with their checksum, until one has come to the end.
 """

@@ -14,7 +14,7 @@ import numpy as np
 
 from pbslim import dtypes
 from pbslim.dtypes import DTYPES, DType
-from pbslim.errors import DecodeError
+from pbslim.errors import DecodeError, counted
 from pbslim.ir import DeferredTensor, MappedTensor, OpaqueTensor, RepeatedTensor, SplatTensor, StringTensor, Tensor
 from pbslim.ir.tensors import Array, ArrayTensor, Buffer, gathered, rechunked
 from pbslim.wire.numbers import Run, count_numbers, equal_fields, fixed_numbers, packed_varints, whole_numbers
@@ -169,7 +169,7 @@ def decode_elements(source: Source, start: int, end: int, dtype: DType, dims: tu
     else:
         count = sum(count_numbers(source, run) for run in runs)
     if count != size:
-        raise DecodeError(f"{name} has {count} elements, {dtype} {list(dims)} needs {size}")
+        raise DecodeError(f"{name} has {counted(count, 'element')}, {dtype} {list(dims)} needs {size}")
     if dtype is dtypes.STRING:
         return StringTensor(tuple(message.strings), dims)
     return _listed(source, runs, dtype, dims) if runs else ArrayTensor(np.empty(dims, dtype.numpy), dtype)

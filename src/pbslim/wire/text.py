@@ -243,7 +243,7 @@ class _Reader:
             try:
                 message.add(what, encoded_numbers(what.type, one.findall(found[0])))
             except ValueError:
-                return  # whoever reads them one by one can say which is wrong
+                return  # reading them one by one shows which is wrong
             self._at = found.end()
 
     def _skip(self) -> None:

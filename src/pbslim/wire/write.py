@@ -66,7 +66,7 @@ def _nodes(graph: Graph) -> Iterator[Part]:
 
 
 def write_parts(parts: Iterator[Part], out: BinaryIO, progress: Callable[[int], None] | None = None) -> int:
-    """Write `parts` to `out`; gives the number of bytes. `progress` is told of each piece's size."""
+    """Write `parts` to `out`; gives the number of bytes. `progress` is called with each piece's size."""
     written, batch = 0, bytearray()
     with _behind(out) as send:
         for part in parts:

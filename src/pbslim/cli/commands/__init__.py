@@ -10,22 +10,30 @@ import click
 from pbslim._version import __version__
 from pbslim.cli.command import EXIT_CODES, HELP
 
+_WITH_HYPHENS = frozenset({"to_saved_model"})
+"""Commands that no tool of TensorFlow's gave their names, which have underscores."""
+
 
 class _Modules(dict[str, click.Command]):
     """The commands that were asked for so far."""
 
     def __missing__(self, name: str) -> click.Command:
-        found: click.Command = import_module(f"{__name__}.{name}").command
+        found: click.Command = import_module(f"{__name__}.{name.replace('-', '_')}").command
         self[name] = found
         return found
 
 
+def _spelled(name: str) -> str:
+    return name.replace("_", "-") if name in _WITH_HYPHENS else name
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context | None) -> list[str]:  # noqa: ARG002 - click's interface
-        return sorted(module.name for module in iter_modules(__path__))
+        return sorted(_spelled(module.name) for module in iter_modules(__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self.commands[cmd_name] if cmd_name in self.list_commands(ctx) else None
+        name = _spelled(cmd_name)
+        return self.commands[name] if name in self.list_commands(ctx) else None
 
 
 @click.group(
@@ -33,7 +41,7 @@ class _Commands(click.Group):
     commands=_Modules(),
     invoke_without_command=True,
     context_settings=HELP,
-    epilog=f"'pbslim COMMAND --help' tells more, with examples. {EXIT_CODES}",
+    epilog=f"'pbslim COMMAND --help' says more, with examples. {EXIT_CODES}",
 )
 @click.version_option(__version__, message="pbslim %(version)s")
 @click.pass_context

@@ -56,7 +56,7 @@ def command(
     if result.endangered:
         first = result.endangered[0]
         terminal.note(
-            f"whoever runs the graph may die of {len(result.endangered)} of the mapped constants, for instance of "
+            f"running the graph may crash on {len(result.endangered)} of the mapped constants, for instance of "
             f"'{first.node}' ({first.reason}); without --reference they stay in the graph"
         )
     if result.graph_bytes > PROTOBUF_LIMIT:

@@ -11,6 +11,7 @@ import click
 from pbslim.analysis.diff import ChangedNode, diff
 from pbslim.cli.command import Command
 from pbslim.cli.options import FILE, TOLERANCE, json_option
+from pbslim.errors import counted
 from pbslim.report import terminal
 from pbslim.wire import load
 
@@ -54,8 +55,8 @@ def command(first: Path, second: Path, by_op: bool, atol: float, ignore_defaults
     for text in found.functions:
         console.print(f"~ function {text}", markup=False)
     console.print(
-        f"{len(found.removed)} nodes removed, {len(found.added)} added, {len(found.changed)} changed"
-        + (f"; {len(found.functions)} differences in functions" if found.functions else "")
+        f"{counted(len(found.removed), 'node')} removed, {len(found.added)} added, {len(found.changed)} changed"
+        + (f"; {counted(len(found.functions), 'difference')} in functions" if found.functions else "")
     )
     return 1
 

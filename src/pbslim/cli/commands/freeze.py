@@ -9,6 +9,7 @@ import click
 
 from pbslim.cli.command import Command
 from pbslim.cli.options import FILE, OUTPUT, WORDS, json_option
+from pbslim.errors import counted
 from pbslim.freezing.freeze import freeze
 from pbslim.freezing.naming import NAMINGS
 from pbslim.report import freezing, terminal
@@ -53,5 +54,10 @@ def command(model: Path, out: Path, as_json: bool, **options: Any) -> int:
         terminal.print_json({**freezing.content(found), "bytes": size, "out": str(out)})
     elif not terminal.is_quiet():
         freezing.show(found)
-        terminal.tell_written(out, size, f"{found.variables} variables are constants", f"{len(found.graph)} nodes")
+        terminal.tell_written(
+            out,
+            size,
+            f"{counted(found.variables, 'variable')} turned into constants",
+            counted(len(found.graph), "node"),
+        )
     return 0

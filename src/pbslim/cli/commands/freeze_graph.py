@@ -24,7 +24,7 @@ from pbslim.wire.outputs import require_apart
     ],
 )
 @click.option("--input_graph", type=FILE, help="GraphDef file, binary or text.")
-@click.option("--input_saver", type=FILE, expose_value=False, help="No effect: the graph or the names tell the keys.")
+@click.option("--input_saver", type=FILE, expose_value=False, help="No effect: the graph or the names have the keys.")
 @click.option("--input_checkpoint", type=FILE, help="What the names of the checkpoint's files begin with.")
 @click.option("--checkpoint_version", type=click.Choice(["1", "2"]), expose_value=False, help="No effect: detected.")
 @bool_option("--input_binary", default=False, help="No effect: the format is detected.", expose_value=False)

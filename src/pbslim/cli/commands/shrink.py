@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pbslim.cli.command import Command
+from pbslim.analysis.endpoints import Endpoint
+from pbslim.cli.command import Command, typed
+from pbslim.cli.many import require_single, shrink_all
 from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.estimate import VERIFYING, Progress
@@ -17,7 +20,10 @@ from pbslim.compression.promises import PROMISES, Promise, promise_of
 from pbslim.compression.schemes import SCHEMES, Rule
 from pbslim.compression.writing import GOALS, TARGETS
 from pbslim.errors import UsageError
+from pbslim.freezing.wrapping import GraphFile, graph_of_model, signature_of
 from pbslim.report import shrinking, terminal
+from pbslim.report.reporting import EXAMPLES, Reporting
+from pbslim.shrinking.levels import is_leveled
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES, SUMMARIES
@@ -41,11 +47,22 @@ def _listed(known: Mapping[str, str]) -> str:
     examples=[
         "pbslim shrink model.pb",
         "pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/",
-        "pbslim shrink model.pb --recipe round",
+        "pbslim shrink model.pb --recipe round --report report.html",
     ],
 )
-@click.argument("source", metavar="IN.pb", type=FILE)
+@click.argument("sources", metavar="IN.pb...", type=FILE, nargs=-1, required=True)
 @click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
+@click.option("--out-dir", type=FILE, help="Folder for the results of several models, each under its own name.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Models to shrink at a time.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["graph", "saved_model"]),
+    default="graph",
+    show_default=True,
+    help="What to write: a GraphDef file, or the folder of a SavedModel with the signature of the input.",
+)
+@click.option("--force", is_flag=True, help="Replace a SavedModel that is there.")
 @click.option(
     "--quality",
     type=click.Choice(list(PROMISES)),
@@ -102,6 +119,11 @@ def _listed(known: Mapping[str, str]) -> str:
     "--target", type=click.Choice(list(TARGETS)), default="tf2", show_default=True, help="What reads the file."
 )
 @click.option("--for", "goal", type=click.Choice(list(GOALS)), default="raw", show_default=True, help=_listed(GOALS))
+@click.option(
+    "--prefer",
+    type=click.Choice(["speed", "ram"]),
+    help="Decode weights once when the graph is loaded, or anew in each run; time and memory are measured.",
+)
 @click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
 @click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
 @click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
@@ -111,13 +133,36 @@ def _listed(known: Mapping[str, str]) -> str:
 @click.option("--min-snr", type=float, metavar="DB", help="Signal to noise to promise, for --quality's.")
 @click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Equal decisions to promise, such as 99%.")
 @click.option("--max-drop", type=PERCENT, metavar="SHARE", help="How much accuracy (--eval) may drop, such as 1%.")
+@click.option(
+    "--report",
+    "reports",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Tell all of it: .html for a page, .md for a pull request, .json for programs; several are possible.",
+)
 @click.option("--explain", is_flag=True, help="Show each weight, and where a transform could have fired and did not.")
 @json_option
-def command(source: Path, out: Path | None, recipe: str | None, quality: str, **options: Any) -> int:
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    sources: tuple[Path, ...],
+    out_dir: Path | None,
+    recipe: str | None,
+    quality: str,
+    **options: Any,
+) -> int:
     """Make a frozen graph as small as a promise allows, and prove it."""
     _check(recipe, options)
-    target = out or _beside(source)
-    promise = promise_of(quality, options["min_snr"], options["min_agreement"])
+    if len(sources) > 1 or out_dir:
+        require_single(sources, out_dir, options)
+        arguments = _arguments(recipe, quality, options, lambda _: None)
+        return shrink_all(
+            sources, out_dir or Path(), recipe, arguments, jobs=options["jobs"], as_json=options["as_json"]
+        )
+    reporting, source = Reporting(options["reports"]), sources[0]
+    target = options["out"] or _beside(source, options["form"])
     with terminal.progress("reading") as show:
 
         def tell(now: Progress) -> None:
@@ -125,20 +170,13 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
             left = "" if now.left is None else f", about {terminal.duration_text(now.left)} left"
             show(f"{now.what}{count}{left}", round(1000 * (now.share or 0)), 1000 if now.share else 0)
 
-        result = shrink(
-            source,
-            target,
-            recipe,
-            inputs=[name for names in options["inputs"] for name in names] or None,
-            outputs=options["outputs"],
-            values=options["values"],
-            keep=options["keep"],
-            keep_constants=options["keep_constants"],
-            exact_zip=options["exact_zip"],
-            options=_compression(promise, options, tell),
-            proof=_proof(recipe, options, tell) if options["verify"] else None,
-            on_step=lambda step: show(step.step),
-        )
+        arguments = _arguments(recipe, quality, options, tell)
+        with _destination(source, target, options) as made:
+            result = shrink(
+                source, made.path, recipe, **arguments, on_step=lambda step: show(step.step), look=reporting.look
+            )
+            made.signature = signature_of(result.signature, _tensors(result.inputs), _tensors(result.outputs))
+        reporting.write(result, source, target, quality, typed(ctx))
     if options["save_plan"] and result.plan:
         with replacing(options["save_plan"]) as file:
             file.write(result.plan.to_json().encode())
@@ -152,6 +190,20 @@ def command(source: Path, out: Path | None, recipe: str | None, quality: str, **
     return 0
 
 
+def _arguments(
+    recipe: str | None, quality: str, options: dict[str, Any], tell: Callable[[Progress], None]
+) -> dict[str, Any]:
+    """Those of `shrink` that do not depend on the model."""
+    promise = promise_of(quality, options["min_snr"], options["min_agreement"])
+    plain = ("outputs", "values", "keep", "keep_constants", "exact_zip")
+    return {
+        **{name: options[name] for name in plain},
+        "inputs": [name for names in options["inputs"] for name in names] or None,
+        "options": _compression(promise, options, tell),
+        "proof": _proof(recipe, options, tell) if options["verify"] else None,
+    }
+
+
 def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Progress], None]) -> CompressionOptions:
     return CompressionOptions(
         promise,
@@ -159,6 +211,7 @@ def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Prog
         schemes=_rules(options["schemes"], options["scheme_file"]),
         target=options["target"],
         goal=options["goal"],
+        prefer=options["prefer"],
         target_size=options["target_size"],
         effort=options["effort"],
         time_limit=options["time_limit"],
@@ -168,11 +221,28 @@ def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Prog
     )
 
 
-def _beside(source: Path) -> Path:
-    """Where the result belongs that nobody has named."""
+@contextmanager
+def _destination(source: Path, target: Path, options: Mapping[str, Any]) -> Iterator[GraphFile]:
+    """The graph file to write, which is the result or becomes it."""
+    if options["form"] == "graph":
+        yield GraphFile(target)
+    elif descriptor(target, 1) is not None:
+        raise UsageError("a SavedModel is a folder, which cannot be written to a stream; name it with -o")
+    else:
+        with graph_of_model(target, given=source, replace=options["force"]) as file:
+            yield file
+
+
+def _tensors(endpoints: Sequence[Endpoint]) -> list[str]:
+    return [each.name for each in endpoints]
+
+
+def _beside(source: Path, form: str) -> Path:
+    """Where the result goes when --out is not given."""
     if descriptor(source, 0) is not None:
         raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
-    return source.with_name(f"{source.stem}-small.pb") if source.name else source / "small.pb"
+    ending = ".pb" if form == "graph" else ""
+    return source.with_name(f"{source.stem}-small{ending}") if source.name else source / f"small{ending}"
 
 
 def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
@@ -180,14 +250,14 @@ def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
     return (*(read_rules(file) if file else ()), *map(Rule.parse, texts))
 
 
-_AUTOMATIC = ("calibrate", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
+_AUTOMATIC = ("calibrate", "prefer", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 
 def _check(recipe: str | None, options: dict[str, Any]) -> None:
     """Refuse options that mean nothing together."""
     for name in _AUTOMATIC if recipe else ():
-        if options[name]:
+        if options[name] and not (name == "calibrate" and is_leveled(recipe)):
             raise UsageError(f"--{name.replace('_', '-')} has no effect with a recipe; leave out --recipe")
     if options["max_drop"] is not None and options["evaluation"] is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
@@ -205,4 +275,5 @@ def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[Progress
     given = options["evaluation"], options["min_snr"], options["max_drop"], options["min_agreement"]
     samples = DEFAULT_SAMPLES if recipe else _SAMPLES
     cautious = not any([*given, options["calibrate"]])
-    return Proof(*given, samples=samples, cautious=cautious, on_progress=on_progress)
+    examples = EXAMPLES if options["reports"] else 0
+    return Proof(*given, samples=samples, cautious=cautious, examples=examples, on_progress=on_progress)

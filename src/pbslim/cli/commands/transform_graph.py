@@ -8,7 +8,7 @@ import click
 
 from pbslim.cli.command import Command
 from pbslim.cli.options import FILE, NAMES, OUTPUT, TRANSFORMS, bool_option, json_option
-from pbslim.errors import UsageError
+from pbslim.errors import UsageError, counted
 from pbslim.names import node_name
 from pbslim.passes import pipeline, registry
 from pbslim.report import terminal
@@ -81,5 +81,5 @@ def command(
         columns = ["transform", "nodes before", "after", "nodes touched"]
         terminal.stdout().print(terminal.table(columns, rows, right=(1, 2, 3)))
     else:
-        terminal.tell_written(out_graph, size, f"{len(graph)} nodes ({before} before)")
+        terminal.tell_written(out_graph, size, f"{counted(len(graph), 'node')} ({before} before)")
     return 0

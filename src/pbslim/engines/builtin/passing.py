@@ -56,7 +56,7 @@ def _constant(node: Node, _scope: Scope) -> Action:
 
 @action("FakeParam")
 def _fake_parameter(node: Node, scope: Scope) -> Action:
-    """What a branch gives in place of a value that only the other one has; nobody looks at it."""
+    """What a branch gives in place of a value that only the other one has; nothing looks at it."""
     dtype = scope.attributes(node).array_dtype("dtype")
     return lambda _values: [np.zeros((), dtype)]
 

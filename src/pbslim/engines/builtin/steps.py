@@ -1,6 +1,6 @@
 """The steps of a plan: each reads and writes registers, which hold arrays, resources, or `DEAD`.
 
-What is behind a branch that is not taken is dead. Where nothing can be dead, steps do not look.
+What depends on a branch that is not taken is dead. Where nothing can be dead, steps do not look.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class GuardedStep(Step):
     Attributes:
         node: the step to run.
         waits: registers of what it waits for.
-        token: the register that shows whether the node has run, -1 if nobody asks.
+        token: the register that shows whether the node has run, -1 if that is never asked.
         always: whether it runs even then.
     """
 

@@ -1,6 +1,6 @@
 """TensorArrays: rows of tensors that loops write and read, each element once.
 
-The three generations of these ops do the same; only V3 tells a resource from a string.
+The three generations of these ops do the same; only V3 distinguishes a resource from a string.
 """
 
 from __future__ import annotations

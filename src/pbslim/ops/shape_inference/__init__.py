@@ -52,7 +52,7 @@ def infer(op: str, attrs: Attrs, inputs: Sequence[Shape], constants: Sequence[Va
     """The shapes of the outputs of a node, one per port and at least one.
 
     A Placeholder has the shape of its attribute. Files with a producer version below 24 wrote an unknown shape as
-    rank 0: whoever knows the file must see to that.
+    rank 0: callers that know the file must see to that.
 
     Args:
         op: the op.

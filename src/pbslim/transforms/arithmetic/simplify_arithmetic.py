@@ -43,7 +43,7 @@ class _Simplifier:
         self.graph, self.inputs, self.protected = graph, context.input_nodes, context.protected
 
     def once(self) -> bool:
-        """Walk over the graph, results first; tells whether anything changed."""
+        """Walk over the graph, results first; returns whether anything changed."""
         gone: dict[Node, None] = {}
         seen: dict[str, set[Node]] = {"sum": set(), "product": set()}
         unread: list[Node] = []

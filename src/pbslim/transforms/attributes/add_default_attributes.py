@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
-
 from pbslim import ops
 from pbslim.errors import UsageError
-from pbslim.ir import ArrayTensor, AttrValue, Graph
+from pbslim.ir import Graph
+from pbslim.ir.attributes import default_value
 from pbslim.ops import MISSING
-from pbslim.ops.definitions import Default
 from pbslim.passes.registry import Context, transform
 
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})+", re.ASCII)
@@ -51,14 +49,8 @@ def add_default_attributes(graph: Graph, context: Context, *, version: str = "1.
         else:
             for name, attr in definition.attrs.items():
                 if name not in node.attrs and attr.default is not MISSING and _number(attr.since) <= release:
-                    node.set_attr(name, _attribute(attr.default))
+                    node.set_attr(name, default_value(attr.default))
 
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")[:2]))
-
-
-def _attribute(default: Default) -> AttrValue:
-    if isinstance(default, tuple):
-        return tuple(map(_attribute, default))
-    return ArrayTensor(default) if isinstance(default, np.ndarray) else default

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pbslim.analysis.constants import constant, integers
+from pbslim.errors import counted
 from pbslim.ir import Node, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.rewrite import Skip
@@ -204,5 +205,5 @@ def _numbers(node: Node, slot: int) -> list[int]:
 def _number(node: Node, slot: int) -> int:
     numbers = _numbers(node, slot)
     if len(numbers) != 1:
-        raise Skip(f"'{node.name}' ({node.op}) has {len(numbers)} numbers, expected one")
+        raise Skip(f"'{node.name}' ({node.op}) has {counted(len(numbers), 'number')}, expected one")
     return numbers[0]

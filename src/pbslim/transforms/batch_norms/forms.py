@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pbslim.analysis.constants import constant
+from pbslim.errors import counted
 from pbslim.ir import Node, Tensor
 from pbslim.rewrite import Skip
 
@@ -53,7 +54,7 @@ def batch_norm(node: Node) -> BatchNorm:
     check_inference(node)
     fused = node.op != "BatchNormWithGlobalNormalization"
     if len(node.inputs) != 5:
-        raise Skip(f"it has {len(node.inputs)} inputs, not 5")
+        raise Skip(f"it has {counted(len(node.inputs), 'input')}, not 5")
     epsilon = node.attr("epsilon", float) if fused else node.attr("variance_epsilon", float, 1e-3)
     if epsilon is None:
         raise Skip("its epsilon is not a number")

@@ -16,7 +16,12 @@ from pbslim.transforms.compressed.selection import weight_sites
 
 @transform(effect="lossy")
 def quantize_weights_per_channel(
-    graph: Graph, context: Context, *, minimum_size: int = 256, keep: tuple[str, ...] = ()
+    graph: Graph,
+    context: Context,
+    *,
+    coarseness: float = 0.0,
+    minimum_size: int = 256,
+    keep: tuple[str, ...] = (),
 ) -> None:
     """Quantize float weights of two or more dimensions to int8, symmetrically, with one float16 step per channel.
 
@@ -24,10 +29,12 @@ def quantize_weights_per_channel(
     undo it.
 
     Args:
+        coarseness: the least step of a channel as a part of the root mean square of its weights; with 0 as fine as
+            codes of a byte allow. Above, a zip is smaller.
         minimum_size: elements that a constant must have.
         keep: names of constants to leave alone, in which ``*`` stands for anything.
     """
     decoders = Decoders(graph)
     for site in weight_sites(graph, context, minimum_size, keep):
-        write_channels(decoders, graph[site.name], plainly_rounded(graph, site))
+        write_channels(decoders, graph[site.name], plainly_rounded(graph, site, coarseness))
     decoders.place()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pbslim import ops
-from pbslim.errors import TransformError
+from pbslim.errors import TransformError, counted
 from pbslim.ir import Graph, Node, Value
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes.registry import Context
@@ -58,5 +58,5 @@ def _value(graph: Graph, text: str, what: str) -> Value:
         raise TransformError(f"{what} '{text}' is not in the graph")
     count = ops.output_count(node.op, node.attrs)
     if count is not None and int(port) >= count:
-        raise TransformError(f"{what} '{text}': {node.op} has {count} {'output' if count == 1 else 'outputs'}")
+        raise TransformError(f"{what} '{text}': {node.op} has {counted(count, 'output')}")
     return node.output(int(port))

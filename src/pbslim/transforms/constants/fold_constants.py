@@ -112,7 +112,7 @@ class _Folder:
     def _results(self, constant: Constants, evaluator: Evaluator, max_growth: int | None) -> dict[Value, Tensor]:
         """What can be had of the values that something outside reads; nodes that have none are refused.
 
-        What refused nodes, and those behind them, read is looked at too, so that few walks find all of them.
+        What refused nodes, and those downstream of them, read is looked at too, so that few walks find all of them.
         """
         replaced = self._replaced_sources(constant)
         room = _stored(replaced) if max_growth is not None else 0
@@ -167,7 +167,7 @@ class _Folder:
 
 
 def _read_by_lost(refused: Node, constant: Constants, lost: set[Node]) -> list[Value]:
-    """What a refused node, and the constant nodes behind it, read of others; all these become `lost`."""
+    """What a refused node, and the constant nodes downstream of it, read of others; all these become `lost`."""
     new = {refused: None}  # in order, for what is looked at first may use up what may be computed
     todo = [refused]
     while todo:

@@ -35,7 +35,7 @@ _PATTERNS = (
 def sparsify_gather(
     graph: Graph, context: Context, *, group_init_node: str = "group_deps", input_checkpoint: str = ""
 ) -> None:
-    """Replace each Gather and GatherV2 of float weights of shape [N, 1] behind an Identity; values below 1e-5 become 0.
+    """Replace each Gather and GatherV2 of float weights [N, 1] read through an Identity; values below 1e-5 become 0.
 
     Weights that are needed for something else stay as they are. What reads them without leading to an output goes.
 
@@ -64,7 +64,7 @@ def sparsify_gather(
 
 
 class _Sparsifier:
-    """Makes the tables, one for each weights, and clears up behind them.
+    """Makes the tables, one for each weights tensor, and clears up afterwards.
 
     Attributes:
         tables: weights → HashTable and InitializeTable.

@@ -1,7 +1,7 @@
 """Inline the bodies of functions where they are called.
 
 A body node ``B`` of a call ``P`` becomes ``P/B``. What the caller may rely on stays: nothing of the body runs before
-what the call waits for, whoever waits for the call waits for what its function promises to run, and effects that
+what the call waits for, what waits for the call waits for what its function promises to run, and effects that
 no result depends on still happen before a result is read.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from pbslim import ops
-from pbslim.errors import GraphError, TransformError
+from pbslim.errors import GraphError, TransformError, counted
 from pbslim.ir import Attributes, AttrValue, Body, FunctionRef, Graph, Node, TypeVariable, Value
 from pbslim.ir.attributes import COLOCATION, colocated_with
 from pbslim.ir.order import ancestors
@@ -53,13 +53,13 @@ def inline_calls(graph: Graph, context: Context, callee: Callee, most_nodes: int
 
 
 class _Size(NamedTuple):
-    """What a call puts into the graph: nodes, and the bytes of their names behind that of the call."""
+    """What a call puts into the graph: nodes, and the bytes of their names after that of the call."""
 
     nodes: int = 0
     names: int = 0
 
     def inside(self, call: str) -> _Size:
-        """The same, for names behind that of what holds the call."""
+        """The same, for names after that of what holds the call."""
         return _Size(self.nodes, self.names + self.nodes * (len(call) + 1))
 
     def plus(self, other: _Size) -> _Size:
@@ -140,7 +140,7 @@ class _Call:
             raise Skip(str(error)) from None
         arguments, missing = self.body.arguments, [name for name in function.variables if name not in ref.attrs]
         if len(node.inputs) != len(arguments):
-            raise Skip(f"it has {len(node.inputs)} inputs, function '{ref.name}' takes {len(arguments)}")
+            raise Skip(f"it has {counted(len(node.inputs), 'input')}, function '{ref.name}' takes {len(arguments)}")
         if missing:
             raise Skip(f"it does not say what attribute '{missing[0]}' of function '{ref.name}' is")
         self.graph, self.node, self.variables = graph, node, ref.attrs

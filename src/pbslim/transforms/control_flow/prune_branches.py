@@ -114,7 +114,7 @@ def _take_branches(graph: Graph, taken: Mapping[Node, int], fed: Iterable[Node],
         roots: values that must stay.
 
     Raises:
-        _UndecidableError: one of `roots` would never have a value, or a Merge would tell another branch than before;
+        _UndecidableError: one of `roots` would never have a value, or a Merge would report another branch than before;
             nothing has changed.
     """
     switches = {node: number for node, number in taken.items() if node.op in SWITCHES}

@@ -102,13 +102,13 @@ def _check(conv: Node, resize: Node | None, pad: Node | None) -> None:
     if dtype is None or dtype.name not in _TYPES:
         raise Skip(f"there is no fused op for {dtype}")
     if conv.attr("data_format", bytes) != b"NHWC":
-        raise Skip("the fused op knows the data format NHWC only")
+        raise Skip("the fused op supports the data format NHWC only")
     if conv.attr("padding", bytes) not in (b"SAME", b"VALID"):
         raise Skip("the fused op does not support explicit paddings")
     if any(dilation != 1 for dilation in conv.attr("dilations", tuple, ())):
         raise Skip("the fused op does not support dilations")
     if resize and resize.attr("half_pixel_centers", bool):
-        raise Skip(f"the fused op does not know half_pixel_centers of '{resize.name}'")
+        raise Skip(f"the fused op does not support half_pixel_centers of '{resize.name}'")
     if resize and resize.dtype_attr("T") is not dtype:
         raise Skip(f"'{resize.name}' turns {resize.dtype_attr('T')} into {dtype}")
     if pad and pad.dtype_attr("Tpaddings", INT32) is not INT32:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pbslim import ops
 from pbslim.dtypes import DType
+from pbslim.errors import counted
 from pbslim.ir import AttrValue, Graph, Node, Value
 from pbslim.ops.families import NEXT_ITERATIONS, SWITCHES
 from pbslim.passes.registry import Context, transform
@@ -81,12 +82,12 @@ def _logged(node: Node) -> tuple[list[Value], tuple[DType, ...]]:
     types = ops.output_dtypes(node.op, node.attrs)
     if types is None:
         known = "an attribute that says so is missing" if ops.find(node.op) else f"op '{node.op}' is not known"
-        raise Skip(f"the types of its outputs cannot be told: {known}")
+        raise Skip(f"the types of its outputs are not known: {known}")
     if not types:
         raise Skip("it has no outputs")
     values = values or [node.output()]
     if values[-1].port >= len(types):
-        raise Skip(f"it has {len(types)} outputs, and '{values[-1].name}' is read")
+        raise Skip(f"it has {counted(len(types), 'output')}, and '{values[-1].name}' is read")
     read = tuple(types[value.port] for value in values)
     if any(dtype.is_ref for dtype in read):
         raise Skip("it gives a reference to a variable; log the node that reads it")

@@ -1,4 +1,4 @@
-"""Take nodes out of the way that give one of their inputs as it is.
+"""Bypass and remove nodes that give one of their inputs as it is.
 
 Before::  x ─► Transpose([0, 1, 2, 3]) ─► Mul(1) ─► StopGradient ─► Conv2D ─► y
 After::   x ─► Conv2D ─► y

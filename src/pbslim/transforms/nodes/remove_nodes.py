@@ -1,4 +1,4 @@
-"""Take nodes of the given ops out of the way; their readers read what they read.
+"""Bypass and remove nodes of the given ops: their readers read what they read.
 
 Before::  x ─► Identity ─► CheckNumerics ─► Conv2D ─► y
 After::   x ─► Conv2D ─► y        (op=Identity, op=CheckNumerics)

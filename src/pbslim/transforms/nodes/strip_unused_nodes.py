@@ -147,7 +147,7 @@ class _Forms:
         return attrs
 
     def _chosen(self, value: Value, each: Input) -> tuple[DType, Shape | None]:
-        """The type, and the shape that somebody asks for."""
+        """The type, and the shape that is asked for."""
         declared, expected = self._declared, expected_dtype(value, self._needed)
         if each.says:
             return each.dtype or expected or FLOAT, each.shape

@@ -98,7 +98,7 @@ def _kept_attrs(node: Node, form: EightBitOp) -> Mapping[str, AttrValue]:
         if name not in form.copied and (usual or name in _NO_MATTER):
             continue
         if name not in known or (known[name].allowed and value not in known[name].allowed):
-            raise Skip(f"its {name} is {_shown(value)}, which Quantized{node.op} does not know")
+            raise Skip(f"its {name} is {_shown(value)}, which Quantized{node.op} does not support")
         if name in node.attrs:
             kept[name] = node.attrs[name]
     return kept
@@ -131,7 +131,7 @@ def _check_conv(node: Node, shapes: StaticShapes) -> None:
     if len(strides) != 4 or strides[1] != strides[2]:
         raise Skip(f"its strides are {_shown(strides)}, QuantizedConv2D knows equal ones only")
     if dilations != (1, 1, 1, 1):
-        raise Skip(f"its dilations are {_shown(dilations)}, QuantizedConv2D knows 1 only")
+        raise Skip(f"its dilations are {_shown(dilations)}, QuantizedConv2D supports 1 only")
     x, weights = (shapes.of(value).dims for value in node.inputs)
     if x and weights and len(weights) == 4 and x[-1] >= 0 and 0 <= weights[2] != x[-1]:
         raise Skip(

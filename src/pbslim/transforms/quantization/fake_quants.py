@@ -37,7 +37,7 @@ def hoist_fake_quants(graph: Graph, context: Context) -> None:
     """
     for distance in range(_FARTHEST, 0, -1):
         report = rewrite(graph, _behind(distance), partial(_hoist, graph, context, distance))
-    context.merge(report)  # one that does not get far may still get one step far, so only the last walk tells
+    context.merge(report)  # one that does not get far may still get one step far, so only the last walk counts
 
 
 def _behind(distance: int) -> Pattern:

@@ -11,7 +11,7 @@ _DECAY = 0.999
 
 
 class FakeQuantizer:
-    """Adds a FakeQuantWithMinMaxVars of eight bits behind `source`, under names that begin as its name.
+    """Adds a FakeQuantWithMinMaxVars of eight bits after `source`, under names that begin as its name.
 
     Attributes:
         output: what readers of `source` should read.

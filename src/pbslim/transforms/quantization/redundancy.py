@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pbslim.analysis.constants import const_value
 from pbslim.analysis.equality import same_tensor
 from pbslim.dtypes import DType
+from pbslim.errors import counted
 from pbslim.ir import Graph, Node, Value
 from pbslim.passes.registry import Context
 from pbslim.rewrite import Match, Skip, anything, const, op, rewrite
@@ -96,11 +97,11 @@ def _check_round_trip(found: Match, context: Context) -> None:
     kinds: dict[str, type] = {"T": DType, "axis": int}
     for key, kind in kinds.items():
         if quantize.attr(key, kind) != real.attr(key, kind):
-            raise Skip(f"its {key} is another than that of '{real.name}'")
+            raise Skip(f"its {key} differs from that of '{real.name}'")
     if b"SCALED" in (quantize.attr("mode", bytes), real.attr("mode", bytes)):
         raise Skip("its codes, or those it comes from, are SCALED")
     if any(value.port >= len(real.inputs) for value in quantize.outputs):
-        raise Skip(f"'{real.name}' has {len(real.inputs)} inputs, not 3")
+        raise Skip(f"'{real.name}' has {counted(len(real.inputs), 'input')}, not 3")
     for bound in (found["min"], found["max"]):
         if not bound.inputs or _unshaped(bound.inputs[0]) is not quantize.inputs[0]:
             raise Skip(f"its range comes from another tensor by '{bound.name}'")

@@ -12,7 +12,7 @@ from pbslim.dtypes import FLOAT
 from pbslim.ir import AttrValue, Graph, Node, SplatTensor, Tensor
 from pbslim.passes.registry import Context
 from pbslim.quant.levels import few_values
-from pbslim.quant.ranges import value_range
+from pbslim.quant.ranges import Floats, value_range
 from pbslim.rewrite import Skip
 from pbslim.rewrite.replacing import scalar
 
@@ -57,15 +57,26 @@ def finite_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
     return low, high
 
 
+def is_coarse(weights: Tensor) -> bool:
+    """Whether float weights have few different values, each many times: they were rounded before."""
+    return _few(weights) is not None
+
+
 def check_not_coarse(weights: Tensor) -> None:
-    """Raise `Skip` for float weights that have few different values, each many times: those were rounded before."""
-    if weights.dtype is not FLOAT or isinstance(weights, SplatTensor):
-        return
-    values = few_values(weights.value_pieces())
-    if values is not None and values.size * _FEW_OF <= weights.size:
+    """Raise `Skip` for weights that are coarse."""
+    values = _few(weights)
+    if values is not None:
         raise Skip(
             f"its weights have only {values.size} different values, one scale per channel would make many of them"
         )
+
+
+def _few(weights: Tensor) -> Floats | None:
+    """The values of coarse weights."""
+    if weights.dtype is not FLOAT or isinstance(weights, SplatTensor):
+        return None
+    values = few_values(weights.value_pieces())
+    return values if values is not None and values.size * _FEW_OF <= weights.size else None
 
 
 def usable_range(node: Node) -> tuple[np.float32, np.float32]:

@@ -1,0 +1,51 @@
+"""Reports on what `pbslim.shrink` does, collected while both files are there; loads nothing where none is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pbslim.shrinking.proof import Files
+from pbslim.shrinking.shrink import ShrinkResult
+
+EXAMPLES = 6
+"""Samples of which decisions differ that a report shows."""
+
+
+class Reporting:
+    """The reports that are wanted.
+
+    Args:
+        paths: the files to write; how a name ends says what the report is to be.
+
+    Raises:
+        UsageError: a name says nothing.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        if paths:
+            from pbslim.report import documents, facts
+
+            for path in paths:
+                documents.require_format(path)
+            self._look = facts.Look()
+
+    @property
+    def look(self) -> Callable[[Files], None] | None:
+        """What looks at both files; None where no report is wanted."""
+        return self._look.at if self._paths else None
+
+    def write(self, result: ShrinkResult, source: Path, target: Path, quality: str, command: str) -> None:
+        """Write the reports.
+
+        Raises:
+            PbslimError: one cannot be written.
+        """
+        if self._paths:
+            from pbslim.report import documents, facts
+
+            how = f"recipe {result.recipe}" if result.recipe else f"quality {quality}"
+            found = facts.of_shrink(result, self._look, source, target, how, command)
+            for path in self._paths:
+                documents.write(found, path)

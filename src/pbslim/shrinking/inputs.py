@@ -1,0 +1,46 @@
+"""A graph that runs here, and what to run it on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pbslim.compression import samples
+from pbslim.compression.effort import EFFORTS, Effort
+from pbslim.compression.model import Model
+from pbslim.compression.samples import SampleSets
+from pbslim.engines import engine
+from pbslim.engines.allowance import AllowedProgram
+from pbslim.errors import UsageError
+from pbslim.ir import Graph
+from pbslim.shrinking.options import CompressionOptions
+from pbslim.shrinking.proof import Files
+
+
+def model_of(graph: Graph, files: Files, options: CompressionOptions, keep: Sequence[str]) -> Model:
+    """A simplified graph with the weights that can be stored in fewer bits.
+
+    Args:
+        keep: names of weights to leave alone.
+
+    Raises:
+        UsageError: it cannot be run.
+    """
+    builtin = engine("builtin")
+    if blocked := builtin.unsupported(graph, files.outputs):
+        raise UsageError(f"the builtin engine cannot run {blocked[0]}")
+    program = builtin.load(graph)
+    if not options.calibrate:  # nobody has asked to run it
+        program = AllowedProgram(program, files.source.stat().st_size)
+    return Model.of(graph, program, files.new_inputs, files.outputs, keep=keep)
+
+
+def samples_of(
+    graph: Graph, inputs: Sequence[str], calibrate: Path | None, effort: Effort = EFFORTS["normal"]
+) -> SampleSets:
+    """The inputs that are given, or generated ones.
+
+    Raises:
+        UsageError: there are none.
+    """
+    return samples.given(calibrate, graph, inputs, effort) if calibrate else samples.generated(graph, inputs, effort)

@@ -1,0 +1,14 @@
+"""The programs that load a result run as they stand on its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.pages import readings
+
+
+@pytest.mark.parametrize(("page", "reader"), readings(lambda page: page == "docs/loading.md"))
+def test_what_the_page_says_can_be_done(page: str, reader: str, read: Callable[[str, str], None]) -> None:
+    read(page, reader)

@@ -1,0 +1,65 @@
+"""What is given for a model and is none: one line says what it is, and what to do."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import pbslim
+from pbslim.dtypes import STRING
+from pbslim.errors import PbslimError
+from tests import tables
+from tests.wire.test_checkpoints import RECORDED
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Checkpoints without a graph beside them."""
+    for file in RECORDED.iterdir():
+        shutil.copy(file, tmp_path)
+    graph = tables.strings([b"an object graph"])
+    entry = tables.entry(STRING, (), 0, graph.data, checked=graph.checked)
+    tables.write_files(
+        tmp_path / "objects", [(b"", tables.header()), (b"_CHECKPOINTABLE_OBJECT_GRAPH", entry)], graph.data
+    )
+    for name in ("whole", "half"):
+        (tmp_path / name / "variables").mkdir(parents=True)
+        for file in tmp_path.glob("second.*"):
+            shutil.copy(file, tmp_path / name / "variables" / file.name.replace("second", "variables"))
+    (tmp_path / "whole" / "saved_model.pb").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("second", r"there is no graph beside it \('.*second.meta'\); give the graph and --checkpoint"),
+        ("second.index", "there is no graph beside it"),
+        ("second.data-00000-of-00002", "there is no graph beside it"),
+        ("first", "looks like part of a checkpoint: it holds variables, no graph"),
+        ("objects", r"tf.train.Checkpoint\(model=model\).restore\('.*objects'\), model.export\('exported'\)"),
+        ("whole/variables", "has the variables of a SavedModel; give the folder of the model, '.*whole'"),
+        ("whole/variables/variables.index", "give the folder of the model, '.*whole'"),
+        ("whole/variables/variables.data-00001-of-00002", "give the folder of the model, '.*whole'"),
+        ("half/variables", "saved_model.pb is missing from '.*half'"),
+        ("half", "saved_model.pb is missing from '.*half'"),
+        (".", "holds SavedModels, give one of them: whole"),
+        ("lost.data-00000-of-00001", "there is no checkpoint '.*lost.data-00000-of-00001': no such file"),
+        ("nothing", "cannot read '.*nothing': No such file"),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_holds_no_graph(folder: Path, name: str, message: str) -> None:
+    for read in (pbslim.load, pbslim.freeze):
+        with pytest.raises(PbslimError, match=message) as error:
+            read(folder / name)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("prefix", ["second", "first"])
+def test_the_latest_without_a_graph(folder: Path, prefix: str) -> None:
+    shutil.rmtree(folder / "whole")
+    (folder / "checkpoint").write_text(f'model_checkpoint_path: "{prefix}"')
+    with pytest.raises(PbslimError, match=rf"no graph beside it \('.*{prefix}.meta'\)"):
+        pbslim.freeze(folder)
