@@ -8,7 +8,7 @@ from os import PathLike
 
 from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
-from pbslim.errors import UsageError
+from pbslim.errors import DecodeError, UsageError
 from pbslim.freezing.ends import Ends, ends_of
 from pbslim.freezing.models import Model, open_model
 from pbslim.freezing.naming import Naming, name_ends, without_wrapper
@@ -30,6 +30,7 @@ from pbslim.wire.given import names as name_list
 from pbslim.wire.paths import expanded
 from pbslim.wire.read import GraphOrigin
 from pbslim.wire.sources import Source
+from pbslim.wire.varint import MessageError
 
 
 @dataclass
@@ -88,11 +89,14 @@ def freeze(
         PbslimError: the model is damaged.
     """
     wanted = None if tags is None else name_list(tags, "tags")
-    opened = open_model(expanded(model), wanted, expanded(checkpoint) if checkpoint else None)
     ends = None if outputs is None else name_list(outputs, "outputs")
-    return _Freezer(
-        opened, _Choice(signature, ends, names, drop_updates, keep_devices, _filter(only, without), most_nodes)
-    ).run()
+    choice = _Choice(signature, ends, names, drop_updates, keep_devices, _filter(only, without), most_nodes)
+    try:
+        opened = open_model(expanded(model), wanted, expanded(checkpoint) if checkpoint else None)
+        return _Freezer(opened, choice).run()
+    except MessageError as error:  # in what is decoded late, which does not know its file
+        message = str(error)
+        raise DecodeError(message if f"'{model}" in message else f"'{model}' is damaged: {message}") from None
 
 
 @dataclass(frozen=True)
