@@ -11,6 +11,7 @@ import pbslim
 from pbslim.dtypes import STRING
 from pbslim.errors import PbslimError
 from tests import tables
+from tests.graphs import parse
 from tests.wire.test_checkpoints import RECORDED
 
 
@@ -63,3 +64,13 @@ def test_the_latest_without_a_graph(folder: Path, prefix: str) -> None:
     (folder / "checkpoint").write_text(f'model_checkpoint_path: "{prefix}"')
     with pytest.raises(PbslimError, match=rf"no graph beside it \('.*{prefix}.meta'\)"):
         pbslim.freeze(folder)
+
+
+def test_any_damage_is_told_with_the_name_of_the_model(tmp_path: Path) -> None:
+    pbslim.to_saved_model(parse("x = Placeholder()\ny = Neg(x)\n-> y")[0], tmp_path / "m")
+    file = tmp_path / "m" / "saved_model.pb"
+    content = file.read_bytes()
+    at = content.index(b"serving_default") + len("serving_default")  # the tag that follows, which is none then
+    file.write_bytes(content[:at] + b"\x0b" + content[at + 1 :])
+    with pytest.raises(PbslimError, match=rf"'{tmp_path / 'm'}' is damaged: an entry has a field of unknown kind"):
+        pbslim.freeze(tmp_path / "m")

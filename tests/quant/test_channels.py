@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pbslim.quant.channels import channel_steps, entropy, finest, is_too_coarse, nearest, used_coarseness
+from pbslim.quant.channels import (
+    RADIX,
+    WIDEST,
+    channel_steps,
+    entropy,
+    exponents_of,
+    finest,
+    in_two_bytes,
+    is_too_coarse,
+    nearest,
+    steps_of,
+    used_coarseness,
+)
 
 _GAUSS = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
 _CASES = {
@@ -23,18 +35,31 @@ _CASES = {
 
 @pytest.mark.parametrize("coarseness", [0.0, 0.05, 0.2, 3.0])
 @pytest.mark.parametrize("weights", _CASES.values(), ids=_CASES)
-def test_steps_are_normal_float16_that_codes_of_a_byte_reach(weights: np.ndarray, coarseness: float) -> None:
+def test_steps_are_normal_floats_that_codes_of_a_byte_reach(weights: np.ndarray, coarseness: float) -> None:
     steps = channel_steps(weights, coarseness)
-    assert steps.dtype == np.float16
-    assert (steps >= np.finfo(np.float16).tiny).all()
-    codes = np.rint(weights / steps.astype(np.float32))
-    within = np.abs(weights).max(axis=0) <= 127 * 65504
-    assert (np.abs(codes).max(axis=0)[within] <= 127.1).all()
+    assert steps.dtype == np.float32
+    assert (steps >= np.finfo(np.float32).tiny).all()
+    assert np.array_equal(steps_of(exponents_of(steps)), steps)
+    codes = np.rint(weights / steps)
+    assert (np.abs(codes).max(axis=0) <= 127 - 127 // 16).all()
     assert (nearest(codes)[:, ~weights.any(axis=0)] == 0).all()
 
 
+def test_steps_grow_by_a_quarter_of_an_octave() -> None:
+    steps = steps_of(np.arange(-8, 9))
+    assert list(steps[8:13]) == [1, 1.25, 1.5, 1.75, 2]
+    assert np.array_equal(steps[4:], 2 * steps[:-4])
+
+
+def test_two_bytes_hold_what_one_cannot() -> None:
+    codes = np.arange(-WIDEST, WIDEST + 1).astype(np.int16)
+    low, high = in_two_bytes(codes)
+    assert low.dtype == high.dtype == np.int8
+    assert np.array_equal(low + high.astype(np.int64) * RADIX, codes)
+
+
 def test_coarseness_is_in_units_of_the_rms() -> None:
-    assert used_coarseness(_GAUSS, channel_steps(_GAUSS, 0.2)) == pytest.approx(0.2, rel=0.01)
+    assert used_coarseness(_GAUSS, channel_steps(_GAUSS, 0.2)) == pytest.approx(0.2, rel=0.05)
     assert used_coarseness(_CASES["all zero"], finest(_CASES["all zero"])) == 0
     assert used_coarseness(np.zeros((0, 3), np.float32), np.ones(3, np.float16)) == 0
 

@@ -151,3 +151,17 @@ def test_tensorflow_reads_every_form(tmp_path: Path) -> None:
         pbslim.save(graph, path)
         found = engine("tensorflow").load(path).run({}, [*READERS])
         assert all(np.array_equal(a, b) for a, b in zip(found, _values(graph), strict=True)), transform
+
+
+def test_codes_of_two_bytes_are_decoded_as_they_are() -> None:
+    random = np.random.default_rng(0)
+    graph = Graph()
+    stored = []
+    for name, largest in (("w", 3000), ("v", 90), ("u", 8191)):
+        codes = random.integers(-largest, largest + 1, (40, 50)).astype(np.int8 if largest < 127 else np.int16)
+        stored.append(Stored(name, codes, channel_steps(random.standard_normal((3, 50)), 1e-4)))
+        graph.add(name, "Const", attrs={"dtype": FLOAT, "value": ArrayTensor(np.zeros((40, 50), np.float32))})
+        graph.add(f"{name}/out", "Neg", [graph[name].output()], {"T": FLOAT})
+    write_groups(graph, stored, {})
+    found = engine("builtin").load(graph).run({}, [each.name for each in stored])
+    assert all(np.array_equal(a, each.codes * each.steps) for a, each in zip(found, stored, strict=True))

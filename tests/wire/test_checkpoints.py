@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -147,6 +148,15 @@ def test_shards(tmp_path: Path) -> None:
     assert checkpoint.tensor("v0").shape == (3,)
     with pytest.raises(DecodeError, match=r"cannot read '.*model\.data-00001-of-00002'"):
         checkpoint.tensor("v1")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_shard_is_a_regular_file(recorded: Path) -> None:
+    data = recorded / "second.data-00000-of-00002"
+    data.unlink()
+    os.mkfifo(data)
+    with pytest.raises(DecodeError, match="is no regular file"):
+        Checkpoint(recorded / "second").tensor("float")
 
 
 def test_the_byte_order_of_other_machines(tmp_path: Path) -> None:

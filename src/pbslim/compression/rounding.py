@@ -15,12 +15,14 @@ from pbslim.compression.moments import Moments
 from pbslim.ir.tensors import Array
 from pbslim.quant.channels import (
     LARGEST,
+    WIDEST,
     best_steps,
     channel_steps,
     cheaper,
     code_bits,
     entropy,
     finest,
+    in_two_bytes,
     is_too_coarse,
     nearest,
     power_of_two_steps,
@@ -30,6 +32,7 @@ from pbslim.quant.compensation import Choose, blocks_of, depthwise_factors, roun
 
 _CHEAPER_BELOW = 3.0  # bits per weight: above, plain rounding is as good
 _HALF_BITS = 16
+_STEP_BITS = 4  # most channels of a site have one of about ten steps
 _HALF_COARSENESS = 2.0**-12
 _Part = tuple[slice, Callable[[Array, Choose], Array], Array]
 # Rows of the matrix, what rounds them, and how much an error of each counts.
@@ -40,8 +43,8 @@ class Rounded:
     """A site in fewer bits.
 
     Attributes:
-        codes: int8 [K, N] in units of `steps`, or the weights themselves as float16.
-        steps: float16 [N]; None where the weights are float16.
+        codes: int8 [K, N] in units of `steps`, int16 where a byte is too narrow, or the weights themselves as float16.
+        steps: [N]; None where the weights are float16.
         shift: what the bias must make up for, [N]; None where it cannot.
         width: bits that each code takes; None where they are entropy-coded.
     """
@@ -64,8 +67,9 @@ class Rounded:
         """About what it takes in a file."""
         if self.steps is None:
             return float(_HALF_BITS * self.codes.size)
-        codes = entropy(self.codes) if self.width is None else self.width * self.codes.size
-        return codes + _HALF_BITS * self.steps.size
+        parts = in_two_bytes(self.codes) if self.codes.dtype == np.int16 else (self.codes,)
+        codes = sum(map(entropy, parts)) if self.width is None else self.width * self.codes.size
+        return codes + _STEP_BITS * self.steps.size
 
 
 class Rounder(Protocol):
@@ -93,11 +97,15 @@ class SiteRounder:
         self._weights = site.matrix(np.asarray(weights, np.float32))
 
     def round(self, coarseness: float) -> Rounded:
-        """The weights with steps of `coarseness` times the rms of each channel, as far as codes of a byte allow."""
-        if is_too_coarse(self._weights, coarseness) and (half := self.halved()) is not None:
+        """The weights with steps of `coarseness` times the rms of each channel.
+
+        Where a byte is too narrow for the codes they take two, and beyond that weights are float16.
+        """
+        largest = WIDEST if is_too_coarse(self._weights, coarseness) else LARGEST
+        if is_too_coarse(self._weights, coarseness, largest) and (half := self.halved()) is not None:
             return half
-        steps = channel_steps(self._weights, coarseness)
-        return self._rounded(self._codes(steps.astype(np.float32)), steps)
+        steps = channel_steps(self._weights, coarseness, largest)
+        return self._rounded(self._codes(steps, largest), steps)
 
     def round_to(self, largest: int) -> Rounded:
         """The weights as codes up to `largest`, with the steps of the least squared error where those are few."""
@@ -143,7 +151,7 @@ class SiteRounder:
         return Rounded(codes, steps, shift.astype(np.float32))
 
     def _codes(self, steps: Array, largest: int = LARGEST) -> Array:
-        codes = np.empty(self._weights.shape, np.int8)
+        codes = np.empty(self._weights.shape, np.int8 if largest <= LARGEST else np.int16)
         choose = partial(nearest, largest=largest)
         if self._moments is None or not self._moments.second:
             codes[:] = choose(self._weights / steps)

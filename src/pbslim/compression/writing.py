@@ -13,6 +13,7 @@ from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, AttrValue, Graph
 from pbslim.ir.tensors import Array
 from pbslim.quant.packing import levels_for
+from pbslim.transforms.attributes.remove_default_attributes import drop_defaults
 from pbslim.transforms.compressed.decoders import Decoders
 from pbslim.transforms.compressed.forms import write_channels, write_half, write_packed
 from pbslim.transforms.compressed.groups import write_groups
@@ -97,6 +98,7 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str,
     stored = [_stored(model, name, rounded[name]) for name in model.names if name in rounded]
     if form == CODED:
         write_groups(graph, stored, vectors)
+        drop_defaults(graph)  # those who read this form know them; OpenCV does not
     elif form != FLOAT_FORM:
         _write_alone(graph, stored, vectors, packed=form == PACKED)
     if stays:
@@ -120,7 +122,7 @@ def _keep_decoding(graph: Graph, before: Collection[str]) -> None:
 
 def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array], *, packed: bool) -> None:
     decoders = Decoders(graph)
-    for each in stored:
+    for each in (each.as_half() if each.codes.dtype == np.int16 else each for each in stored):
         levels = levels_for(each.largest) if packed else None
         if each.steps is None:
             write_half(decoders, graph[each.name], each)

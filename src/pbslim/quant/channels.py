@@ -1,4 +1,4 @@
-"""One step per output channel: weights as small whole numbers times a float16.
+"""One step per output channel: weights as small whole numbers times 1, 1.25, 1.5 or 1.75 times a power of two.
 
 The step of a channel is a number of its root mean squares, so that one number `d` says how coarse a whole tensor is.
 """
@@ -14,11 +14,25 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 LARGEST = 127
-"""The largest code; the smallest is its negative."""
+"""The largest code of a byte; the smallest is its negative."""
 
-_LEAST_STEP = 2.0**-14  # the smallest normal float16: what is below loses bits, or all of them where denormals are zero
-_LARGEST_STEP = 65504.0
-_TOO_COARSE = 2.0
+WIDEST = 8191
+"""The largest code that takes two bytes; beyond, float16 is as good."""
+
+RADIX = 128
+"""What the second of two bytes counts."""
+
+STEP_SHIFT, STEP_ORIGIN = 21, 127 << 23
+"""``bits = (exponent << STEP_SHIFT) + STEP_ORIGIN`` are the bits of a step as float32: four steps to an octave.
+
+They need not be finer, as the best step is flat.
+"""
+
+_MOST = 127  # of the exponents, which fit in a byte
+_LEAST_HALF, _LARGEST_HALF = 2.0**-14, 65504.0  # normal float16
+_TOO_COARSE = 1.25
+_HEADROOM = 16
+"""A part of the codes is left for what the errors of other rows add to the largest weight."""
 
 
 def channel_rms(weights: Array) -> Array:
@@ -27,29 +41,53 @@ def channel_rms(weights: Array) -> Array:
     return rms
 
 
-def channel_steps(weights: Array, coarseness: float) -> Array:
-    """The step of each column of `weights` [K, N]: `coarseness` times its rms, wide enough for codes up to 127.
+def channel_steps(weights: Array, coarseness: float, largest: int = LARGEST) -> Array:
+    """The step of each column of `weights` [K, N]: about `coarseness` times its rms, wide enough for `largest`.
 
     Returns:
-        float16 [N]; all are normal numbers above zero, that of a column of zeros is 1.
+        float32 [N], each a value of `steps_of`; that of a column of zeros is 1.
     """
-    rms = channel_rms(weights)
-    peak = np.abs(weights).max(axis=0, initial=0).astype(np.float64)
-    steps: Array = np.clip(np.maximum(coarseness * rms, peak / LARGEST), _LEAST_STEP, _LARGEST_STEP).astype(np.float16)
-    steps[peak == 0] = 1
+    peak = np.abs(weights).max(axis=0, initial=0)
+    wanted = (_bits(coarseness * channel_rms(weights)) + (1 << (STEP_SHIFT - 1))) >> STEP_SHIFT
+    needed = (_bits(_least_step(peak, largest)) + (1 << STEP_SHIFT) - 1) >> STEP_SHIFT
+    exponents = np.clip(np.maximum(wanted, needed), -_MOST, _MOST)
+    return steps_of(np.where(peak == 0, 0, exponents))
+
+
+def _least_step(peak: Array, largest: int) -> Array:
+    return peak / np.float64(largest - largest // _HEADROOM)
+
+
+def _bits(values: Array) -> Array:
+    """The bits of float32 above those of 1, int64."""
+    return values.astype(np.float32).view(np.int32).astype(np.int64) - STEP_ORIGIN
+
+
+def steps_of(exponents: Array) -> Array:
+    """The steps of whole exponents, float32."""
+    steps: Array = ((exponents.astype(np.int32) << STEP_SHIFT) + STEP_ORIGIN).view(np.float32)
     return steps
 
 
+def exponents_of(steps: Array) -> Array:
+    """The exponents of steps of `channel_steps`, int8."""
+    return (_bits(steps) >> STEP_SHIFT).astype(np.int8)
+
+
 def power_of_two_steps(weights: Array, coarseness: float) -> Array:
-    """The least powers of two that are no finer than `channel_steps`, float16 [N]."""
-    fractions, exponents = np.frexp(channel_steps(weights, coarseness).astype(np.float64))
-    steps: Array = np.ldexp(1.0, exponents - (fractions == 0.5))
-    return np.minimum(steps, 2.0**15).astype(np.float16)
+    """The least powers of two from `coarseness` times the rms on, wide enough for codes of a byte, float32 [N]."""
+    peak = np.abs(weights).max(axis=0, initial=0)
+    fractions, exponents = np.frexp(np.maximum(coarseness * channel_rms(weights), _least_step(peak, LARGEST)))
+    steps = np.ldexp(1.0, np.clip(exponents - (fractions == 0.5), -_MOST // 4, _MOST // 4))
+    return np.where(peak == 0, 1, steps).astype(np.float32)
 
 
 def finest(weights: Array) -> Array:
-    """The finest steps that codes up to 127 allow, float16 [N]."""
-    return channel_steps(weights, 0.0)
+    """The finest steps that codes up to 127 allow, normal float16 [N]; that of a column of zeros is 1."""
+    peak = np.abs(weights).max(axis=0, initial=0)
+    steps: Array = np.clip(peak / LARGEST, _LEAST_HALF, _LARGEST_HALF).astype(np.float16)
+    steps[peak == 0] = 1
+    return steps
 
 
 def used_coarseness(weights: Array, steps: Array) -> float:
@@ -61,14 +99,14 @@ def used_coarseness(weights: Array, steps: Array) -> float:
     return float(np.sqrt(np.square(steps[live], dtype=np.float64).mean() / power))
 
 
-def is_too_coarse(weights: Array, coarseness: float) -> bool:
-    """Whether codes up to 127 would be much coarser than wanted, so that float16 serves better.
+def is_too_coarse(weights: Array, coarseness: float, largest: int = LARGEST) -> bool:
+    """Whether codes up to `largest` would be clearly coarser than wanted.
 
     The steps are compared as energies over the whole tensor: an average over channels breaks on dead ones.
     """
     rms = channel_rms(weights)
     wanted = np.square(coarseness * rms).sum()
-    used = np.square(channel_steps(weights, coarseness).astype(np.float64)[rms > 0]).sum()
+    used = np.square(channel_steps(weights, coarseness, largest).astype(np.float64)[rms > 0]).sum()
     return bool(wanted > 0 and used > _TOO_COARSE**2 * wanted)
 
 
@@ -81,7 +119,7 @@ def best_steps(weights: Array, largest: int) -> Array:
     best = np.ones(weights.shape[1], np.float16)
     least = np.full(weights.shape[1], np.inf)
     for clip in np.linspace(0.25, 1, 20):
-        steps = np.clip(clip * peak / largest, _LEAST_STEP, _LARGEST_STEP).astype(np.float16)
+        steps = np.clip(clip * peak / largest, _LEAST_HALF, _LARGEST_HALF).astype(np.float16)
         scale = steps.astype(np.float32)
         error = np.square(nearest(weights / scale, largest=largest) * scale - weights).sum(axis=0)
         best, least = np.where(error < least, steps, best), np.minimum(error, least)
@@ -92,6 +130,12 @@ def nearest(codes: Array, _row: int = 0, *, largest: int = LARGEST) -> Array:
     """The nearest code that is not larger than `largest`."""
     rounded: Array = np.clip(np.rint(codes), -largest, largest)
     return rounded
+
+
+def in_two_bytes(codes: Array) -> tuple[Array, Array]:
+    """Codes as two int8 arrays, ``codes = first + 128 * second``; the first is from -64 to 63."""
+    low = (codes.astype(np.int16) + RADIX // 2) % RADIX - RADIX // 2
+    return low.astype(np.int8), ((codes - low) // RADIX).astype(np.int8)
 
 
 def code_bits(codes: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,10 +128,10 @@ def _db(value: float | None) -> str:
 
 
 def _name(text: str) -> Any:
-    """A name that may be broken after a slash."""
+    """A name or a shape that may be broken where its parts meet."""
     from markupsafe import Markup, escape
 
-    return Markup(escape(printable(text)).replace("/", Markup("/<wbr>")))  # noqa: S704 - both parts are escaped
+    return Markup(re.sub("([/_×])", r"\1<wbr>", escape(printable(text))))  # noqa: S704 - the text is escaped
 
 
 def _code(text: object) -> str:

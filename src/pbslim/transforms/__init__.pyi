@@ -3,6 +3,9 @@
 from pbslim.transforms.arithmetic.simplify_arithmetic import simplify_arithmetic as simplify_arithmetic
 from pbslim.transforms.attributes.add_default_attributes import add_default_attributes as add_default_attributes
 from pbslim.transforms.attributes.remove_attribute import remove_attribute as remove_attribute
+from pbslim.transforms.attributes.remove_default_attributes import (
+    remove_default_attributes as remove_default_attributes,
+)
 from pbslim.transforms.attributes.remove_device import remove_device as remove_device
 from pbslim.transforms.attributes.rename_attribute import rename_attribute as rename_attribute
 from pbslim.transforms.attributes.set_device import set_device as set_device

@@ -136,6 +136,8 @@ class Bundle:
             raise DecodeError(f"'{self._path}' has {name} in shard {number} of {self._shards}")
         path = Path(f"{self._prefix}.data-{number:05d}-of-{self._shards:05d}")
         if number not in self._data:
+            if path.exists() and not path.is_file():
+                raise DecodeError(f"'{path}' is no regular file")  # a pipe, for instance, that never ends
             self._data[number] = open_source(path)
         return self._data[number], path
 

@@ -97,9 +97,17 @@ class Decoders:
         attrs: Mapping[str, Any] = {"Tparams": FLOAT, "Tindices": INT32, "Taxis": INT32}
         return self.node("GatherV2", [table, index, self.int32(0)], **attrs).output()
 
-    def product(self, left: Value, right: Value) -> Value:
+    def product(self, left: Value, right: Value, dtype: DType = FLOAT) -> Value:
         """Both multiplied, element by element."""
-        return self.node("Mul", [left, right], T=FLOAT).output()
+        return self.node("Mul", [left, right], T=dtype).output()
+
+    def sum(self, left: Value, right: Value, dtype: DType = FLOAT) -> Value:
+        """Both added, element by element."""
+        return self.node("Add", [left, right], T=dtype).output()
+
+    def floats_of(self, bits: Value) -> Value:
+        """The floats with these bits, int32."""
+        return self.node("Bitcast", [bits], T=INT32, type=FLOAT).output()
 
     def first(self, value: Value, count: int) -> Value:
         """The first elements of a vector."""

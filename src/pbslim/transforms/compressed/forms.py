@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pbslim.dtypes import FLOAT, HALF, INT8, INT32, UINT8
 from pbslim.ir import Node, Value
 from pbslim.ir.tensors import Array
+from pbslim.quant.half import as_half
 from pbslim.quant.packing import PER_BYTE, packed
 from pbslim.transforms.compressed.decoders import Decoders, become_cast, become_joined, become_product
 from pbslim.transforms.compressed.stored import Stored
@@ -15,9 +16,9 @@ _CAST_COST = 70  # bytes that a Cast takes in a file
 
 
 def _steps(decoders: Decoders, stored: Stored) -> Value:
-    """The steps as floats; few are not worth a Cast."""
+    """The steps as floats; few are not worth a Cast, and small ones are no float16."""
     assert stored.steps is not None  # noqa: S101 - float16 is written by `write_half`
-    if stored.steps.size * (FLOAT.itemsize - HALF.itemsize) <= _CAST_COST:
+    if stored.steps.size * (FLOAT.itemsize - HALF.itemsize) <= _CAST_COST or as_half(stored.steps) is None:
         return decoders.array(stored.steps.astype(FLOAT.numpy))
     return decoders.floats(stored.steps)
 

@@ -1,7 +1,8 @@
 """Many constants in few zlib streams: least overhead, as a node takes as many bytes as many weights do.
 
-A group is one stream of codes that is decoded and cut into pieces, one for each constant, and all float16 numbers are
-one vector that is cut likewise. Where codes are very small, several of them share a byte before the stream is coded.
+A group is one stream of codes that is decoded and cut into pieces, one for each constant; all steps are one stream of
+exponents, and all float16 numbers are one vector, that are cut likewise. Where codes are very small, several of them
+share a byte before the stream is coded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from pbslim.dtypes import HALF, INT8, INT32, UINT8
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
-from pbslim.quant.channels import LARGEST
+from pbslim.quant.channels import LARGEST, RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
 from pbslim.quant.deflate import deflated, zlib_stream
 from pbslim.quant.packing import PER_BYTE, packed
 from pbslim.transforms.compressed.decoders import Decoders, become_joined, become_product, become_same
@@ -56,8 +57,10 @@ def write_groups(
     pieces = {each.name: each.pieces() for each in stored if each.steps is not None}
     flat = [piece for _, parts in pieces.values() for piece in parts]
     wanted: dict[Hashable, Array] = {each.name: each.codes for each in stored if each.steps is None}
-    wanted |= {number: piece.steps for number, piece in enumerate(flat) if piece.steps is not None}
-    halves = _halves(decoders, wanted | dict(vectors))
+    steps = {number: piece.steps for number, piece in enumerate(flat) if piece.steps is not None}
+    short = {number: each for number, each in steps.items() if np.array_equal(steps_of(exponents_of(each)), each)}
+    wanted |= {number: each for number, each in steps.items() if number not in short}
+    halves = _halves(decoders, wanted | dict(vectors)) | _steps(decoders, short)
     codes = _codes(decoders, [piece.codes for piece in flat])
     factors = iter(zip(codes, (halves[number] for number in range(len(flat))), strict=True))
     for each in stored:
@@ -93,6 +96,21 @@ def _halves(decoders: Decoders, wanted: Mapping[Hashable, Array]) -> dict[Hashab
     return found
 
 
+def _steps(decoders: Decoders, steps: Mapping[int, Array]) -> dict[Hashable, Value]:
+    """Steps in their shapes, from one stream of exponents."""
+    if not steps:
+        return {}
+    data = np.concatenate([exponents_of(each).reshape(-1) for each in steps.values()]).tobytes()
+    exponents = decoders.cast(decoders.inflated(zlib_stream([(data, deflated(data))]), INT8), INT8, INT32)
+    shifted = decoders.product(exponents, decoders.int32(1 << STEP_SHIFT), INT32)
+    bits = decoders.sum(shifted, decoders.int32(STEP_ORIGIN), INT32)
+    parts = decoders.split(decoders.floats_of(bits), [each.size for each in steps.values()])
+    return {
+        number: decoders.reshaped(part, each.shape, (each.size,))
+        for part, (number, each) in zip(parts, steps.items(), strict=True)
+    }
+
+
 def _floats(decoders: Decoders, vector: Array) -> Value:
     """float16 numbers as floats, from a stream where that is clearly shorter: many zeros, or few different values."""
     data = vector.tobytes()
@@ -104,17 +122,30 @@ def _floats(decoders: Decoders, vector: Array) -> Value:
 
 def _codes(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
     """All pieces as floats in their shapes, those of one kind of stream in groups."""
-    coded = _best(pieces)
+    narrow = [number for number, piece in enumerate(pieces) if piece.dtype == np.int8]
+    coded = dict(zip(narrow, _best([pieces[number] for number in narrow]), strict=True))
     found: dict[int, Value] = {}
-    for levels in sorted({each.levels for each in coded}, reverse=True):
-        members = [number for number, each in enumerate(coded) if each.levels == levels]
+    for levels in sorted({each.levels for each in coded.values()}, reverse=True):
+        members = [number for number, each in coded.items() if each.levels == levels]
         spread = decoders.table(levels) if levels != _PLAIN else None
         for group in groups_of([coded[number].size for number in members]):
             numbers = [members[place] for place in group]
-            parts = _group(decoders, [coded[number] for number in numbers], spread)
-            for number, part in zip(numbers, parts, strict=True):
-                found[number] = decoders.reshaped(part, pieces[number].shape, (pieces[number].size,))
-    return [found[number] for number in range(len(pieces))]
+            found |= zip(numbers, _group(decoders, [coded[number] for number in numbers], spread), strict=True)
+    wide = [number for number in range(len(pieces)) if number not in coded]
+    for group in groups_of([pieces[number].size for number in wide]):
+        numbers = [wide[place] for place in group]
+        found |= zip(numbers, _wide(decoders, [pieces[number] for number in numbers]), strict=True)
+    return [decoders.reshaped(found[i], piece.shape, (piece.size,)) for i, piece in enumerate(pieces)]
+
+
+def _wide(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
+    """Codes of two bytes as vectors of floats; low and high bytes are streams of their own, as they differ in kind."""
+    low, high = (
+        decoders.cast(decoders.inflated(zlib_stream((data, deflated(data)) for data in plane), INT8), INT8)
+        for plane in zip(*((part.tobytes() for part in in_two_bytes(piece)) for piece in pieces), strict=True)
+    )
+    values = decoders.sum(low, decoders.product(high, decoders.array(np.array(RADIX, np.float32))))
+    return decoders.split(values, [piece.size for piece in pieces])
 
 
 def _group(decoders: Decoders, members: Sequence[_Coded], spread: Value | None) -> list[Value]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from pbslim.ir.tensors import Array
 
 MOST_FOLDED = 2_000_000
@@ -17,8 +19,8 @@ class Stored:
 
     Attributes:
         name: of the Const.
-        codes: int8 in the shape of the constant; or its values as float16.
-        steps: float16 in a shape that broadcasts to it; None where it is float16.
+        codes: int8 in the shape of the constant, int16 where a byte is too narrow; or its values as float16.
+        steps: in a shape that broadcasts to it; None where it is float16.
     """
 
     name: str
@@ -29,6 +31,11 @@ class Stored:
     def largest(self) -> int:
         """The largest code, without its sign."""
         return max(int(self.codes.max(initial=0)), -int(self.codes.min(initial=0)))
+
+    def as_half(self) -> Stored:
+        """Its values as float16."""
+        steps = 1 if self.steps is None else self.steps.astype(np.float32)
+        return Stored(self.name, (self.codes * steps).astype(np.float16))
 
     def pieces(self) -> tuple[int, list[Stored]]:
         """Parts along an axis that are small enough to be folded, and that axis."""
