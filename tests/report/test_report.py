@@ -175,6 +175,7 @@ def test_other_json_is_refused(content: str, says: str, kind: str, tmp_path: Pat
         (["report", DIGITS, DIGITS, DIGITS], "one report in JSON"),
         (["report", DIGITS, DIGITS, "-o", "x.pdf"], "must end in one of .html"),
         (["shrink", DIGITS, "-o", "x.pb", "--report", "x"], "must end in one of .html"),
+        (["shrink", DIGITS, "-o", "x.pb", "--report", "no/x.html"], "its folder is not there"),
         (["report", "no.json"], "is not a report"),
     ],
 )
