@@ -83,6 +83,8 @@ def test_the_page_stands_alone(reports: Path) -> None:
     assert len(page) < 2_000_000
     assert "<script" not in page
     assert not re.search(r'(?:src|href)="(?!#|data:)|url\(|@import', page)
+    assert "<code>fc1/<wbr>kernel</code>" in page
+    assert "&lt;" not in page
     assert page.count("<svg") == page.count('<svg role="img" aria-label="') >= 2
     anchors, ids = re.findall('href="#([^"]+)"', page), re.findall('<h2 id="([^"]+)"', page)
     assert set(anchors) == set(ids)

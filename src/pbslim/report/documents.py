@@ -133,7 +133,8 @@ def _name(text: str) -> Any:
     """A name or a shape that may be broken where its parts meet."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub("([/_×])", r"\1<wbr>", escape(printable(text))))  # noqa: S704 - the text is escaped
+    safe = str(escape(printable(text)))  # as plain text, for what is joined to Markup is escaped once more
+    return Markup(re.sub("([/_×])", r"\1<wbr>", safe))  # noqa: S704 - it is escaped
 
 
 def _code(text: object) -> str:
