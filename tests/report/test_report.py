@@ -83,6 +83,8 @@ def test_the_page_stands_alone(reports: Path) -> None:
     assert len(page) < 2_000_000
     assert "<script" not in page
     assert not re.search(r'(?:src|href)="(?!#|data:)|url\(|@import', page)
+    assert "<code>fc1/<wbr>kernel</code>" in page
+    assert "&lt;" not in page
     assert page.count("<svg") == page.count('<svg role="img" aria-label="') >= 2
     anchors, ids = re.findall('href="#([^"]+)"', page), re.findall('<h2 id="([^"]+)"', page)
     assert set(anchors) == set(ids)
@@ -175,6 +177,7 @@ def test_other_json_is_refused(content: str, says: str, kind: str, tmp_path: Pat
         (["report", DIGITS, DIGITS, DIGITS], "one report in JSON"),
         (["report", DIGITS, DIGITS, "-o", "x.pdf"], "must end in one of .html"),
         (["shrink", DIGITS, "-o", "x.pb", "--report", "x"], "must end in one of .html"),
+        (["shrink", DIGITS, "-o", "x.pb", "--report", "no/x.html"], "its folder is not there"),
         (["report", "no.json"], "is not a report"),
     ],
 )

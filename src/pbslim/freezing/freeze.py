@@ -8,11 +8,11 @@ from os import PathLike
 
 from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
+from pbslim.analysis.recursion import require_no_recursion
 from pbslim.errors import DecodeError, UsageError
 from pbslim.freezing.ends import Ends, ends_of
 from pbslim.freezing.models import Model, open_model
 from pbslim.freezing.naming import Naming, name_ends, without_wrapper
-from pbslim.freezing.recursion import require_no_recursion
 from pbslim.freezing.tables import Tables
 from pbslim.freezing.variables import Sources, insert_values, variables_of
 from pbslim.freezing.writes import drop_writes
@@ -23,7 +23,7 @@ from pbslim.ir.order import check, drop_lost_colocations
 from pbslim.ops.families import CALLS
 from pbslim.passes import pipeline
 from pbslim.passes.registry import Step
-from pbslim.transforms import drop_idle_controls, inline_partitionedcall
+from pbslim.transforms import drop_idle_controls, inline_partitionedcall, lower_control_flow
 from pbslim.transforms.repairs.repairer import Repairer
 from pbslim.wire.given import Names
 from pbslim.wire.given import names as name_list
@@ -60,6 +60,7 @@ def freeze(
     outputs: Names | None = None,
     checkpoint: str | PathLike[str] | None = None,
     names: Naming = "function",
+    lower: bool = False,
     drop_updates: bool = False,
     keep_devices: bool = False,
     only: Names | None = None,
@@ -79,6 +80,7 @@ def freeze(
         names: what inputs and outputs of a TensorFlow 2 model are called: ``function`` (``x`` and ``Identity``, as
             TensorFlow's own converter), ``signature`` (their keys) or ``graph`` (``serving_default_x`` and
             ``StatefulPartitionedCall``).
+        lower: make branches and loops of nodes, as TensorFlow 1 has them, out of those whose bodies are functions.
         drop_updates: leave out what changes a variable that the outputs read, so that each run is like the first one.
         keep_devices: leave the devices on which nodes are asked to run.
         only, without: names of the variables to freeze, all if not given, and of those to leave as they are.
@@ -90,7 +92,7 @@ def freeze(
     """
     wanted = None if tags is None else name_list(tags, "tags")
     ends = None if outputs is None else name_list(outputs, "outputs")
-    choice = _Choice(signature, ends, names, drop_updates, keep_devices, _filter(only, without), most_nodes)
+    choice = _Choice(signature, ends, names, lower, drop_updates, keep_devices, _filter(only, without), most_nodes)
     try:
         opened = open_model(expanded(model), wanted, expanded(checkpoint) if checkpoint else None)
         return _Freezer(opened, choice).run()
@@ -106,6 +108,7 @@ class _Choice:
     signature: str | None
     outputs: Sequence[str] | None
     names: Naming
+    lower: bool
     drop_updates: bool
     keep_devices: bool
     takes: Callable[[Node], bool]
@@ -148,7 +151,12 @@ class _Freezer:
             insert_values(variables, sources, checkpoint)
             files = checkpoint.sources
             self._notes += [checkpoint.remark] if checkpoint.remark else []
+        elif self._model.meta is None and not variables_of(graph):
+            self._notes.append(f"there are no variables in '{self._model.path}': it was frozen before")
         Repairer(graph).repair()
+        if self._choice.lower:
+            step = lower_control_flow(max_growth_in_nodes=self._choice.most_nodes)
+            self._run([step], ends, [node.name for node in initializers], functions=False)
         if ends.called:
             self._drop_controls(ends, initializers)
         self._prune(ends, initializers)

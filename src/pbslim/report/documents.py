@@ -43,14 +43,16 @@ FORMATS: dict[str, Callable[[Facts], str]] = {".html": page, ".htm": page, ".md"
 """How the name of the file ends → what makes its content."""
 
 
-def require_format(path: Path) -> None:
-    """Make sure that the name of a report says what it is to be.
+def require_writable(path: Path) -> None:
+    """Make sure, before any work, that the name of a report says what it is to be, and that its folder is there.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not, or is not.
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"'{path}' must end in one of {', '.join(FORMATS)}, which says what the report is to be")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write '{path}': its folder is not there")
 
 
 def write(facts: Facts, path: Path) -> None:
@@ -60,7 +62,7 @@ def write(facts: Facts, path: Path) -> None:
         UsageError: it says none.
         PbslimError: the file cannot be written.
     """
-    require_format(path)
+    require_writable(path)
     text = FORMATS[path.suffix.lower()](facts)
     with replacing(path) as out:
         out.write(text.encode())
@@ -131,7 +133,8 @@ def _name(text: str) -> Any:
     """A name or a shape that may be broken where its parts meet."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub("([/_×])", r"\1<wbr>", escape(printable(text))))  # noqa: S704 - the text is escaped
+    safe = str(escape(printable(text)))  # as plain text, for what is joined to Markup is escaped once more
+    return Markup(re.sub("([/_×])", r"\1<wbr>", safe))  # noqa: S704 - it is escaped
 
 
 def _code(text: object) -> str:

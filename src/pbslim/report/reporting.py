@@ -30,7 +30,7 @@ class Reporting:
             from pbslim.report import documents, facts
 
             for path in paths:
-                documents.require_format(path)
+                documents.require_writable(path)
             self._look = facts.Look()
 
     @property
