@@ -46,7 +46,7 @@ def exported(name: str, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     for weight in model.weights:
         if weight.name.startswith(("moving_", "gamma", "beta")):
             weight.assign(random.uniform(0.5, 1.5, weight.shape).astype(np.float32))
-    image = random.uniform(0, 255, (1, *model.input_shape[1:])).astype(np.float32)
+    image = random.uniform(0, 255, (1, *(size or 224 for size in model.input_shape[1:-1]), 3)).astype(np.float32)
     answer = np.asarray(model(image, training=False))
     model.export(str(folder), verbose=False)
     keras.backend.clear_session()

@@ -29,7 +29,13 @@ MEGABYTE = 10**6
 INSTALLED_MB = 75  # without bytecode; numpy 2.0 alone takes 70, today's 57
 BESIDE_NUMPY_MB = 15
 IMPORT_SECONDS = 0.15
-IN_WHEEL = {"pbslim/py.typed", "pbslim/__init__.pyi", "pbslim/transforms/__init__.pyi"}
+IN_WHEEL = {
+    "pbslim/__init__.pyi",
+    "pbslim/py.typed",
+    "pbslim/report/report.schema.json",
+    "pbslim/report/templates/report.html.j2",
+    "pbslim/transforms/__init__.pyi",
+}
 
 
 def built(tree: Path, out: Path) -> dict[str, str]:

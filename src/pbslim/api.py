@@ -69,6 +69,7 @@ def verify(
     atol: float | None = None,
     metric: Metric | None = None,
     max_drop: float | None = None,
+    max_growth: float | None = None,
     per_layer: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> Verification:
@@ -92,6 +93,7 @@ def verify(
             `rtol` and 1e-5 for `atol`.
         metric: your own measure, called with the outputs of a graph by name over all samples; more is better.
         max_drop: how much smaller the accuracy or the metric may become.
+        max_growth: how much larger the second file may be, as a share of the first.
         per_layer: find the layers in which the difference arises.
         timeout: seconds that one run of a graph may take.
 
@@ -116,6 +118,7 @@ def verify(
         atol=atol,
         metric=metric,
         max_drop=max_drop,
+        max_growth=max_growth,
         per_layer=per_layer,
         timeout=timeout,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 import pbslim
 from pbslim.dtypes import STRING
-from pbslim.errors import PbslimError
+from pbslim.errors import DecodeError, PbslimError
+from pbslim.freezing.tables import asset_path
 from tests import tables
 from tests.graphs import parse
 from tests.wire.test_checkpoints import RECORDED
@@ -74,3 +76,33 @@ def test_any_damage_is_told_with_the_name_of_the_model(tmp_path: Path) -> None:
     file.write_bytes(content[:at] + b"\x0b" + content[at + 1 :])
     with pytest.raises(PbslimError, match=rf"'{tmp_path / 'm'}' is damaged: an entry has a field of unknown kind"):
         pbslim.freeze(tmp_path / "m")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_an_asset_is_a_regular_file_in_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "assets"
+    (folder / "deep").mkdir(parents=True)
+    for path in (tmp_path / "outside.txt", folder / "words.txt", folder / "deep" / "words.txt"):
+        path.touch()
+    (folder / "link").symlink_to(tmp_path / "outside.txt")
+    (folder / "up").symlink_to(tmp_path)
+    os.mkfifo(folder / "pipe")
+    for name in ("words.txt", "deep/words.txt", "absent.txt"):
+        assert asset_path(folder, name) == folder / name
+    for name in (
+        "../outside.txt",
+        "deep/../../outside.txt",
+        "link",
+        "up/outside.txt",
+        "C:\\x",
+        "a\\..\\..\\x",
+        "",
+        "x\0",
+    ):
+        with pytest.raises(DecodeError, match="is not in the folder"):
+            asset_path(folder, name)
+    with pytest.raises(DecodeError, match="is not in the folder"):
+        asset_path(folder, str(tmp_path / "outside.txt"))
+    for name in ("pipe", "deep"):
+        with pytest.raises(DecodeError, match="is not a regular file"):
+            asset_path(folder, name)

@@ -123,11 +123,12 @@ def test_a_second_run_changes_nothing(seed: int) -> None:
 
 @pytest.mark.tensorflow
 @needs_shared
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_models_answer_as_before_in_any_order(seed: int, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
-    steps = random.Random(seed).sample(STEPS + AT_WORD, len(STEPS + AT_WORD))  # noqa: S311
     for folder in models():
+        order = random.Random(f"{seed} {folder.name}")  # noqa: S311 - for each model another one
+        steps = order.sample(STEPS + AT_WORD, len(STEPS + AT_WORD))
         facts = meta(folder)
         outputs = [o["name"] for o in facts["outputs"]]
         graph = pbslim.load(folder / "model.pb")

@@ -18,7 +18,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wanted = [option for name in names for option in ("--report", name)]
     evaluation = DIGITS.with_name("digits_eval.npz")
     done = commands.run(
-        "shrink", DIGITS, "-o", folder / "small.pb", "--recipe=eight-bit", "--eval", evaluation, *wanted
+        "shrink", DIGITS, "-o", folder / "small.pb", "--recipe=eight-bit-legacy", "--eval", evaluation, *wanted
     )
     assert done.code == 0, done.err
     return folder

@@ -59,9 +59,9 @@ def test_the_facts_fit_their_schema(facts: dict[str, Any]) -> None:
 
 def test_a_report_tells_what_happened(facts: dict[str, Any], reports: Path) -> None:
     small = reports / "small.pb"
-    assert facts["how"] == "recipe eight-bit"
+    assert facts["how"] == "recipe eight-bit-legacy"
     assert facts["command"].startswith("pbslim shrink ")
-    assert "--recipe=eight-bit" in facts["command"]
+    assert "--recipe=eight-bit-legacy" in facts["command"]
     for side, path in (("before", DIGITS), ("after", small)):
         assert facts[side]["bytes"] == path.stat().st_size
         assert facts[side]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -83,6 +83,8 @@ def test_the_page_stands_alone(reports: Path) -> None:
     assert len(page) < 2_000_000
     assert "<script" not in page
     assert not re.search(r'(?:src|href)="(?!#|data:)|url\(|@import', page)
+    assert "<code>fc1/<wbr>kernel</code>" in page
+    assert "&lt;" not in page
     assert page.count("<svg") == page.count('<svg role="img" aria-label="') >= 2
     anchors, ids = re.findall('href="#([^"]+)"', page), re.findall('<h2 id="([^"]+)"', page)
     assert set(anchors) == set(ids)
@@ -175,6 +177,7 @@ def test_other_json_is_refused(content: str, says: str, kind: str, tmp_path: Pat
         (["report", DIGITS, DIGITS, DIGITS], "one report in JSON"),
         (["report", DIGITS, DIGITS, "-o", "x.pdf"], "must end in one of .html"),
         (["shrink", DIGITS, "-o", "x.pb", "--report", "x"], "must end in one of .html"),
+        (["shrink", DIGITS, "-o", "x.pb", "--report", "no/x.html"], "its folder is not there"),
         (["report", "no.json"], "is not a report"),
     ],
 )
@@ -199,6 +202,7 @@ def test_the_original_may_come_from_a_pipe(tmp_path: Path) -> None:
     check(found)
     assert found["before"]["sha256"] == hashlib.sha256(DIGITS.read_bytes()).hexdigest()
     assert found["verification"] is None
+    assert found["layers"] == []  # which nobody may run
 
 
 def graph(text: str) -> pbslim.Graph:
@@ -242,3 +246,16 @@ def test_values_after_folding_are_compared_with_values_after_folding() -> None:
     assert spread.folded
     assert spread.snr
     assert spread.snr > 30
+
+
+def test_what_makes_weights_small_is_the_last_step(tmp_path: Path) -> None:
+    small, out = tmp_path / "small.pb", tmp_path / "report.json"
+    done = commands.run("shrink", DIGITS, "-o", small, "--recipe=eight-bit", "--no-verify", "--report", out, "-q")
+    assert (done.code, done.out) == (0, "")
+    found = documents.read(out)
+    check(found)
+    *_, before, last = found["steps"]
+    assert (last["step"], last["bytes"]) == ("weights in fewer bits", small.stat().st_size)
+    assert last["bytes"] < before["bytes"] / 3
+    bits = {each["name"]: each["after"]["bits"] for each in found["weights"] if each["after"]}
+    assert 8 <= bits["fc1/kernel"] < 8.3

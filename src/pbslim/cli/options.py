@@ -11,8 +11,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from pbslim.cli import completion
-from pbslim.cli.command import HELP as HELP
-from pbslim.cli.command import LegacyCommand as LegacyCommand
 
 _IN_BRACKETS = re.compile(r"\[[^\]]*\]")
 TOLERANCE = click.FloatRange(min=0)

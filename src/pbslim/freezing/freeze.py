@@ -8,6 +8,7 @@ from os import PathLike
 
 from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
+from pbslim.analysis.recursion import require_no_recursion
 from pbslim.errors import DecodeError, UsageError
 from pbslim.freezing.ends import Ends, ends_of
 from pbslim.freezing.models import Model, open_model
@@ -22,7 +23,7 @@ from pbslim.ir.order import check, drop_lost_colocations
 from pbslim.ops.families import CALLS
 from pbslim.passes import pipeline
 from pbslim.passes.registry import Step
-from pbslim.transforms import drop_idle_controls, inline_partitionedcall
+from pbslim.transforms import drop_idle_controls, inline_partitionedcall, lower_control_flow
 from pbslim.transforms.repairs.repairer import Repairer
 from pbslim.wire.given import Names
 from pbslim.wire.given import names as name_list
@@ -30,8 +31,6 @@ from pbslim.wire.paths import expanded
 from pbslim.wire.read import GraphOrigin
 from pbslim.wire.sources import Source
 from pbslim.wire.varint import MessageError
-
-_MOST_NODES = 5_000_000
 
 
 @dataclass
@@ -61,10 +60,12 @@ def freeze(
     outputs: Names | None = None,
     checkpoint: str | PathLike[str] | None = None,
     names: Naming = "function",
+    lower: bool = False,
+    drop_updates: bool = False,
     keep_devices: bool = False,
     only: Names | None = None,
     without: Names = (),
-    most_nodes: int = _MOST_NODES,
+    most_nodes: int | None = None,
 ) -> Frozen:
     """A graph in which the variables of a model are constants and its functions are inlined; `pbslim.save` writes it.
 
@@ -79,9 +80,11 @@ def freeze(
         names: what inputs and outputs of a TensorFlow 2 model are called: ``function`` (``x`` and ``Identity``, as
             TensorFlow's own converter), ``signature`` (their keys) or ``graph`` (``serving_default_x`` and
             ``StatefulPartitionedCall``).
+        lower: make branches and loops of nodes, as TensorFlow 1 has them, out of those whose bodies are functions.
+        drop_updates: leave out what changes a variable that the outputs read, so that each run is like the first one.
         keep_devices: leave the devices on which nodes are asked to run.
         only, without: names of the variables to freeze, all if not given, and of those to leave as they are.
-        most_nodes: how many nodes functions may add to the graph.
+        most_nodes: how many nodes functions may add to the graph; 16,384, and 64 for each that there is, if not given.
 
     Raises:
         UsageError: what is wanted is not there or not clear, or the model cannot be frozen.
@@ -89,7 +92,7 @@ def freeze(
     """
     wanted = None if tags is None else name_list(tags, "tags")
     ends = None if outputs is None else name_list(outputs, "outputs")
-    choice = _Choice(signature, ends, names, keep_devices, _filter(only, without), most_nodes)
+    choice = _Choice(signature, ends, names, lower, drop_updates, keep_devices, _filter(only, without), most_nodes)
     try:
         opened = open_model(expanded(model), wanted, expanded(checkpoint) if checkpoint else None)
         return _Freezer(opened, choice).run()
@@ -105,9 +108,11 @@ class _Choice:
     signature: str | None
     outputs: Sequence[str] | None
     names: Naming
+    lower: bool
+    drop_updates: bool
     keep_devices: bool
     takes: Callable[[Node], bool]
-    most_nodes: int
+    most_nodes: int | None
 
 
 def _filter(only: Names | None, without: Names) -> Callable[[Node], bool]:
@@ -136,7 +141,8 @@ class _Freezer:
         self._inline(ends, tables)
         initializers = tables.kept(value.node for value in ends.outputs.values())
         self._prune(ends, initializers)
-        drop_writes(graph, [*(value.node for value in ends.outputs.values()), *initializers])
+        roots = [*(value.node for value in ends.outputs.values()), *initializers]
+        drop_writes(graph, roots, all_updates=self._choice.drop_updates)
         self._prune(ends, initializers)
         variables = [node for node in variables_of(graph) if self._choice.takes(node)]
         files: Sequence[Source] = ()
@@ -144,7 +150,11 @@ class _Freezer:
             checkpoint = self._model.values()
             insert_values(variables, sources, checkpoint)
             files = checkpoint.sources
+            self._notes += [checkpoint.remark] if checkpoint.remark else []
         Repairer(graph).repair()
+        if self._choice.lower:
+            step = lower_control_flow(max_growth_in_nodes=self._choice.most_nodes)
+            self._run([step], ends, [node.name for node in initializers], functions=False)
         if ends.called:
             self._drop_controls(ends, initializers)
         self._prune(ends, initializers)
@@ -163,13 +173,15 @@ class _Freezer:
 
     def _inline(self, ends: Ends, tables: Tables) -> None:
         graph = self._graph
-        functions = graph.library.functions
-        if not functions:
+        if not graph.library.functions:
             return
+        require_no_recursion(graph)
         calls = [node for node in graph if node.op in CALLS]
         kept = [node.name for node in tables.starters()]
-        self._run([inline_partitionedcall(max_growth_in_nodes=self._choice.most_nodes)], ends, kept, functions=True)
-        graph.drop_functions(functions.keys() - used_functions(graph))
+        inline = inline_partitionedcall(max_growth_in_nodes=self._choice.most_nodes)
+        for in_bodies in (False, True):  # most bodies are no longer there when it is their turn
+            self._run([inline], ends, kept, functions=in_bodies)
+            graph.drop_functions(graph.library.functions.keys() - used_functions(graph))
         if ends.called:
             without_wrapper(graph, calls)
 

@@ -119,7 +119,7 @@ def asset_path(folder: Path, name: str) -> Path:
     """The file called `name` in the folder of assets.
 
     Raises:
-        DecodeError: the name leads out of the folder.
+        DecodeError: the name leads out of the folder, or to something else than a file.
     """
     plain = PurePosixPath(name)
     parts = {*plain.parts, *PureWindowsPath(name).parts}
@@ -127,6 +127,8 @@ def asset_path(folder: Path, name: str) -> Path:
     unsafe = not name or "\0" in name or plain.is_absolute() or PureWindowsPath(name).drive or ".." in parts
     if unsafe or not path.resolve().is_relative_to(folder.resolve()):
         raise DecodeError(f"the asset '{name}' is not in the folder '{folder}'")
+    if path.exists() and not path.is_file():
+        raise DecodeError(f"the asset '{path}' is not a regular file")  # but a pipe that never ends, for instance
     return path
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pbslim.analysis.conformity import used_bodies
 from pbslim.errors import UsageError
@@ -19,34 +19,45 @@ _WRITES = re.compile(
 )
 
 
-def drop_writes(graph: Graph, roots: Iterable[Node]) -> None:
-    """No longer wait for nodes that change what `roots` do not read: that it changes cannot be seen in their values.
+def drop_writes(graph: Graph, roots: Collection[Node], *, all_updates: bool = False) -> None:
+    """No longer wait for what changes variables that `roots` do not read: their values cannot show that it does.
+
+    Args:
+        all_updates: nor for what changes those that they do read; so each run is like the first one.
 
     Raises:
-        UsageError: one changes what they read; the message names both.
+        UsageError: what they read depends on such a node; the message names it and the variable.
     """
-    writes = {node for node in graph if _is_write(node)}
-    needed = reachable(roots, lambda node: () if node in writes else node.producers)
-    read = {variable_name(node) for node in needed if node.op in VARIABLES}
+    writes = [node for node in graph if _is_write(node)]
+    behind = reachable(writes, lambda node: node.readers)
+    kept = reachable(roots, lambda node: [*(value.node for value in node.inputs), *_without(node.controls, behind)])
+    read = {variable_name(node) for node in kept if node.op in VARIABLES}
     for node in writes:
-        if node.data_readers or _target(node) in read:
+        if node in kept:
             raise _refusal(node)
-        node.replace_control_uses_with(())
+        if _target(node) in read and not all_updates:
+            raise _refusal(node, can_go=True)
+    for node in kept:
+        node.set_controls(_without(node.controls, behind))
     for body in used_bodies(graph).values():
         for node in body.graph:
             if _is_write(node):
                 raise _refusal(node)
 
 
+def _without(nodes: Iterable[Node], others: Collection[Node]) -> list[Node]:
+    return [node for node in nodes if node not in others]
+
+
 def _is_write(node: Node) -> bool:
     return bool(_WRITES.fullmatch(node.op) and node.inputs)
 
 
-def _refusal(node: Node) -> UsageError:
+def _refusal(node: Node, *, can_go: bool = False) -> UsageError:
     name = _target(node).name.decode(errors="replace")
     return UsageError(
         f"'{node.name}' ({node.op}) changes '{name}' when the model runs, which a frozen graph cannot; "
-        "export the model without it (for training=False), or choose outputs that do not need it"
+        "export the model without it (for training=False)" + (", or drop it (--drop-updates)" if can_go else "")
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,14 +43,16 @@ FORMATS: dict[str, Callable[[Facts], str]] = {".html": page, ".htm": page, ".md"
 """How the name of the file ends → what makes its content."""
 
 
-def require_format(path: Path) -> None:
-    """Make sure that the name of a report says what it is to be.
+def require_writable(path: Path) -> None:
+    """Make sure, before any work, that the name of a report says what it is to be, and that its folder is there.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not, or is not.
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"'{path}' must end in one of {', '.join(FORMATS)}, which says what the report is to be")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write '{path}': its folder is not there")
 
 
 def write(facts: Facts, path: Path) -> None:
@@ -59,7 +62,7 @@ def write(facts: Facts, path: Path) -> None:
         UsageError: it says none.
         PbslimError: the file cannot be written.
     """
-    require_format(path)
+    require_writable(path)
     text = FORMATS[path.suffix.lower()](facts)
     with replacing(path) as out:
         out.write(text.encode())
@@ -127,10 +130,11 @@ def _db(value: float | None) -> str:
 
 
 def _name(text: str) -> Any:
-    """A name that may be broken after a slash."""
+    """A name or a shape that may be broken where its parts meet."""
     from markupsafe import Markup, escape
 
-    return Markup(escape(printable(text)).replace("/", Markup("/<wbr>")))  # noqa: S704 - both parts are escaped
+    safe = str(escape(printable(text)))  # as plain text, for what is joined to Markup is escaped once more
+    return Markup(re.sub("([/_×])", r"\1<wbr>", safe))  # noqa: S704 - it is escaped
 
 
 def _code(text: object) -> str:

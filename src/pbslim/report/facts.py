@@ -85,9 +85,10 @@ def of_shrink(result: ShrinkResult, look: Look, source: Path, target: Path, how:
         for path, totals in ((source, result.before), (target, result.after))
     )
     steps = [_step(each) for each in result.steps]
-    if result.plan:
+    if steps[-1]["bytes"] != result.after.size:
         made = {"step": "weights in fewer bits", "bytes": result.after.size, "nodes": result.after.nodes}
-        steps.append({**made, "changed": len(result.plan.choices), "skipped": [], "notes": [], "error": None})
+        changed = len(result.plan.choices) if result.plan else None
+        steps.append({**made, "changed": changed, "skipped": [], "notes": [], "error": None})
     return _content(
         look,
         result.verification,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pbslim.shrinking.proof import Files
@@ -17,24 +18,25 @@ class Reporting:
 
     Args:
         paths: the files to write; how a name ends says what the report is to be.
+        run: whether to run both files to find the layers in which they differ.
 
     Raises:
         UsageError: a name says nothing.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
+    def __init__(self, paths: Sequence[Path], *, run: bool) -> None:
+        self._paths, self._run = paths, run
         if paths:
             from pbslim.report import documents, facts
 
             for path in paths:
-                documents.require_format(path)
+                documents.require_writable(path)
             self._look = facts.Look()
 
     @property
     def look(self) -> Callable[[Files], None] | None:
         """What looks at both files; None where no report is wanted."""
-        return self._look.at if self._paths else None
+        return partial(self._look.at, layers=None if self._run else []) if self._paths else None
 
     def write(self, result: ShrinkResult, source: Path, target: Path, quality: str, command: str) -> None:
         """Write the reports.

@@ -165,7 +165,7 @@ class Attempts:
             self.tell(f"{VERIFYING}, attempt {number + 1}", 0, 1)
             proof = replace(self.proof, on_progress=partial(self.tell, VERIFYING))
             checked = verified(graph, self.files, proof, number, self.compressor.samples.tests)
-            if number and self._keeps(checked) and self.compressor.samples.tests is None:
+            if number and self._keeps(checked) and self._has_fresh_inputs:
                 # What led here was measured on the first inputs, and no two sets of them agree to the decibel.
                 first = verified(graph, self.files, proof, 0)
                 checked = min(checked, first, key=lambda each: (self._keeps(each), each.snr))
@@ -175,6 +175,11 @@ class Attempts:
             notes = list(self.compressor.samples.notes)
             self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
         return checked
+
+    @property
+    def _has_fresh_inputs(self) -> bool:
+        """Whether each attempt is verified on inputs of its own."""
+        return self.compressor.samples.tests is None and not (self.proof and self.proof.evaluation)
 
     def _may_go_on(self) -> bool:
         """Whether something smaller may be tried: nothing has failed so far, and there is time for as much again."""

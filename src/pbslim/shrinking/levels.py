@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pbslim.analysis.constants import constant
 from pbslim.compression.compressor import written
+from pbslim.compression.effort import effort_of
 from pbslim.compression.moments import collect
 from pbslim.compression.rounding import Rounded, SiteRounder
 from pbslim.compression.writing import CODES, FLOAT_FORM
@@ -65,7 +66,7 @@ def store(graph: Graph, files: Files, recipe: str, last: Step, options: Compress
     """
     try:
         model = model_of(graph, files, options, options.keep)
-        samples = samples_of(graph, files.new_inputs, options.calibrate)
+        samples = samples_of(graph, files.new_inputs, options.calibrate, effort_of(options.effort))
         moments = collect(model.program, model.sites, samples.calibration) if samples.calibration else {}
     except PbslimError as error:
         if options.calibrate:

@@ -31,6 +31,7 @@ from pbslim.transforms.constants.merge_duplicate_nodes import merge_duplicate_no
 from pbslim.transforms.constants.sparsify_gather import sparsify_gather as sparsify_gather
 from pbslim.transforms.control_flow.drop_idle_controls import drop_idle_controls as drop_idle_controls
 from pbslim.transforms.control_flow.inline_partitionedcall import inline_partitionedcall as inline_partitionedcall
+from pbslim.transforms.control_flow.lower_control_flow import lower_control_flow as lower_control_flow
 from pbslim.transforms.control_flow.prune_branches import prune_branches as prune_branches
 from pbslim.transforms.control_flow.remove_control_dependencies import (
     remove_control_dependencies as remove_control_dependencies,

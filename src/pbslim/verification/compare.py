@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
-from pbslim.verification.demands import Demands, within
+from pbslim.verification.demands import Demands, growth, within
 from pbslim.verification.examples import find_examples
 from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples
 from pbslim.verification.inputs import Inputs, find_ends
@@ -67,6 +67,7 @@ def compare_files(
     rtol: float | None = None,
     atol: float | None = None,
     max_drop: float | None = None,
+    max_growth: float | None = None,
     metric: Metric | None = None,
     per_layer: bool = False,
     examples: int = 0,
@@ -107,6 +108,9 @@ def compare_files(
         tried = replace(given, batches=given.batches[: len(runs.first)])
         found = _Found(setting, plan, sides, names, tried, runs, labels)
         result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
+        if max_growth is not None:
+            first_size, second_size = (each.path.stat().st_size for each in (one, other))
+            result = replace(result, failures=[*result.failures, *growth(first_size, second_size, max_growth)])
         if examples:
             result = replace(result, examples=found.examples(examples))
         if per_layer:

@@ -75,6 +75,14 @@ class Demands:
         return within(found, *self.tolerances) if self.tolerances else ""
 
 
+def growth(first: int, second: int, most: float) -> list[str]:
+    """What is wrong with a file of `second` bytes where one of `first` may grow by the share `most`."""
+    if second <= first * (1 + most):
+        return []
+    grown = f"by {second / first - 1:.2%}" if first else "from nothing"
+    return [f"the file grows {grown}, from {first} to {second} bytes; {most:.2%} is allowed"]
+
+
 def within(found: Comparison, rtol: float, atol: float) -> str:
     """Why an output is not within tolerances; empty when it is."""
     if found.largest_difference == 0:

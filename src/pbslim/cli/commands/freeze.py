@@ -39,6 +39,8 @@ from pbslim.wire import save
     help="What inputs and outputs of a TensorFlow 2 model are called: function: x and Identity; signature: their keys; "
     "graph: serving_default_x and StatefulPartitionedCall.",
 )
+@click.option("--lower", is_flag=True, help="Make If and While of Switch, Merge ... as TensorFlow 1 has them.")
+@click.option("--drop-updates", is_flag=True, help="Leave out what changes variables while the model runs.")
 @click.option("--keep-devices", is_flag=True, help="Leave the devices on which nodes are asked to run.")
 @json_option
 def command(model: Path, out: Path, as_json: bool, **options: Any) -> int:

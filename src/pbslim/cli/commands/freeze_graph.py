@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pbslim.cli.options import FILE, OUTPUT, WORDS, LegacyCommand, bool_option, json_option
+from pbslim.cli.command import LegacyCommand
+from pbslim.cli.options import FILE, OUTPUT, WORDS, bool_option, json_option
 from pbslim.errors import UsageError
 from pbslim.legacy.freeze_graph import freeze_graph
 from pbslim.report import freezing, terminal

@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, files: tuple[Path, ...], out: Path | None, as
     A report in JSON, such as 'pbslim shrink --report' writes, can be made into the others.
     """
     if out is not None:
-        documents.require_format(out)
+        documents.require_writable(out)
     if len(files) == 2:
         with terminal.progress_bar("running both graphs") as advance:
             found = facts.of_files(*files, typed(ctx), {**options, "on_progress": advance})

@@ -161,7 +161,7 @@ def command(
         return shrink_all(
             sources, out_dir or Path(), recipe, arguments, jobs=options["jobs"], as_json=options["as_json"]
         )
-    reporting, source = Reporting(options["reports"]), sources[0]
+    reporting, source = Reporting(options["reports"], run=options["verify"]), sources[0]
     target = options["out"] or _beside(source, options["form"])
     with terminal.progress("reading") as show:
 

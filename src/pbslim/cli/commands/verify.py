@@ -25,6 +25,7 @@ _COUNT = click.IntRange(min=1)
     examples=[
         "pbslim verify model.pb model-small.pb --min-snr 30 --per-layer",
         "pbslim verify model.pb model-small.pb --eval test.npz --max-drop 1%",
+        "pbslim verify released.pb candidate.pb --min-agreement 99% --max-growth 0%",
     ],
 )
 @click.argument("first", metavar="A.pb", type=FILE)
@@ -44,6 +45,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--min-snr", type=float, metavar="DB", help="Signal to noise that every output must have.")
 @click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Equal decisions that are demanded, such as 99%.")
 @click.option("--max-drop", type=PERCENT, metavar="SHARE", help="How much accuracy may drop with --eval, such as 1%.")
+@click.option("--max-growth", type=PERCENT, metavar="SHARE", help="How much larger the second file may be, such as 1%.")
 @click.option("--atol", type=TOLERANCE, help="Absolute difference that is allowed.")
 @click.option("--rtol", type=TOLERANCE, help="The same relative to the largest value.")
 @click.option("--per-layer", is_flag=True, help="Find the layers in which the difference arises.")
