@@ -91,6 +91,14 @@ def test_an_asset_that_is_a_link_out_of_the_folder(tmp_path: Path) -> None:
     assert_refused(tmp_path / "model", "is not in the folder")
 
 
+def test_a_result_does_not_replace_a_part_of_the_model(tmp_path: Path) -> None:
+    model = _copy(tmp_path)
+    for name in ("saved_model.pb", "variables/variables.data-00000-of-00001"):
+        done = commands.run("freeze", model, "-o", model / name)
+        assert done.refused
+        assert "is the input" in done.err
+
+
 def test_a_function_that_calls_itself(tmp_path: Path) -> None:
     def change(meta: Any) -> None:
         for function in meta.graph_def.library.function:

@@ -116,7 +116,7 @@ def require_frozen(graph: Graph, outputs: Sequence[str], inputs: Sequence[str] =
     if variables:
         raise UsageError(
             f"the graph is not frozen: {counted(len(variables), 'variable')} without values here, such as "
-            f"'{variables[0]}'; freeze it first (tf.compat.v1.graph_util.convert_variables_to_constants)"
+            f"'{variables[0]}'; freeze it first: pbslim freeze MODEL --checkpoint PREFIX -o frozen.pb"
         )
 
 

@@ -88,7 +88,7 @@ class Search:
         level = target if start is None else -10 * math.log10(start.noise) + target - start.snr + _AIM
         good: Candidate | None = None
         bad: Candidate | None = None
-        push, missing = 1.0, math.inf
+        push, last = 1.0, 0.0
         for _ in range(self._effort.tries):
             noise = 10 ** (-level / 10)
             tried = self.candidate(allocate(self._sensitivities, noise), noise)
@@ -100,10 +100,10 @@ class Search:
             else:
                 bad = tried if bad is None or tried.noise < bad.noise else bad
             # Noise is nearly proportional to what was allowed, so the next level is the old one and what is missing.
-            # Where codes take whole bytes it moves in leaps, so a step that brought little is followed by a larger one.
-            push = push * 2 if not good and target - tried.snr > missing / 2 else 1.0
-            missing = target - tried.snr
-            level += (missing + _AIM) * push
+            # Where codes take whole bytes nothing may change at all, so that a larger step must follow.
+            push = push * 2 if tried.bits == last else 1.0
+            last = tried.bits
+            level += (target + _AIM - tried.snr) * push
             if good and bad:
                 low, high = sorted((-10 * math.log10(good.noise), -10 * math.log10(bad.noise)))
                 if not low < level < high:

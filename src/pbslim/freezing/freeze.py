@@ -151,6 +151,8 @@ class _Freezer:
             insert_values(variables, sources, checkpoint)
             files = checkpoint.sources
             self._notes += [checkpoint.remark] if checkpoint.remark else []
+        elif self._model.meta is None and not variables_of(graph):
+            self._notes.append(f"there are no variables in '{self._model.path}': it was frozen before")
         Repairer(graph).repair()
         if self._choice.lower:
             step = lower_control_flow(max_growth_in_nodes=self._choice.most_nodes)

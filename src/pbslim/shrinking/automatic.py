@@ -67,18 +67,21 @@ def _affordable(
     model: Model, files: Files, options: CompressionOptions, started: float
 ) -> tuple[CompressionOptions, SampleSets, Forecast]:
     """Options of which the effort fits into the time that is allowed, the inputs for it, and what to expect."""
-    wanted, pace = options.effort, None
-    for name in [wanted, *(each for each in CHEAPER if each != wanted)]:
+    pace, needed = None, {}
+    for name in dict.fromkeys([options.effort, *CHEAPER]):
         effort = effort_of(name)
         samples = samples_of(model.graph, files.new_inputs, options.calibrate, effort)
         pace = pace or Pace.of(model, samples)
         seconds = estimate(model, pace, effort)
+        needed[name] = sum(seconds.values())
         left = None if options.time_limit is None else options.time_limit - (time.perf_counter() - started)
-        total = sum(seconds.values())
-        if left is None or total <= left:
+        if left is None or needed[name] <= left:
             break
-        instead = "it may take longer" if name == CHEAPER[-1] else "fewer inputs are tried and weights rounded plainly"
-        options.say(f"a search with effort {name} would take about {total:.0f} s, {left:.0f} s are left: {instead}")
+    if name != options.effort:
+        options.say(
+            f"a search with effort {options.effort} would take about {needed[options.effort]:.0f} s, too long; "
+            f"effort {name} takes about {needed[name]:.0f} s: fewer inputs are tried and weights rounded plainly"
+        )
     return replace(options, effort=name), samples, Forecast(seconds, options.tell)
 
 

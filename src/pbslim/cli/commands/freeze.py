@@ -14,6 +14,9 @@ from pbslim.freezing.freeze import freeze
 from pbslim.freezing.naming import NAMINGS
 from pbslim.report import freezing, terminal
 from pbslim.wire import save
+from pbslim.wire.outputs import require_apart
+from pbslim.wire.read import sources_of
+from pbslim.wire.sources import InputFile
 
 
 @click.command(
@@ -47,6 +50,7 @@ def command(model: Path, out: Path, as_json: bool, **options: Any) -> int:
     """Make one frozen graph of a SavedModel, or of a checkpoint and its graph."""
     with terminal.progress("freezing"):
         found = freeze(model, **options)
+        require_apart(out, *(each.path for each in sources_of(found.graph) if isinstance(each, InputFile)))
         size = save(found.graph, out)
     for text in found.notes:
         terminal.note(text)

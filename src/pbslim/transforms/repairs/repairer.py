@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pbslim.analysis.conformity import Conformity, arguments_from, called_bodies, calls, used_bodies
-from pbslim.dtypes import RESOURCE, DType
+from pbslim.dtypes import RESOURCE, DType, Shape
 from pbslim.ir import Body, Graph, Node
 from pbslim.ir.order import drop_lost_colocations
 from pbslim.ops.families import WHILES
@@ -64,6 +64,9 @@ class Repairer:
             return False
         if key:
             node.set_attr(key, tuple(new.get(k, dtype) for k, dtype in enumerate(types)))
+        shapes = node.attr("output_shapes", tuple, ()) if node.op in WHILES else ()
+        if shapes and len(shapes) == len(types):  # those of the handles
+            node.set_attr("output_shapes", tuple(Shape() if k in new else each for k, each in enumerate(shapes)))
         for name, body in bodies.items():
             self._retype_arguments(name, body, new)
         results, returned = node.attr("Tout", tuple, ()), next(iter(bodies.values())).dtypes
