@@ -4,7 +4,7 @@ Usage:
     python benchmarks/compression.py MODEL.pb|FOLDER... --photographs FOLDER [--inputs FOLDER] [--results FILE.json]
 
 Each model is compressed by a process of its own, which tells what it took; a run that is stopped goes on where it was.
-Models that take images are tried on each of the photographs, and on three random parts of it; others on the arrays in
+Models that take images are tried on each of the photographs, and on random parts of it; others on the arrays in
 ``NAME.npz`` of the folder of inputs, NAME being that of the model's file or, where it is ``model.pb``, of its folder.
 """
 
@@ -32,7 +32,6 @@ from pbslim.verification import compare_files
 from pbslim.verification.feeds import generate_samples
 from pbslim.verification.given import read_pictures
 
-_PARTS = 4
 _LARGE, _SMALL = 1_000_000, 500_000
 Array = np.ndarray[Any, Any]
 
@@ -70,6 +69,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.pb|FOLDER")
     parser.add_argument("--photographs", type=Path, help="a folder of pictures for the models that take images")
+    parser.add_argument(
+        "--parts", type=int, default=4, help="how often each photograph is used: whole, then parts of it"
+    )
     parser.add_argument("--inputs", type=Path, help="a folder of NAME.npz for the others")
     parser.add_argument("--calibrate", type=Path, help="a folder of NAME.npz to calibrate with; generated if not there")
     parser.add_argument("--quality", nargs="+", default=["balanced", "near-lossless"], choices=list(PROMISES))
@@ -132,7 +134,7 @@ def _watch(process: subprocess.Popen[Any]) -> int:
     most = 0
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         most = max(most, _resident(process.pid))
-        time.sleep(0.1)
+        time.sleep(0.5)
     return most
 
 
@@ -149,7 +151,7 @@ def _resident(pid: int) -> int:
 
 
 def _tried(source: Path, out: Path, name: str, options: argparse.Namespace) -> dict[str, Any]:
-    feeds = unseen(source, name, options.photographs, options.inputs)
+    feeds = unseen(source, name, options.photographs, options.inputs, options.parts)
     if feeds is None:
         return {}
     found = compare_files(source, out, feeds, timeout=600)
@@ -162,7 +164,9 @@ def _tried(source: Path, out: Path, name: str, options: argparse.Namespace) -> d
     }
 
 
-def unseen(source: Path, name: str, photographs: Path | None, inputs: Path | None) -> Mapping[str, Array] | None:
+def unseen(
+    source: Path, name: str, photographs: Path | None, inputs: Path | None, parts: int = 4
+) -> Mapping[str, Array] | None:
     """Inputs for a model that shrink does not know; None if there are none."""
     if inputs and (inputs / f"{name}.npz").exists():
         with np.load(inputs / f"{name}.npz") as arrays:
@@ -172,7 +176,7 @@ def unseen(source: Path, name: str, photographs: Path | None, inputs: Path | Non
     pictures = read_pictures(photographs)
     graph = load(source)
     names = find_names(graph)[0]
-    made = generate_samples(graph, names, samples=_PARTS * len(pictures), pictures=lambda: pictures)
+    made = generate_samples(graph, names, samples=parts * len(pictures), pictures=lambda: pictures)
     if "photographs" not in made.origin:
         return None
     return {key: np.concatenate([batch[key] for batch in made.batches]) for key in made.batches[0]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from pbslim.compression.compressor import Compressor
 from pbslim.compression.plan import Choice
 from pbslim.compression.rounding import Rounded
@@ -42,6 +44,8 @@ def _form(rounded: Rounded, scheme: str) -> str:
         return scheme
     if rounded.steps is None:
         return "float16"
+    if rounded.codes.dtype == np.int16:
+        return "int16"
     per_byte = round(_BYTE / rounded.width) if rounded.width else 1
     return next((f"{levels} levels" for levels, codes in PER_BYTE.items() if levels % 2 and codes == per_byte), "int8")
 
@@ -52,7 +56,7 @@ def _why(name: str, rounded: Rounded, used: float, wanted: float, share: float, 
         rule = next(rule for rule in reversed(rules) if scheme_for(name, [rule]) == scheme)
         return f"as '{rule}' says"
     if rounded.steps is None:
-        return "codes of a byte would be too coarse for it"
+        return "codes would be too coarse for it"
     if used > _NEAR * wanted:
         return f"as fine as its codes allow; {share:.1%} of the noise"
     if share < 1e-4:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
 from pbslim.verification.metrics import Kind
-from pbslim.verification.outputs import how_to_judge
+from pbslim.verification.outputs import before_selections, how_to_judge
 
 _FEW_SCORES = 4
 _WIDE = 16
@@ -27,8 +28,8 @@ _HELPER_NOISE = 2.0
 class Judge:
     """Compares what is computed right before the final softmax or sigmoid of each output that is a float.
 
-    Where that is less than four numbers, the last wide tensor before it is compared as well, as the signal-to-noise
-    ratio of two numbers jumps by several dB by luck.
+    Where that is less than four numbers per sample, the last wide tensor before it is compared as well, as the
+    signal-to-noise ratio of two numbers jumps by several dB by luck.
 
     Attributes:
         kinds: tensor → what its values mean.
@@ -42,13 +43,15 @@ class Judge:
     def of(cls, graph: Graph, outputs: Sequence[str]) -> Judge:
         """A judge of those `outputs` that can be compared by their values.
 
-        Codes and what comes after a selection are left out, as a small difference changes their order or number,
-        unless nothing else is left.
+        Codes and what comes after a selection are left out, as a small difference changes their order or number. If
+        nothing else is left, what the selections choose from is compared.
         """
         judged = [how_to_judge(graph, name) for name in outputs]
         usable = [each for each in judged if each.kind is not Kind.CODES]
         kinds = {each.tensor: each.kind for each in usable if not each.is_ordered}
-        kinds = kinds or {each.tensor: each.kind for each in usable}
+        if not kinds:
+            chosen_from = [how_to_judge(graph, name) for name in before_selections(graph, outputs)]
+            kinds = {each.tensor: each.kind for each in chosen_from or usable}
         shapes = StaticShapes(graph)
         narrow = [value for tensor in kinds if _width(shapes, value := find_value(graph, tensor)) < _FEW_SCORES]
         wide = {found.name for value in narrow if (found := _wide_before(shapes, value)) is not None} - kinds.keys()
@@ -75,8 +78,9 @@ class Judge:
 
 
 def _width(shapes: StaticShapes, value: Value) -> int:
+    """How many numbers a sample has; many where that is not known."""
     dims = shapes.of(value).dims
-    return dims[-1] if dims and dims[-1] > 0 else _WIDE
+    return math.prod(dims[1:]) if dims and min(dims[1:], default=1) > 0 else _WIDE
 
 
 def _wide_before(shapes: StaticShapes, value: Value) -> Value | None:

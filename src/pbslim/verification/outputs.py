@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pbslim import ops
 from pbslim.analysis.constants import constant
+from pbslim.analysis.frames import conditional
 from pbslim.analysis.static_shapes import StaticShapes
+from pbslim.dtypes import FLOAT
 from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph, Value
 from pbslim.ir.order import ancestors
@@ -17,6 +20,7 @@ from pbslim.verification.metrics import Array, Kind
 
 _LOOKED_THROUGH = ALIASES | {"CheckNumerics", "ExpandDims", "Reshape", "Squeeze"}
 _SQUASHED = {"LogSoftmax": Kind.SCORES, "Sigmoid": Kind.CHANCES, "Softmax": Kind.SCORES}
+_KEEP_SHAPE = ALIASES | {"Add", "AddV2", "BiasAdd", "Relu", "Softmax"}
 _SELECTIONS = ("NonMaxSuppression", "CombinedNonMaxSuppression", "TopK", "Where", "Unique")
 _TINY = 1e-30
 
@@ -74,8 +78,41 @@ def _best_of(graph: Graph, value: Value) -> Value | None:
     axis = constant(node.inputs[1]) if node.op == "ArgMax" and len(node.inputs) > 1 else None
     if axis is None or axis.size != 1:
         return None
-    rank = StaticShapes(graph).of(node.inputs[0]).rank
-    return node.inputs[0] if int(axis.numpy()) in (-1, (rank or 0) - 1) else None
+    scores = node.inputs[0]
+    rank = StaticShapes(graph).of(scores).rank or (2 if _is_matrix(scores) else 0)
+    return scores if int(axis.numpy()) in (-1, rank - 1) else None
+
+
+def _is_matrix(value: Value) -> bool:
+    """Whether `value` has two dimensions because a matrix product gives it, perhaps with a bias and a softmax."""
+    while value.node.op in _KEEP_SHAPE and value.node.inputs:
+        value = value.node.inputs[0]
+    return value.node.op == "MatMul"
+
+
+def before_selections(graph: Graph, outputs: Sequence[str]) -> list[str]:
+    """The tensors of floats that selections before `outputs` choose from, where they run once: boxes and scores."""
+    shapes, often = StaticShapes(graph), conditional(graph)
+    selections = [
+        node for node in ancestors(find_value(graph, name).node for name in outputs) if node.op.startswith(_SELECTIONS)
+    ]
+    todo = [value for node in selections for value in node.inputs]
+    seen = set(todo)
+    found: dict[str, None] = {}
+    while todo:
+        value = todo.pop()
+        if value.node in often or value.node.op.startswith("TensorArray"):
+            new = [each for each in value.node.inputs if each not in seen]
+            seen.update(new)
+            todo += new
+        elif value.node.op != "Const" and _is_float(value) and shapes.of(value).rank != 0:
+            found[value.name] = None
+    return sorted(found)
+
+
+def _is_float(value: Value) -> bool:
+    dtypes = ops.output_dtypes(value.node.op, value.node.attrs) or ()
+    return value.port < len(dtypes) and dtypes[value.port] is FLOAT
 
 
 def _is_squashed_later(value: Value) -> bool:
