@@ -42,8 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.markexpr += " and not slow"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if find_spec("tensorflow") is None:
-        for item in items:
-            if item.get_closest_marker("tensorflow"):
-                item.add_marker(pytest.mark.skip(reason="TensorFlow is not installed"))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    has_tensorflow, has_coverage = find_spec("tensorflow") is not None, config.pluginmanager.hasplugin("_cov")
+    for item in items:
+        needs_tensorflow = item.get_closest_marker("tensorflow") is not None
+        if needs_tensorflow and not has_tensorflow:
+            item.add_marker(pytest.mark.skip(reason="TensorFlow is not installed"))
+        # Coverage doubles the time of a test, so the quick ones alone are measured.
+        if has_coverage and (needs_tensorflow or item.get_closest_marker("slow")):
+            item.add_marker("no_cover")

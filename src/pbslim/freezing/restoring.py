@@ -14,7 +14,7 @@ from pbslim.analysis.constants import constant
 from pbslim.errors import DecodeError, PbslimError
 from pbslim.ir import Body, FunctionRef, Graph, Node, StringTensor, Value
 from pbslim.ir.order import ancestors
-from pbslim.ops.families import CALLS
+from pbslim.ops.families import CALLS, RESTORES_ONE
 from pbslim.wire.slices import Extents, read_extents
 
 _ASSIGNS = frozenset({"Assign", "AssignVariableOp", "LookupTableImport", "LookupTableImportV2"})
@@ -116,7 +116,7 @@ def _stored(value: Value) -> Stored | None:
         keys, slices = _texts(node.inputs[1]), _texts(node.inputs[2])
         if value.port < min(len(keys), len(slices)):
             return Stored(keys[value.port], _extents(slices[value.port]))
-    elif node.op in ("Restore", "RestoreSlice") and len(node.inputs) > 1:
+    elif node.op in RESTORES_ONE and len(node.inputs) > 1:
         keys = _texts(node.inputs[1])
         slices = _texts(node.inputs[2]) if node.op == "RestoreSlice" and len(node.inputs) > 2 else [""]
         if len(keys) == len(slices) == 1:

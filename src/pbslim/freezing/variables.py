@@ -10,7 +10,7 @@ from pbslim.errors import DecodeError, UsageError
 from pbslim.freezing.restoring import Stored, VariableName, restored, variable_name
 from pbslim.ir import Graph, Node, Tensor
 from pbslim.names import nearest, shortened
-from pbslim.ops.families import VARIABLES
+from pbslim.ops.families import VARIABLES, WITHOUT_VALUE
 from pbslim.wire.checkpoints import Checkpoint
 from pbslim.wire.meta_graphs import MetaGraph
 
@@ -49,7 +49,7 @@ def variables_of(graph: Graph) -> list[Node]:
     """
     found = [node for node in graph if node.op in VARIABLES]
     for node in found:
-        if node.op in ("TemporaryVariable", "_VarHandlesOp"):
+        if node.op in WITHOUT_VALUE:
             raise UsageError(f"'{node.name}' is a {node.op}, which cannot be frozen")
     return found
 

@@ -52,6 +52,12 @@ CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 VARIABLES = frozenset({"TemporaryVariable", "VarHandleOp", "Variable", "VariableV2", "_VarHandlesOp"})
 """Hold values that a GraphDef does not: a graph in which an output needs one is not frozen."""
 
+WITHOUT_VALUE = frozenset({"TemporaryVariable", "_VarHandlesOp"})
+"""Variables that have no value outside of a run, or not just one."""
+
+RESTORES_ONE = frozenset({"Restore", "RestoreSlice"})
+"""Give one tensor of a checkpoint, or a slice of it."""
+
 RANDOM_UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
 """Give floating numbers from 0 up to but not including 1; the first input is the shape."""
 
@@ -72,7 +78,8 @@ SHAPES = frozenset({"Rank", "Shape", "ShapeN", "Size"})
 """Look at the shape of their inputs alone, never at an element."""
 
 _TRAINING = frozenset(
-    {"BroadcastGradientArgs", "MergeV2Checkpoints", "Restore", "RestoreSlice", "RestoreV2"}
+    RESTORES_ONE
+    | {"BroadcastGradientArgs", "MergeV2Checkpoints", "RestoreV2"}
     | {"Save", "SaveSlices", "SaveV2", "ShardedFilename", "ShardedFilespec"}
 )
 _TRAINING_PREFIXES = ("Apply", "Assign", "ResourceApply", "ResourceSparseApply", "SparseApply", "Write")
