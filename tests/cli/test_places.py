@@ -9,7 +9,9 @@ import pytest
 
 from tests import commands
 from tests.cli.test_commands import DIGITS
+from tests.shared import ROOT
 
+MODEL = ROOT / "tests" / "data" / "models" / "tf1_embedding_gather" / "saved_model"
 EVAL = DIGITS.with_name("digits_eval.npz")
 
 
@@ -49,6 +51,13 @@ def test_what_has_no_place_is_refused(options: list[str], says: str) -> None:
 def test_a_folder_is_not_written_to_a_stream() -> None:
     assert commands.run("to-saved-model", "digits.pb", "-").refused
     assert not Path("-").exists()
+
+
+def test_a_plan_that_there_is_none_of_is_not_passed_over() -> None:
+    done = commands.run("shrink", MODEL, "-o", "out.pb", "--save-plan", "plan.json")
+    assert done.code == 0
+    assert "no plan to write to 'plan.json'" in done.err
+    assert not Path("plan.json").exists()
 
 
 def test_a_report_on_inputs_that_are_not_there_is_refused() -> None:

@@ -181,6 +181,8 @@ def command(
     if options["save_plan"] and result.plan:
         with replacing(options["save_plan"]) as file:
             file.write(result.plan.to_json().encode())
+    elif options["save_plan"]:
+        terminal.note(f"no plan to write to '{options['save_plan']}': no weight is stored in fewer bits")
     terminal.tell_steps(result.steps, explain=options["explain"])
     terminal.tell_size(result.after.size)
     shrinking.warn(result)
