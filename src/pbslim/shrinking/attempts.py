@@ -190,7 +190,8 @@ class Attempts:
     def _keeps(self, checked: Verification | None) -> bool:
         """Whether all that was asked for is met."""
         promised = self.options.promise if self.options.promises else None
-        return checked is None or not (checked.failures or (promised and _shortfall(checked, promised, _UNEQUAL)))
+        failed = bool(checked and self.proof and self.proof.is_demanding and checked.failures)
+        return checked is None or not (failed or (promised and _shortfall(checked, promised, _UNEQUAL)))
 
     def _found(self) -> Compressed:
         if self._kept:
