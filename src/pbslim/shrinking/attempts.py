@@ -154,7 +154,7 @@ class Attempts:
             room -= (taken - size) * 1.02
             if room <= 0:
                 break
-        raise CheckError(f"the file cannot be made as small as {size} bytes: its structure alone takes more")
+        raise CheckError(f"no weights were found with which the file has at most {size} bytes; ask for more")
 
     def _attempt(self, found: Candidate, wanted: float) -> Verification | None:
         """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""
