@@ -277,6 +277,7 @@ def test_settings_of_a_project(settings: Path) -> None:
     ("text", "says"),
     [
         ("[shrink]\nqualty = 'small'", "[shrink] has no option 'qualty', did you mean 'quality'?"),
+        ("[shrink]\nsources = 'a.pb'", "[shrink] has no option 'sources', did you mean 'force'?"),
         ("[shrnk]\nquality = 'small'", "there is no command 'shrnk', did you mean 'shrink'?"),
         ("quality = 'small'", "'quality' belongs into the table of a command, such as [shrink]"),
         ("[shrink]\nquality = 'smal'", "[shrink] Invalid value for '--quality'"),

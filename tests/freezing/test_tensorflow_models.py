@@ -99,7 +99,7 @@ def test_functions_without_a_signature(save: Save) -> None:
     module.g.get_concrete_function(tf.TensorSpec([2], tf.float32))
     module.f.get_concrete_function(tf.TensorSpec([None, 2], tf.float32))
     model = save(module, {"x": np.ones((1, 2), np.float32)}, signature=False)
-    with pytest.raises(pbslim.UsageError, match="choose a function: --signature f, g"):
+    with pytest.raises(pbslim.UsageError, match="choose with 'pbslim freeze --signature': f, g"):
         pbslim.freeze(model.path)
     model.check(pbslim.freeze(model.path, signature="f"))
 

@@ -178,7 +178,7 @@ def test_other_json_is_refused(content: str, says: str, kind: str, tmp_path: Pat
         (["report", DIGITS, DIGITS, "-o", "x.pdf"], "must end in one of .html"),
         (["shrink", DIGITS, "-o", "x.pb", "--report", "x"], "must end in one of .html"),
         (["shrink", DIGITS, "-o", "x.pb", "--report", "no/x.html"], "its folder is not there"),
-        (["report", "no.json"], "is not a report"),
+        (["report", "no.json"], "cannot read 'no.json'"),
     ],
 )
 def test_what_cannot_be_a_report_is_refused_first(

@@ -57,6 +57,13 @@ def test_a_size_is_met(tmp_path: Path) -> None:
     assert 25_000 < result.after.size <= 30_000
 
 
+def test_the_best_of_a_size_need_not_be_exact(tmp_path: Path) -> None:
+    done = commands.run("shrink", DIGITS, "-o", tmp_path / "out.pb", "--target-size", 45_000, "--json")
+    facts = json.loads(done.out)
+    assert 35_000 < facts["after"]["size"] <= 45_000
+    assert facts["verification"]["snr"] > 15
+
+
 @pytest.mark.slow
 def test_a_promise_that_cannot_be_kept_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(CheckError, match="no weights in fewer bits keep 150"):

@@ -82,6 +82,33 @@ def test_layers_of_other_names_are_found_by_their_values() -> None:
     assert [each.op for each in losing] == ["Conv2D"]
 
 
+def test_a_scale_that_was_folded_is_no_loss() -> None:
+    head = "x = Placeholder(shape=[2, 2])\n"
+    first = (
+        head + "w = Const([[1, 2], [3, -4]])\ns = Const([0.5, 0.8])\nm = MatMul(x, w)\ny = Mul(m, s)\nz = Relu(y)\n-> z"
+    )
+    second = (
+        head
+        + """
+        w = Const([[0.5, 1.6], [1.5, -3.2]])
+        s = Const([0, 0])
+        m = MatMul(x, w)
+        y = BiasAdd(m, s)
+        z = Relu(y)
+        -> z"""
+    )
+    found = pbslim.verify(parse(first)[0], parse(second)[0], per_layer=True)
+    assert [each.name for each in found.layers] == ["y", "z"]
+    assert all(each.own_snr > 100 for each in found.layers)
+
+
+def test_weights_that_are_stored_in_another_way_are_named(tmp_path: Path) -> None:
+    pbslim.shrink(DIGITS, tmp_path / "small.pb", "eight-bit")
+    found = pbslim.verify(DIGITS, tmp_path / "small.pb", per_layer=True)
+    named = [name for each in found.layers for name in each.constants]
+    assert "logits/kernel" in named
+
+
 @pytest.mark.parametrize(("amount", "verdict"), [(0.002, "near-lossless"), (0.05, "good"), (0.5, "broken")])
 def test_verdicts(amount: float, verdict: str) -> None:
     found = pbslim.verify(DIGITS, disturbed(amount, everywhere=True), evaluation=EVAL)

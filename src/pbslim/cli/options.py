@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,17 @@ class Percent(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
         return share
 
 
+class Decibels(click.types.FloatParamType):
+    """A number that others can be compared with."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read `value`."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"'{value}' is not a number", param, ctx)
+        return number
+
+
 class Pixels(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
     """Two numbers, the smaller one first."""
 
@@ -176,6 +188,7 @@ FILE = FileName(path_type=Path)
 OUTPUT = OutputName(path_type=Path)
 INPUTS = InputList()
 PERCENT = Percent()
+DECIBELS = Decibels()
 PIXELS = Pixels()
 NAMES = NodeList()
 WORDS = NameList()

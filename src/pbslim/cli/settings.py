@@ -38,7 +38,8 @@ class Settings:
         for key, value in {**common, **own}.items():
             option = options.get(key.replace("-", "_"))
             if option is None or option.name is None:
-                raise self.error(f"[{name}] has no option '{key}'", key, [*map(_key, command.params)])
+                known = [_key(each) for each in command.params if isinstance(each, click.Option)]
+                raise self.error(f"[{name}] has no option '{key}'", key, known)
             found[option.name] = self._typed(option, f"[{name}] {key}", value)
         return found
 

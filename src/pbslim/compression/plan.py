@@ -80,7 +80,7 @@ class Plan:
         """The plan in a file.
 
         Raises:
-            UsageError: it is none, or of a later format.
+            UsageError: it cannot be read, is none, or is of a later format.
         """
         try:
             content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
@@ -90,7 +90,9 @@ class Plan:
             choices = tuple(Choice(**each) for each in content["choices"])
             lists = {name: tuple(known[name]) for name in ("inputs", "outputs", "keep", "rules")}
             return cls(**{**known, **lists, "choices": choices})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except OSError as error:
+            raise UsageError(f"cannot read '{path}': {error.strerror or error}") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"'{path}' is not a plan that 'pbslim shrink' has written: {error}") from None
 
 

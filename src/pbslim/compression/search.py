@@ -90,6 +90,7 @@ class Search:
         bad: Candidate | None = None
         push, last = 1.0, 0.0
         for _ in range(self._effort.tries):
+            level = min(max(level, -_SILENT), _SILENT)  # where no step is left to choose it runs away
             noise = 10 ** (-level / 10)
             tried = self.candidate(allocate(self._sensitivities, noise), noise)
             self._on_try(tried)

@@ -57,7 +57,8 @@ def ends_of(model: Model, sources: Sources, signature: str | None, outputs: Sequ
     chosen = choose_signature(meta, signature)
     if chosen is None:
         if functions := functions_of(meta):
-            raise UsageError(f"'{model.path}' has no signature; choose a function: --signature {', '.join(functions)}")
+            listed = ", ".join(functions)
+            raise UsageError(f"'{model.path}' has no signature, choose with 'pbslim freeze --signature': {listed}")
         return _without_signature(graph, outputs)
     name, spec = chosen
     if outputs and not set(outputs) <= spec.outputs.keys():
@@ -65,7 +66,7 @@ def ends_of(model: Model, sources: Sources, signature: str | None, outputs: Sequ
     wanted = {key: spec.outputs[key] for key in outputs} if outputs else spec.outputs
     found = {key: _value(graph, name, key, each) for key, each in wanted.items()}
     if not found:
-        raise UsageError(f"the signature '{name}' has no outputs; choose another one with --signature")
+        raise UsageError(f"the signature '{name}' has no outputs; choose another one with 'pbslim freeze --signature'")
     return Ends(name, _inputs(graph, name, spec), found, called=bool(meta.objects.nodes))
 
 

@@ -64,7 +64,9 @@ class Caller:
         if not traced:
             raise UsageError(f"there is no function '{name}' in the model; there are: {shortened(list(functions))}")
         if len(traced) > 1:
-            raise UsageError(f"'{name}' was traced {len(traced)} times, choose with --signature: {shortened(traced)}")
+            raise UsageError(
+                f"'{name}' was traced {len(traced)} times, choose with 'pbslim freeze --signature': {shortened(traced)}"
+            )
         body = self._body(traced[0])
         known = self._meta.objects.concrete_functions
         bound = list(known[traced[0]].bound_inputs) if traced[0] in known else []

@@ -130,7 +130,7 @@ def _tagged(graphs: Sequence[MetaGraph], tags: Collection[str] | None, folder: P
     sets = ", ".join("{" + ",".join(sorted(each.tags)) + "}" for each in graphs[:_SHOWN])
     wanted = "these tags" if found else "one graph with the tags {" + ",".join(sorted(tags or ())) + "}"
     raise UsageError(
-        f"'{folder}' holds several graphs, choose one with --tag: {sets}"
+        f"'{folder}' holds several graphs, choose one with 'pbslim freeze --tag': {sets}"
         if tags is None
         else f"'{folder}' has not {wanted}, but {sets}"
     )
@@ -147,7 +147,7 @@ def choose_signature(meta: MetaGraph, name: str | None) -> tuple[str, SignatureS
         if _SERVING in known:
             return _SERVING, known[_SERVING]
         if len(known) > 1:
-            raise UsageError(f"choose one of the signatures with --signature: {shortened(sorted(known))}")
+            raise UsageError(f"choose a signature with 'pbslim freeze --signature': {shortened(sorted(known))}")
         return next(iter(known.items()), None)
     if name in known:
         return name, known[name]

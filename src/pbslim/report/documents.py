@@ -12,7 +12,7 @@ from typing import Any
 from pbslim.errors import DecodeError, UsageError, one_line, printable
 from pbslim.report.facts import KIND, VERSION
 from pbslim.report.terminal import size_text
-from pbslim.wire.outputs import replacing
+from pbslim.wire import outputs
 
 Facts = Mapping[str, Any]
 _LAYERS_DRAWN = 400
@@ -44,15 +44,17 @@ FORMATS: dict[str, Callable[[Facts], str]] = {".html": page, ".htm": page, ".md"
 
 
 def require_writable(path: Path) -> None:
-    """Make sure, before any work, that the name of a report says what it is to be, and that its folder is there.
+    """Make sure, before any work, that the name of a report says what it is to be, and that it can be written.
 
     Raises:
-        UsageError: it does not, or is not.
+        UsageError: it says nothing, or its folder is not there.
+        PbslimError: it cannot be written.
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"'{path}' must end in one of {', '.join(FORMATS)}, which says what the report is to be")
     if not path.parent.is_dir():
         raise UsageError(f"cannot write '{path}': its folder is not there")
+    outputs.require_writable(path)
 
 
 def write(facts: Facts, path: Path) -> None:
@@ -64,7 +66,7 @@ def write(facts: Facts, path: Path) -> None:
     """
     require_writable(path)
     text = FORMATS[path.suffix.lower()](facts)
-    with replacing(path) as out:
+    with outputs.replacing(path) as out:
         out.write(text.encode())
 
 
@@ -72,12 +74,14 @@ def read(path: Path) -> dict[str, Any]:
     """The facts in a report that was written as JSON.
 
     Raises:
-        DecodeError: the file is none, or of a later version.
+        DecodeError: the file cannot be read, is none, or of a later version.
     """
     try:
         facts = json.loads(path.read_text("utf-8"))
         kind, version = facts["kind"], facts["version"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except OSError as error:
+        raise DecodeError(f"cannot read '{path}': {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
         kind, version, facts = None, None, {}
     if kind != KIND or not isinstance(version, int):
         raise DecodeError(f"'{path}' is not a report; write one with: pbslim shrink MODEL --report FILE.json")

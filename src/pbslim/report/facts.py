@@ -20,7 +20,7 @@ from pbslim._version import __version__
 from pbslim.analysis.endpoints import Endpoint, describe, find_names
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import fingerprint
-from pbslim.errors import PbslimError
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.passes.pipeline import StepResult
 from pbslim.report import verification
@@ -112,7 +112,7 @@ def of_files(before: Path, after: Path, command: str, options: Mapping[str, Any]
         options: how to compare them; see `compare_files`.
 
     Raises:
-        PbslimError: a file cannot be read, or a name is not in it.
+        PbslimError: a file cannot be read, a name is not in it, or the inputs that are given do not fit.
     """
     with ExitStack() as stack:
         one, other = stack.enter_context(opened(before)), stack.enter_context(opened(after))
@@ -121,6 +121,9 @@ def of_files(before: Path, after: Path, command: str, options: Mapping[str, Any]
         try:
             found = compare_files(before, after, per_layer=True, examples=EXAMPLES, **options)
         except PbslimError as error:
+            given = options.get("feeds") or options.get("evaluation")
+            if given and isinstance(error, UsageError):
+                raise  # they may be what is wrong
             problem = str(error)
         look = Look()
         look.at(Files(one.path, other.path, inputs, inputs, outputs), layers=found.layers if found else [])

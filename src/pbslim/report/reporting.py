@@ -21,7 +21,7 @@ class Reporting:
         run: whether to run both files to find the layers in which they differ.
 
     Raises:
-        UsageError: a name says nothing.
+        PbslimError: a name says nothing, or cannot be written.
     """
 
     def __init__(self, paths: Sequence[Path], *, run: bool) -> None:

@@ -83,7 +83,7 @@ def warn(result: ShrinkResult) -> None:
     found = result.verification
     if result.not_verified:
         terminal.note(f"not verified: {result.not_verified}")
-    for text in [*result.notes, *(found.notes if found else ())]:
+    for text in dict.fromkeys([*result.notes, *(found.notes if found else ())]):
         terminal.note(text)
     if found and is_alarming(found, result.recipe, result.promise):
         terminal.say(f"WARNING: the result is {verification.verdict_text(found)}{advice(result.recipe)}")

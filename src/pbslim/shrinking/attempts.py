@@ -154,7 +154,7 @@ class Attempts:
             room -= (taken - size) * 1.02
             if room <= 0:
                 break
-        raise CheckError(f"the file cannot be made as small as {size} bytes: its structure alone takes more")
+        raise CheckError(f"no weights were found with which the file has at most {size} bytes; ask for more")
 
     def _attempt(self, found: Candidate, wanted: float) -> Verification | None:
         """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""
@@ -190,7 +190,8 @@ class Attempts:
     def _keeps(self, checked: Verification | None) -> bool:
         """Whether all that was asked for is met."""
         promised = self.options.promise if self.options.promises else None
-        return checked is None or not (checked.failures or (promised and _shortfall(checked, promised, _UNEQUAL)))
+        failed = bool(checked and self.proof and self.proof.is_demanding and checked.failures)
+        return checked is None or not (failed or (promised and _shortfall(checked, promised, _UNEQUAL)))
 
     def _found(self) -> Compressed:
         if self._kept:

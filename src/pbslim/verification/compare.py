@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.errors import UsageError
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
 from pbslim.verification.demands import Demands, growth, within
@@ -88,10 +89,12 @@ def compare_files(
         on_progress: called with the number of batches done, and of all.
 
     Raises:
-        UsageError: a name is not in a graph, or no engine can run both.
+        UsageError: a name is not in a graph, no engine can run both, or `max_drop` has nothing to go by.
         PbslimError: a graph cannot be read or does not run.
     """
     started = time.perf_counter()
+    if max_drop is not None and evaluation is None and metric is None:
+        raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
     with ExitStack() as stack:
         renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
         one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))

@@ -25,7 +25,11 @@ def find_ends(
     sides: tuple[Side, Side], inputs: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
     """The inputs of the first graph, and the outputs that both have."""
-    wanted = list(outputs or _outputs(*(side.graph for side in sides)))
+    first, second = (side.graph for side in sides)
+    wanted = list(outputs or _outputs(first, second))
+    alien = [] if outputs else [name for name in wanted if node_name(name) not in first]
+    if alien:
+        raise UsageError(f"the first graph has no node '{alien[0]}', an output of the second; name others: --outputs")
     for side in sides:
         for name in wanted:
             require(side.graph, name)

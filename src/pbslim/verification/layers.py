@@ -19,7 +19,7 @@ from pbslim.analysis.equality import same_attr
 from pbslim.analysis.frames import in_loops
 from pbslim.engines.apart import ProgramApart
 from pbslim.errors import PbslimError
-from pbslim.ir import Node
+from pbslim.ir import Graph, Node
 from pbslim.ir.order import ancestors, file_order, reachable
 from pbslim.names import node_name
 from pbslim.ops.families import ALIASES, EXITS, MERGES, PLACEHOLDERS, PLACES
@@ -33,6 +33,7 @@ _ARRAY_VALUES = frozenset({"TensorArrayConcatV3", "TensorArrayGatherV3", "Tensor
 _ALIKE = 10.0  # dB; tensors of other names that are the same quantity
 _NOT_THE_SAME = 3.0  # dB; as low and yet recovered later: another quantity under the same name
 _RECOVERED = 15.0
+_ADDITIONS = frozenset({"Add", "AddV2", "BiasAdd", "Sub"})
 
 
 def find_layers(
@@ -57,6 +58,7 @@ def find_layers(
         noise = {name: _snr(values[name], found[name]) for name in found if name in values}
         noise = {node.name: noise[node.name] for node in file_order(sides[1].graph) if node.name in noise}
         _drop_other_quantities(noise)
+        _drop_halves(noise, sides[1].graph)
         pieces = _pieces(sides, list(noise))
         layers = []
         for done, piece in enumerate(pieces):
@@ -150,6 +152,17 @@ def _drop_other_quantities(noise: dict[str, float]) -> None:
             best = max(best, noise[name])
 
 
+def _drop_halves(noise: dict[str, float], graph: Graph) -> None:
+    """Forget tensors whose noise is gone after the addition that reads them: with it they are one layer.
+
+    Such are the products of weights into which a batch norm was folded, and those whose error the bias makes good.
+    """
+    for name in list(noise):
+        after = [noise.get(reader.name, -math.inf) for reader in graph[name].data_readers if reader.op in _ADDITIONS]
+        if after and len(after) == len(graph[name].data_readers) and min(after) > noise[name] + _RECOVERED:
+            del noise[name]
+
+
 @dataclass(frozen=True)
 class _Piece:
     """The nodes of the second graph between shared tensors and the next one.
@@ -157,7 +170,7 @@ class _Piece:
     Attributes:
         sources: the shared tensors that it starts from.
         same: whether the first graph has the same nodes, with the same constants.
-        constants: those that differ.
+        constants: those that differ, or that are computed from a smaller form now.
     """
 
     name: str
@@ -186,7 +199,8 @@ def _pieces(sides: tuple[Side, Side], shared: Sequence[str]) -> list[_Piece]:
                 else:
                     todo.append(value.node)
         differing = [node for node in nodes if not _is_same(first.get(node.name), node)]
-        constants = tuple(node.name for node in differing if node.op == "Const" and node.name in first)
+        old = {node.name: first.get(node.name) for node in differing}
+        constants = tuple(n.name for n in differing if (was := old[n.name]) and "Const" in (n.op, was.op))
         found.append(_Piece(name, _main_op(nodes), tuple(sources), not differing, constants))
     return found
 

@@ -290,6 +290,33 @@ def require_room(path: Path, needed: int) -> None:
         raise PbslimError(f"cannot write '{path}': the constants need {needed} bytes, {free} are free")
 
 
+def require_writable(path: str | Path) -> None:
+    """Make sure, before any work, that `path` is not what a file cannot be written to.
+
+    Raises:
+        PbslimError: it is a folder or write-protected, or its folder is not there.
+    """
+    with _as_one_line(expanded(path)):
+        _Target(expanded(path))
+
+
+def require_distinct(*targets: str | Path) -> None:
+    """Make sure that none of several files to write replaces another.
+
+    Raises:
+        UsageError: one would.
+    """
+    places = set()
+    for target in targets:
+        place = expanded(target)
+        if place.exists() and not place.is_file():
+            continue  # a device takes all of them
+        place = Path(os.path.realpath(place))
+        if place in places:
+            raise UsageError(f"'{target}' is to be written twice; name another file")
+        places.add(place)
+
+
 def require_apart(target: str | Path, *sources: str | Path) -> None:
     """Make sure that writing `target` replaces none of `sources`.
 

@@ -22,7 +22,7 @@ from pbslim.wire.attributes import encode_attr
 from pbslim.wire.files import PROTOBUF_LIMIT
 from pbslim.wire.outputs import make_folder, new_folder
 from pbslim.wire.parts import Part, joined, total
-from pbslim.wire.paths import expanded
+from pbslim.wire.paths import descriptor, expanded
 from pbslim.wire.sources import Source
 from pbslim.wire.tensors import encode_shape
 from pbslim.wire.varint import LEN, VARINT, length_delimited, tag, varint
@@ -79,10 +79,12 @@ def new_model(folder: str | Path, *sources: Source, given: Path | None = None, r
         replace: put it in the place of a SavedModel that is there; nothing else is ever replaced.
 
     Raises:
-        UsageError: `given` would go.
+        UsageError: `given` would go, or it is no place for a folder.
         PbslimError: it cannot be made there, or an input was changed.
     """
     target = expanded(folder)
+    if descriptor(target, 1) is not None:
+        raise UsageError("a SavedModel is a folder, which cannot be written to a stream; name one")
     if given is not None and given.exists() and given.resolve().is_relative_to(target.resolve()):
         raise UsageError(f"'{folder}' is or holds the input, which stays as it is; name another folder")
     names = {path.name for path in target.iterdir()} if target.is_dir() else set()

@@ -12,7 +12,7 @@ import click
 from pbslim.analysis.endpoints import Endpoint
 from pbslim.cli.command import Command, typed
 from pbslim.cli.many import require_single, shrink_all
-from pbslim.cli.options import FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
+from pbslim.cli.options import DECIBELS, FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.estimate import VERIFYING, Progress
 from pbslim.compression.plan import Plan
@@ -30,7 +30,7 @@ from pbslim.shrinking.recipes import RECIPES, SUMMARIES
 from pbslim.shrinking.scheme_file import read_rules
 from pbslim.shrinking.shrink import shrink
 from pbslim.verification.feeds import DEFAULT_SAMPLES
-from pbslim.wire.outputs import replacing
+from pbslim.wire.outputs import replacing, require_apart, require_distinct, require_writable
 from pbslim.wire.paths import descriptor
 
 _SAMPLES = 48
@@ -130,7 +130,7 @@ def _listed(known: Mapping[str, str]) -> str:
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to measure their zipped size.")
 @click.option("--verify/--no-verify", "verify", default=True, help="Compare the result with the original (default).")
 @click.option("--eval", "evaluation", type=FILE, help="An .npz file of inputs and 'labels' to verify with.")
-@click.option("--min-snr", type=float, metavar="DB", help="Signal to noise to promise, for --quality's.")
+@click.option("--min-snr", type=DECIBELS, metavar="DB", help="Signal to noise to promise, for --quality's.")
 @click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Equal decisions to promise, such as 99%.")
 @click.option("--max-drop", type=PERCENT, metavar="SHARE", help="How much accuracy (--eval) may drop, such as 1%.")
 @click.option(
@@ -163,6 +163,7 @@ def command(
         )
     reporting, source = Reporting(options["reports"], run=options["verify"]), sources[0]
     target = options["out"] or _beside(source, options["form"])
+    _require_places(source, target, options)
     with terminal.progress("reading") as show:
 
         def tell(now: Progress) -> None:
@@ -180,6 +181,8 @@ def command(
     if options["save_plan"] and result.plan:
         with replacing(options["save_plan"]) as file:
             file.write(result.plan.to_json().encode())
+    elif options["save_plan"]:
+        terminal.note(f"no plan to write to '{options['save_plan']}': no weight is stored in fewer bits")
     terminal.tell_steps(result.steps, explain=options["explain"])
     terminal.tell_size(result.after.size)
     shrinking.warn(result)
@@ -226,11 +229,19 @@ def _destination(source: Path, target: Path, options: Mapping[str, Any]) -> Iter
     """The graph file to write, which is the result or becomes it."""
     if options["form"] == "graph":
         yield GraphFile(target)
-    elif descriptor(target, 1) is not None:
-        raise UsageError("a SavedModel is a folder, which cannot be written to a stream; name it with -o")
     else:
         with graph_of_model(target, given=source, replace=options["force"]) as file:
             yield file
+
+
+def _require_places(source: Path, target: Path, options: Mapping[str, Any]) -> None:
+    """Make sure that what is written beside the result finds its place, so that an error leaves no result."""
+    beside = [*options["reports"], *([options["save_plan"]] if options["save_plan"] else [])]
+    given = [source, *(options[name] for name in ("calibrate", "evaluation", "scheme_file") if options[name])]
+    for path in beside:
+        require_writable(path)
+        require_apart(path, *given)
+    require_distinct(target, *beside)
 
 
 def _tensors(endpoints: Sequence[Endpoint]) -> list[str]:
@@ -258,7 +269,8 @@ def _check(recipe: str | None, options: dict[str, Any]) -> None:
     """Refuse options that mean nothing together."""
     for name in _AUTOMATIC if recipe else ():
         if options[name] and not (name == "calibrate" and is_leveled(recipe)):
-            raise UsageError(f"--{name.replace('_', '-')} has no effect with a recipe; leave out --recipe")
+            option = name.replace("_", "-").removesuffix("s")
+            raise UsageError(f"--{option} has no effect with a recipe; leave out --recipe")
     if options["max_drop"] is not None and options["evaluation"] is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
     asked = any(options[name] is not None for name in _PROVING)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pbslim.cli.command import Command
-from pbslim.cli.options import FILE, NAMES, PERCENT, PIXELS, TOLERANCE, json_option
+from pbslim.cli.options import DECIBELS, FILE, NAMES, PERCENT, PIXELS, TOLERANCE, json_option
 from pbslim.engines import ENGINES
 from pbslim.report import terminal, verification
 from pbslim.verification.compare import compare_files
@@ -42,7 +42,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of generated inputs.")
 @click.option("--image-range", type=PIXELS, metavar="LOW,HIGH", help="Pixel values; found from the graph if not given.")
 @click.option("--engine", type=_ENGINES, default="auto", show_default=True, help="What runs the graphs.")
-@click.option("--min-snr", type=float, metavar="DB", help="Signal to noise that every output must have.")
+@click.option("--min-snr", type=DECIBELS, metavar="DB", help="Signal to noise that every output must have.")
 @click.option("--min-agreement", type=PERCENT, metavar="SHARE", help="Equal decisions that are demanded, such as 99%.")
 @click.option("--max-drop", type=PERCENT, metavar="SHARE", help="How much accuracy may drop with --eval, such as 1%.")
 @click.option("--max-growth", type=PERCENT, metavar="SHARE", help="How much larger the second file may be, such as 1%.")
