@@ -21,6 +21,7 @@ from pbslim.cli.commands import pbslim
 from tests import commands
 from tests.cli.test_commands import DIGITS
 from tests.shared import ROOT
+from tests.terminals import read_terminal
 
 NAMES = pbslim.list_commands(None)
 MODEL = ROOT / "tests" / "data" / "models" / "tf1_embedding_gather" / "saved_model"
@@ -157,16 +158,9 @@ def in_terminal(*args: object, stdout: bool, **environment: str) -> tuple[str, s
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": theirs}
     streams["stdout"] = theirs if stdout else subprocess.PIPE
     with subprocess.Popen(command, env=variables, **streams) as process:
-        os.close(theirs)
-        found = b""
-        try:
-            while piece := os.read(ours, 1 << 16):
-                found += piece
-        except OSError:  # how Linux tells that the other side is closed
-            pass
-        os.close(ours)
+        found = read_terminal(ours, theirs)
         piped = process.stdout.read().decode() if process.stdout else ""
-    return piped, found.decode()
+    return piped, found
 
 
 def test_progress_is_for_people_alone() -> None:

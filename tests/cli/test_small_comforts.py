@@ -15,6 +15,7 @@ import pbslim.transforms
 from pbslim.passes import registry
 from tests import commands
 from tests.cli.test_commands import DIGITS
+from tests.terminals import read_terminal
 
 TRANSFORM = ["transform_graph", f"--in_graph={DIGITS}", "--inputs=input", "--outputs=class"]
 
@@ -34,15 +35,7 @@ def on_a_terminal(columns: int, *args: object) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     command = [sys.executable, "-m", "pbslim", *map(str, args)]
     with subprocess.Popen(command, stdout=theirs, stdin=subprocess.DEVNULL, env=environment):
-        os.close(theirs)
-        found = b""
-        try:
-            while piece := os.read(ours, 1 << 16):
-                found += piece
-        except OSError:  # how Linux tells that the other side is closed
-            pass
-        os.close(ours)
-    return found.decode()
+        return read_terminal(ours, theirs)
 
 
 @pytest.mark.parametrize("columns", [40, 60, 119, 120])

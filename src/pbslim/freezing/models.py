@@ -61,7 +61,7 @@ def open_model(path: Path, tags: Collection[str] | None = None, checkpoint: Path
         checkpoint: where the values of variables are, if not where they belong.
 
     Raises:
-        UsageError: there is no graph with these tags, or none at all.
+        UsageError: no graph has these tags, or the model holds none.
         DecodeError: what is there is damaged.
     """
     folder = path.parent if path.name in ("saved_model.pb", "saved_model.pbtxt") else path

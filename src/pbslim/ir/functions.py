@@ -21,7 +21,7 @@ class EncodedFunction(ABC):
 
     @abstractmethod
     def decode(self) -> Body:
-        """What it computes; raises GraphError or DecodeError when that cannot be found out."""
+        """What it computes; raises GraphError or DecodeError when that cannot be told."""
 
     @abstractmethod
     def attributes(self) -> Iterator[Attributes]:

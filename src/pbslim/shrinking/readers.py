@@ -20,7 +20,7 @@ _OLD_BATCH_NORM_OUTPUTS = 5
 
 
 def fit(graph: Graph, target: str) -> list[str]:
-    """Take out of `graph` what the release behind a target does not know and does not need.
+    """Take out of `graph` what the release that a target stands for neither knows nor needs.
 
     Attributes go that hold their default, ops get the older name under which they compute the same. Bodies of functions
     stay as they are.

@@ -49,7 +49,7 @@ def opened(given: GraphLike) -> Iterator[Opened]:
     """`given` in its own file, or in one that is made of it for as long as it is needed.
 
     Raises:
-        PbslimError: it is no graph, and no model that could be frozen.
+        PbslimError: it is neither a graph nor a model that can be frozen.
     """
     path = expanded(given) if isinstance(given, str | PathLike) else None
     if path is not None and not is_model(path):
