@@ -96,7 +96,7 @@ def test_a_result_does_not_replace_a_part_of_the_model(tmp_path: Path) -> None:
     for name in ("saved_model.pb", "variables/variables.data-00000-of-00001"):
         done = commands.run("freeze", model, "-o", model / name)
         assert done.refused
-        assert "is the input" in done.err
+        assert "is in the input" in done.err
 
 
 def test_a_function_that_calls_itself(tmp_path: Path) -> None:
