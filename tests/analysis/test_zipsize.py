@@ -59,6 +59,7 @@ def test_large_files_are_estimated(tmp_path: Path, content: bytes) -> None:
     assert estimate.bytes == pytest.approx(exact.bytes, rel=0.03, abs=len(content) / 500)
     assert zipped_size(tmp_path / "f") == estimate
 
+
 LARGE = [path for path in sorted((SHARED / "models").glob("*/model.pb")) if path.stat().st_size > 3 << 19]
 
 

@@ -276,6 +276,8 @@ def test_settings_of_a_project(settings: Path) -> None:
         ("quality = 'small'", "'quality' belongs into the table of a command, such as [shrink]"),
         ("[shrink]\nquality = 'smal'", "[shrink] Invalid value for '--quality'"),
         ("[shrink]\nexplain = 1", "[shrink] explain is true or false, not 1"),
+        ("[shrink]\nscheme = ['a=int9']", "[shrink] Invalid value for '--scheme': unknown scheme 'int9'"),
+        ("[shrink.scheme]\na = 'int9'", "[shrink] Invalid value for '--scheme': unknown scheme 'int9'"),
         ("[shrink]\nmin-snr = [1, 2]", "[shrink] Invalid value for '--min-snr'"),
         ("[shrink", "cannot be read"),
     ],

@@ -13,6 +13,7 @@ import pytest
 import pbslim
 import pbslim.transforms
 from pbslim.passes import registry
+from pbslim.report.terminal import ratio_text
 from tests import commands
 from tests.cli.test_commands import DIGITS
 from tests.terminals import read_terminal
@@ -25,6 +26,54 @@ def test_without_a_command_the_help_is_printed() -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out == commands.run("--help").out
     assert "shrink" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["shrnk", "a.pb"], "No such command 'shrnk', did you mean 'shrink'?"),
+        (["to_saved_modle"], "No such command 'to_saved_modle', did you mean 'to-saved-model'?"),
+        (["xyz"], "No such command 'xyz'."),
+        (["shrink", "a.pb", "--qualty=small"], "--quality"),
+    ],
+)
+def test_a_slip_suggests_the_nearest(words: list[str], says: str) -> None:
+    done = commands.run(*words)
+    assert done.refused
+    assert says in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--min-snr", "-5"], "'--min-snr': -5 is out of range; give 0 dB or more"),
+        (["--min-snr", "nan"], "'--min-snr': 'nan' is not a number"),
+        (["--min-agreement", "99"], "'--min-agreement': '99' is not a share from 0% to 100%, such as 1% or 0.01"),
+        (["--max-drop", "-1%"], "'--max-drop': '-1%' is not a share from 0% to 100%, such as 1% or 0.01"),
+        (["--time-limit", "0"], "'--time-limit': 0 is out of range; give more than 0 seconds"),
+        (["--time-limit", "nan"], "'--time-limit': 'nan' is not a number"),
+        (["--target-size", "0"], "'--target-size': 0 is not in the range x>=1."),
+        (["--jobs", "0"], "'--jobs': 0 is not in the range x>=1."),
+    ],
+)
+def test_a_number_out_of_range_is_refused_with_the_range(words: list[str], says: str) -> None:
+    done = commands.run("shrink", DIGITS, "-o", "out.pb", *words)
+    assert done.refused
+    assert done.err == f"error: Invalid value for {says}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (300, 100, "3.00x smaller"),
+        (40, 1000, "25.00x larger"),
+        (1000, 1001, "about the same"),
+        (7, 7, "about the same"),
+        (5, 0, "5.00x smaller"),
+    ],
+)
+def test_what_grew_is_not_called_smaller(before: int, after: int, says: str) -> None:
+    assert ratio_text(before, after) == says
 
 
 def on_a_terminal(columns: int, *args: object) -> str:

@@ -36,6 +36,14 @@ def test_inspect_and_run(tmp_path: Path) -> None:
     assert commands.run("run", MODEL, "--feeds", tmp_path / "feeds.npz").code == 0
 
 
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [(MODEL, "1 variable turned into a constant"), (CHECKPOINT, "4 variables turned into constants")],
+)
+def test_the_variables_are_counted(model: Path, says: str, tmp_path: Path) -> None:
+    assert f", {says}, " in commands.run("freeze", model, "-o", tmp_path / "frozen.pb").out
+
+
 def test_the_reference_tools(tmp_path: Path) -> None:
     out = tmp_path / "out.pb"
     asked = "--inputs=x", "--outputs=y", "--transforms=fold_constants"

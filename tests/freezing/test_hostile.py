@@ -18,6 +18,7 @@ from tests import commands
 from tests.freezing.cases import HERE
 
 MODEL = HERE / "tf2_multi_signature" / "saved_model"
+BRANCH = HERE / "tf2_gather_in_branch" / "saved_model"
 TABLE = HERE / "tf1_string_table" / "saved_model"
 
 
@@ -96,7 +97,35 @@ def test_a_result_does_not_replace_a_part_of_the_model(tmp_path: Path) -> None:
     for name in ("saved_model.pb", "variables/variables.data-00000-of-00001"):
         done = commands.run("freeze", model, "-o", model / name)
         assert done.refused
-        assert "is the input" in done.err
+        assert "is in the input" in done.err
+
+
+@pytest.mark.parametrize("name", ["__inference_f_74", "__inference_signature_wrapper_f_85", "cond_true_12"])
+@pytest.mark.parametrize(
+    ("returned", "says"),
+    [("", "is not returned"), ("nowhere:output:0", "'nowhere'"), ("{}:nope:0", "is not an output of")],
+)
+def test_a_function_that_does_not_return_what_it_says(name: str, returned: str, says: str, tmp_path: Path) -> None:
+    def change(meta: Any) -> None:
+        [function] = [each for each in meta.graph_def.library.function if each.signature.name == name]
+        for key, value in list(function.ret.items()):
+            function.ret[key] = returned.format(value.partition(":")[0])
+            if not returned:
+                del function.ret[key]
+
+    model = changed(tmp_path, change, BRANCH)
+    assert_refused(model, f"'{model}' is damaged: function '{name}': ")
+    assert says in commands.run("freeze", model, "-o", tmp_path / "frozen.pb").err
+
+
+def test_an_op_that_nobody_knows_is_no_damage(tmp_path: Path) -> None:
+    def change(meta: Any) -> None:
+        for function in meta.graph_def.library.function:
+            for node in function.node_def if function.signature.name == "cond_true_12" else ():
+                node.op = "OpOfNobody" if node.op == "Identity" else node.op
+
+    model = changed(tmp_path, change, BRANCH)
+    assert commands.run("freeze", model, "-o", tmp_path / "frozen.pb").code == 0
 
 
 def test_a_function_that_calls_itself(tmp_path: Path) -> None:

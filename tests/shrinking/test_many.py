@@ -35,7 +35,7 @@ def test_several_models_on_the_command_line(models: list[Path], tmp_path: Path) 
     given = [*models, tmp_path / "broken.pb"]
     done = commands.run("shrink", *given, "--out-dir", tmp_path / "out", "--recipe=optimize", "--no-verify")
     assert done.code == 2
-    assert done.err.startswith(f"error: '{tmp_path / 'broken.pb'}': ")
+    assert done.err.startswith(f"error: '{tmp_path / 'broken.pb'}' is not a frozen graph")
     assert [line.split()[0] for line in done.out.splitlines() if ".pb" in line] == [
         "first.pb",
         "second.pb",
@@ -47,9 +47,17 @@ def test_several_models_on_the_command_line(models: list[Path], tmp_path: Path) 
     assert [each["problem"].startswith("no weights") for each in json.loads(done.out)] == [True, True]
 
 
+def test_a_model_that_is_missing_is_named_once(models: list[Path], tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pb"
+    done = commands.run("shrink", models[0], missing, "--out-dir", tmp_path / "out", "--recipe=optimize")
+    assert done.code == 2
+    assert done.err == f"error: cannot read '{missing}': No such file or directory\n"
+
+
 def test_what_is_for_one_model(models: list[Path], tmp_path: Path) -> None:
     for options in ([], ["--out-dir=d", "-o", "x"], ["--out-dir=d", "--report=r.md"], ["--out-dir=d", "--save-plan=p"]):
         assert commands.run("shrink", *models, *options).refused
+    assert "by itself" in commands.run("shrink", *models, "--out-dir=d", "--report=r.md").err
     with pytest.raises(UsageError, match="same file name"):
         shrink_many([models[0], models[0]], tmp_path / "out")
 

@@ -66,11 +66,25 @@ def test_controls_from_constants_go() -> None:
         x = Placeholder()
         w = Const([1, 2])
         n = NoOp(^x)
-        k = Const(3, ^x)
-        y = Mul(x, k, ^n, ^k)
+        k = Const(3)
+        y = Mul(x, k, ^n)
         -> y
     """
     check_transform("drop_idle_controls", before, after)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = Placeholder()\nz = Placeholder()\nk = Const(3, ^z)\ny = Mul(x, k)\n-> y",  # z would no longer run
+        "x = Placeholder()\np = Placeholder(dtype='bool')\ns = Switch(x, p)\ni = Identity(s:1)\nk = Const(3, ^i)\n"
+        "m = Merge(k, s:0)\ny = Mul(x, m, ^i)\n-> y",
+        "x = Placeholder()\na = Print(x, x)\nk = Const(3, ^a)\ny = Mul(a, k)\n-> y",
+    ],
+    ids=["needed for nothing else", "branch", "effect"],
+)
+def test_constants_wait_where_it_matters(text: str) -> None:
+    check_transform("drop_idle_controls", text, text)
 
 
 @pytest.mark.parametrize("transform", ["prune_branches", "drop_idle_controls"])

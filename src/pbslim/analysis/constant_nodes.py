@@ -75,7 +75,7 @@ class ConstantNodes:
         excluded_nodes: Collection[str] = (),
         notes: bool = False,
     ) -> None:
-        self._graph, self.fed, self._roots = graph, frozenset(fed), frozenset(roots)
+        self._graph, self.fed, self.roots = graph, frozenset(fed), frozenset(roots)
         self._excluded_ops, self._excluded_nodes = frozenset(excluded_ops), frozenset(excluded_nodes)
         self._store, self._notes = ResultStore(), notes
         self.refused: dict[Node, str] = {}
@@ -89,7 +89,7 @@ class ConstantNodes:
 
     def restrict(self) -> None:
         """Find anew which nodes are needed, after edges have gone."""
-        self.needed = needed(self._graph, self._roots, self.fed)
+        self.needed = needed(self._graph, self.roots, self.fed)
 
     def find(self) -> Constants:
         """The constant nodes, in order."""

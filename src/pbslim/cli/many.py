@@ -24,7 +24,8 @@ def require_single(sources: Sequence[Path], out_dir: Path | None, options: dict[
     named = [name for name in _SINGLE if options.get(name)]
     if named or options["form"] != "graph":
         option = named[0].replace("_", "-").removesuffix("s") if named else "as"
-        raise UsageError(f"--{option} is for one model; leave out --out-dir")
+        rest = "shrink each model by itself" if len(sources) > 1 else "leave out --out-dir"
+        raise UsageError(f"--{option} is for one model; {rest}")
 
 
 def shrink_all(
@@ -48,7 +49,8 @@ def shrink_all(
         outcomes = shrink_many(sources, out_dir, recipe, jobs=jobs, on_done=on_done, **arguments)
     for each in outcomes:
         if each.result is None:
-            terminal.say(f"error: '{each.source}': {each.problem}")
+            named = each.problem if f"'{each.source}'" in each.problem else f"'{each.source}': {each.problem}"
+            terminal.say(f"error: {named}")
     if as_json:
         terminal.print_json([_content(each) for each in outcomes])
     elif not terminal.is_quiet():

@@ -14,7 +14,6 @@ from click.shell_completion import CompletionItem
 from pbslim.cli import completion
 
 _IN_BRACKETS = re.compile(r"\[[^\]]*\]")
-TOLERANCE = click.FloatRange(min=0)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -151,18 +150,24 @@ class Percent(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
         except ValueError:
             share = -1.0
         if not 0 <= share <= 1:
-            self.fail(f"'{value}' is not a share such as 1% or 0.01", param, ctx)
+            self.fail(f"'{value}' is not a share from 0% to 100%, such as 1% or 0.01", param, ctx)
         return share
 
 
-class Decibels(click.types.FloatParamType):
-    """A number that others can be compared with."""
+class Number(click.FloatRange):
+    """A number that others can be compared with, from 0 on."""
+
+    def __init__(self, unit: str = "", *, zero: bool = True) -> None:
+        super().__init__(min=0, min_open=not zero)
+        self._least = f"{'0' if zero else 'more than 0'}{unit and ' '}{unit}{' or more' if zero else ''}"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read `value`."""
-        number = super().convert(value, param, ctx)
+        number = click.FLOAT.convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"'{value}' is not a number", param, ctx)
+        if number < 0 or (self.min_open and number == 0):
+            self.fail(f"{value} is out of range; give {self._least}", param, ctx)
         return number
 
 
@@ -188,7 +193,9 @@ FILE = FileName(path_type=Path)
 OUTPUT = OutputName(path_type=Path)
 INPUTS = InputList()
 PERCENT = Percent()
-DECIBELS = Decibels()
+DECIBELS = Number("dB")
+SECONDS = Number("seconds", zero=False)
+TOLERANCE = Number()
 PIXELS = Pixels()
 NAMES = NodeList()
 WORDS = NameList()

@@ -11,7 +11,7 @@ from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.judge import Measure
 from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounded, Rounder
-from pbslim.errors import CheckError
+from pbslim.errors import CheckError, counted
 
 _AIM = 0.15
 _FINEST = 60.0  # dB
@@ -75,7 +75,7 @@ class Search:
             bits = sum(each.round(coarseness[each.site.name]).bits for each in self._rounders)
             low, high = (level, high) if bits <= 8 * nbytes else (low, level)
         if low == 0.0:
-            raise CheckError(f"weights cannot be made to fit {nbytes:.0f} bytes")
+            raise CheckError(f"weights cannot be made to fit {counted(round(nbytes), 'byte')}")
         noise = 10 ** (-low / 10)
         return self.candidate(allocate(self._sensitivities, noise), noise)
 

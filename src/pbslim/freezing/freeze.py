@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from os import PathLike
 
 from pbslim.analysis.conformity import listed, misfits
 from pbslim.analysis.inputs import how_to_cut, pipeline_inputs
 from pbslim.analysis.recursion import require_no_recursion
-from pbslim.errors import DecodeError, UsageError
+from pbslim.errors import DecodeError, GraphError, UsageError
 from pbslim.freezing.ends import Ends, ends_of
 from pbslim.freezing.models import Model, open_model
 from pbslim.freezing.naming import Naming, name_ends, without_wrapper
@@ -178,6 +179,7 @@ class _Freezer:
         if not graph.library.functions:
             return
         require_no_recursion(graph)
+        self._require_whole()
         calls = [node for node in graph if node.op in CALLS]
         kept = [node.name for node in tables.starters()]
         inline = inline_partitionedcall(max_growth_in_nodes=self._choice.most_nodes)
@@ -186,6 +188,15 @@ class _Freezer:
             graph.drop_functions(graph.library.functions.keys() - used_functions(graph))
         if ends.called:
             without_wrapper(graph, calls)
+
+    def _require_whole(self) -> None:
+        """Make sure that no function is damaged: calls of it would stay."""
+        for name in used_functions(self._graph):
+            function = self._graph.library.functions[name]
+            with suppress(GraphError):
+                function.body()
+            if function.damage:
+                raise DecodeError(f"'{self._model.path}' is damaged: {function.damage}")
 
     def _drop_controls(self, ends: Ends, kept: Iterable[Node]) -> None:
         """Drop control edges that only put reads of variables in order: all that nothing is waited for through."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from pbslim.errors import DecodeError, UsageError
 from pbslim.ir import Graph
 from pbslim.names import nearest, shortened
-from pbslim.wire.checkpoint_files import STATE, find_checkpoint, prefix_of
+from pbslim.wire.checkpoint_files import STATE, find_checkpoint
 from pbslim.wire.checkpoints import Checkpoint
 from pbslim.wire.files import load_from
 from pbslim.wire.meta_graphs import MetaGraph, SignatureSpec, read_meta_graph, read_saved_model
-from pbslim.wire.models import is_saved_model
+from pbslim.wire.models import is_saved_model, model_of, prefix_of
 from pbslim.wire.sources import open_source
 
 _SERVING = "serving_default"
@@ -64,7 +64,7 @@ def open_model(path: Path, tags: Collection[str] | None = None, checkpoint: Path
         UsageError: no graph has these tags, or the model holds none.
         DecodeError: what is there is damaged.
     """
-    folder = path.parent if path.name in ("saved_model.pb", "saved_model.pbtxt") else path
+    folder = model_of(path)
     if is_saved_model(folder):
         meta = _tagged(read_saved_model(folder), tags, folder)
         values = checkpoint or folder / "variables" / "variables"

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from pbslim.ir.nodes import Node, Value
 
 
+class UnknownError(GraphError):
+    """A function may be whole, but what is in it is not known here: an op, a type, or a list of arguments."""
+
+
 class EncodedFunction(ABC):
     """A function still in the form in which a file holds it."""
 
     @abstractmethod
     def decode(self) -> Body:
-        """What it computes; raises GraphError or DecodeError when that cannot be told."""
+        """What it computes; raises UnknownError where that cannot be told, another error if it is damaged."""
 
     @abstractmethod
     def attributes(self) -> Iterator[Attributes]:
@@ -106,6 +110,7 @@ class Function:
         ops: the ops in its body.
         variables: names of the attributes that a call must give, for which `TypeVariable` stands in the body.
         encoded: what the reader of the file left here.
+        damage: why it cannot be decoded, if it should be possible and was tried.
     """
 
     def __init__(
@@ -114,7 +119,7 @@ class Function:
         self.name, self.ops, self.variables, self.encoded = name, ops, variables, encoded
         self._graph = graph
         self._body: Body | None = None
-        self._problem = ""
+        self._problem = self.damage = ""
 
     @property
     def decoded(self) -> Body | None:
@@ -132,6 +137,7 @@ class Function:
                 self._adopt(self.encoded.decode())
             except (GraphError, DecodeError) as error:
                 self._problem = f"function '{self.name}': {error}"
+                self.damage = "" if isinstance(error, UnknownError) else self._problem
         if self._body is None:
             raise GraphError(self._problem)
         return self._body

@@ -46,8 +46,12 @@ _COMMON = {
 }
 
 
-def spread(found: Mapping[str, Any]) -> Markup:
-    """The values of a weight before and after, as two histograms over each other."""
+def spread(found: Mapping[str, Any], number: int) -> Markup:
+    """The values of a weight before and after, as two histograms over each other.
+
+    Args:
+        number: of this weight on the page.
+    """
     low, width = found["low"], (found["high"] - found["low"]) / len(found["before"])
     chart = pygal.XY(
         **_COMMON,
@@ -64,7 +68,7 @@ def spread(found: Mapping[str, Any]) -> Markup:
     )
     for side in ("before", "after"):
         chart.add(side, [(low + (i + 0.5) * width, count) for i, count in enumerate(found[side])])
-    return _svg(chart, f"Histogram of the values of {found['name']} before and after")
+    return _svg(chart, f"values-{number}", f"Histogram of the values of {found['name']} before and after")
 
 
 def layers(found: Sequence[Mapping[str, Any]]) -> Markup:
@@ -81,10 +85,15 @@ def layers(found: Sequence[Mapping[str, Any]]) -> Markup:
     )
     chart.add("at the layer", [each["snr"] for each in found])
     chart.add("by the layer itself", [each["own_snr"] for each in found])
-    return _svg(chart, f"Signal to noise at {len(found)} layers, from the input to the output")
+    return _svg(chart, "layers", f"Signal to noise at {len(found)} layers, from the input to the output")
 
 
-def _svg(chart: Any, label: str) -> Markup:
-    """A chart with its label, and without the scripts and remarks that pygal adds."""
+def _svg(chart: Any, name: str, label: str) -> Markup:
+    """A chart with its label, and without the scripts and remarks that pygal adds.
+
+    Args:
+        name: what its id ends in, which pygal would draw by lot.
+    """
+    chart.uuid = name
     drawn = _ADDED.sub("", chart.render(is_unicode=True))
     return Markup(drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(printable(label))}" ', 1))  # noqa: S704 - by pygal

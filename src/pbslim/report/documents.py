@@ -11,7 +11,7 @@ from typing import Any
 
 from pbslim.errors import DecodeError, UsageError, one_line, printable
 from pbslim.report.facts import KIND, VERSION
-from pbslim.report.terminal import size_text
+from pbslim.report.terminal import ratio_text, size_text
 from pbslim.wire import outputs
 
 Facts = Mapping[str, Any]
@@ -24,7 +24,7 @@ def page(facts: Facts) -> str:
 
     with _complete():
         losing = [each for each in facts["layers"] if each["own_snr"] is not None][:_LAYERS_DRAWN]
-        spreads = [charts.spread(each) for each in facts["spreads"]]
+        spreads = [charts.spread(each, number) for number, each in enumerate(facts["spreads"])]
         layers = charts.layers(losing) if losing else ""
     return _rendered("report.html.j2", facts, {"spreads": spreads, "layers": layers})
 
@@ -102,7 +102,9 @@ def _rendered(template: str, facts: Facts, drawn: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(size=size_text, share=_share, db=_db, code=_code, line=one_line, name=_name)
+    environment.filters.update(
+        size=size_text, ratio=ratio_text, share=_share, db=_db, code=_code, line=one_line, name=_name
+    )
     with _complete():
         return environment.get_template(template).render(facts, drawn=drawn)
 

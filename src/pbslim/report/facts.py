@@ -100,7 +100,7 @@ def of_shrink(result: ShrinkResult, look: Look, source: Path, target: Path, how:
         outputs=_ends(result.outputs),
         seconds=result.seconds,
         steps=steps,
-        not_verified=result.not_verified,
+        not_verified=result.not_verified or ("" if result.verification else "--no-verify was given"),
         notes=result.notes,
     )
 

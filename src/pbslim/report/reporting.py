@@ -38,8 +38,8 @@ class Reporting:
         """What looks at both files; None where no report is wanted."""
         return partial(self._look.at, layers=None if self._run else []) if self._paths else None
 
-    def write(self, result: ShrinkResult, source: Path, target: Path, quality: str, command: str) -> None:
-        """Write the reports.
+    def write(self, result: ShrinkResult, source: Path, target: Path, how: str, command: str) -> None:
+        """Write the reports; see `pbslim.report.facts.of_shrink`.
 
         Raises:
             PbslimError: one cannot be written.
@@ -47,7 +47,6 @@ class Reporting:
         if self._paths:
             from pbslim.report import documents, facts
 
-            how = f"recipe {result.recipe}" if result.recipe else f"quality {quality}"
             found = facts.of_shrink(result, self._look, source, target, how, command)
             for path in self._paths:
                 documents.write(found, path)

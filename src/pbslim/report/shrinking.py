@@ -19,8 +19,12 @@ from pbslim.shrinking.shrink import ShrinkResult
 from pbslim.verification.benchmark import Measurement
 
 
-def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> None:
-    """Sizes, verdict and time on stdout."""
+def show(result: ShrinkResult, target: Path, how: str, *, explain: bool) -> None:
+    """Sizes, verdict and time on stdout.
+
+    Args:
+        how: the recipe, or what was asked for, in words.
+    """
     console = terminal.stdout()
     said = result.signature
     for label, endpoints, keys in (
@@ -43,8 +47,7 @@ def show(result: ShrinkResult, target: Path, quality: str, *, explain: bool) -> 
         *_measured_rows(result.measurements),
         ("time", "", f"{result.seconds:.1f} s", ""),
     ]
-    console.print(terminal.table(["", "before", "after", "smaller"], rows, right=(1, 2, 3)))
-    how = f"recipe {result.recipe}" if result.recipe else f"quality {quality}"
+    console.print(terminal.table(["", "before", "after", ""], rows, right=(1, 2, 3)))
     console.print(f"{target} written in {result.seconds:.2f} s ({how})", markup=False)
     if result.verification:
         for line in verification.summary(result.verification):
@@ -57,18 +60,18 @@ def show_all(outcomes: Sequence[Outcome]) -> None:
     found = [each.result for each in outcomes if each.result]
     if len(found) > 1:
         rows.append(("all", *_figures(found), ""))
-    columns = ["model", "before", "after", "smaller", "zipped", "verdict"]
+    columns = ["model", "before", "after", "", "zipped", "verdict"]
     terminal.stdout().print(terminal.table(columns, rows, right=(1, 2, 3, 4)))
 
 
 def _figures(results: Sequence[ShrinkResult]) -> tuple[str, str, str, str]:
-    """Sizes before and after, and how many times smaller the file and its zip are."""
+    """Sizes before and after, and how many times smaller or larger the file and its zip are."""
     if not results:
         return "", "", "", ""
     before, after = (sum(size) for size in zip(*((r.before.size, r.after.size) for r in results), strict=True))
     zips = [sum(size) for size in zip(*((r.before.zipped.bytes, r.after.zipped.bytes) for r in results), strict=True)]
-    ratio = f"{zips[0] / max(zips[1], 1):.2f}x"
-    return terminal.size_text(before), terminal.size_text(after), f"{before / max(after, 1):.2f}x", ratio
+    ratios = terminal.ratio_text(before, after), terminal.ratio_text(zips[0], zips[1])
+    return terminal.size_text(before), terminal.size_text(after), *ratios
 
 
 def _verdict(outcome: Outcome) -> str:
@@ -86,7 +89,9 @@ def warn(result: ShrinkResult) -> None:
     for text in dict.fromkeys([*result.notes, *(found.notes if found else ())]):
         terminal.note(text)
     if found and is_alarming(found, result.recipe, result.promise):
-        terminal.say(f"WARNING: the result is {verification.verdict_text(found)}{advice(result.recipe)}")
+        terminal.say(
+            f"WARNING: the result is {verification.verdict_text(found)}{advice(result.recipe, result.promise)}"
+        )
 
 
 def content(result: ShrinkResult, target: Path) -> dict[str, Any]:
@@ -154,7 +159,7 @@ def _measured_rows(found: Sequence[Measurement]) -> list[tuple[str, str, str, st
 
 
 def _size_row(label: str, before: int, after: int) -> tuple[str, str, str, str]:
-    return label, terminal.size_text(before), terminal.size_text(after), f"{before / max(after, 1):.2f}x"
+    return label, terminal.size_text(before), terminal.size_text(after), terminal.ratio_text(before, after)
 
 
 def _zip_row(before: ZipSize, after: ZipSize) -> tuple[str, str, str, str]:

@@ -64,6 +64,13 @@ def size_text(size: int) -> str:
     return f"{size / scale:.2f} {unit}"
 
 
+def ratio_text(before: int, after: int) -> str:
+    """How many times smaller or larger something became."""
+    smaller, larger = before / max(after, 1), after / max(before, 1)
+    text = f"{max(smaller, larger):.2f}"
+    return "about the same" if text == "1.00" else f"{text}x {'smaller' if before > after else 'larger'}"
+
+
 def duration_text(seconds: float) -> str:
     """A waiting time."""
     minutes, rest = divmod(round(seconds), 60)

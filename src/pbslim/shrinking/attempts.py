@@ -17,7 +17,7 @@ from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.promises import Promise
 from pbslim.compression.samples import Batch
 from pbslim.compression.search import Candidate
-from pbslim.errors import CheckError
+from pbslim.errors import CheckError, counted
 from pbslim.ir import Graph
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
@@ -154,7 +154,7 @@ class Attempts:
             room -= (taken - size) * 1.02
             if room <= 0:
                 break
-        raise CheckError(f"no weights were found with which the file has at most {size} bytes; ask for more")
+        raise CheckError(f"no weights were found with which the file has at most {counted(size, 'byte')}; ask for more")
 
     def _attempt(self, found: Candidate, wanted: float) -> Verification | None:
         """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""

@@ -14,6 +14,7 @@ from pbslim.errors import CheckError, PbslimError, UsageError
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.shrink import ShrinkResult, shrink
+from pbslim.wire.outputs import require_apart
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,13 @@ def shrink_many(
         In the order of `sources`.
 
     Raises:
-        UsageError: two models would be written to the same file.
+        UsageError: two models would be written to the same file, or into one of them.
     """
     folder = Path(out_dir)
     tasks = [(Path(source), folder / _name(Path(source))) for source in sources]
     if len({out for _, out in tasks}) < len(tasks):
         raise UsageError("two models have the same file name; shrink them into different folders")
+    require_apart(folder, *map(Path, sources))
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[Path, Outcome] = {}
     tell = on_done or _unheard

@@ -120,10 +120,10 @@ def is_alarming(found: Verification, recipe: str | None, promise: Promise | None
     return found.verdict in (Verdict.DEGRADED, Verdict.BROKEN) or (recipe == "optimize" and not found.verdict.is_exact)
 
 
-def advice(recipe: str | None) -> str:
-    """What to try where a recipe loses too much."""
+def advice(recipe: str | None, promise: Promise | None = None) -> str:
+    """What to try where a recipe, or a promise, loses too much; a size or a plan that was asked for may lose all."""
     if recipe is None:
-        return "; a better one: --quality near-lossless"
+        return "; a better one: --quality near-lossless" if promise else ""
     return "" if recipe == "optimize" else "; a milder recipe: optimize"
 
 

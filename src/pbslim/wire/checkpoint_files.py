@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbslim.errors import DecodeError
+from pbslim.wire.models import prefix_of
 from pbslim.wire.paths import expanded
 from pbslim.wire.slice_files import is_slice_header
 from pbslim.wire.sources import open_source
@@ -16,7 +17,6 @@ from pbslim.wire.varint import first_text
 
 STATE = "checkpoint"
 """The file in a folder that says which checkpoint is the latest."""
-_FILES = re.compile(r"(?P<prefix>.+?)\.(?:index|meta|data-\d{5,}-of-\d{5,})", re.DOTALL)
 _SHARD = re.compile(r"(?P<prefix>.+)-\d{5}-of-(?P<count>\d{5})", re.DOTALL)
 _MOST_STATE = 1 << 24
 
@@ -98,12 +98,6 @@ def _files(path: Path) -> CheckpointFiles:
         if shards := _shards(prefix):
             return CheckpointFiles(prefix, shards)
     raise DecodeError(_absence(path))
-
-
-def prefix_of(path: Path) -> Path:
-    """What the names of the files of a checkpoint begin with, where `path` is one of them, and else `path` itself."""
-    found = _FILES.fullmatch(path.name)
-    return path.with_name(found["prefix"]) if found else path
 
 
 def _shards(prefix: Path) -> tuple[Path, ...]:

@@ -14,7 +14,7 @@ from pbslim import ops
 from pbslim.dtypes import DTYPES, DType
 from pbslim.errors import DecodeError, GraphError, counted
 from pbslim.ir import Attributes, Draft, Graph, Node, TypeVariable, Value
-from pbslim.ir.functions import Body, EncodedFunction, Function
+from pbslim.ir.functions import Body, EncodedFunction, Function, UnknownError
 from pbslim.ir.inputs import controlling, is_control
 from pbslim.wire import schema
 from pbslim.wire.nodes import NodeReader, is_untouched, node_parts
@@ -184,11 +184,13 @@ def _is_list(argument: Any) -> bool:
 
 def _dtype(argument: Any) -> DType | TypeVariable:
     if _is_list(argument):
-        raise GraphError(f"'{argument.name}' in its signature is a list")
+        raise UnknownError(f"'{argument.name}' in its signature is a list")
     if argument.type_attr:
         return TypeVariable(argument.type_attr)
     if argument.type not in DTYPES:
-        raise GraphError(f"'{argument.name}' in its signature has data type number {argument.type}, which is not known")
+        raise UnknownError(
+            f"'{argument.name}' in its signature has data type number {argument.type}, which is not known"
+        )
     return DTYPES[argument.type]
 
 
@@ -211,7 +213,7 @@ def _resolve(body: Body, text: str) -> list[Value]:
         return [node.output()]
     ports = body.ports(node)
     if ports is None:
-        raise GraphError(f"the op {node.op} of '{name}' is not known, and so is the port that '{text}' names")
+        raise UnknownError(f"the op {node.op} of '{name}' is not known, and so is the port that '{text}' names")
     if not place or place[0] not in ports or len(place) > 2:
         raise GraphError(f"'{text}' is not an output of '{name}' ({node.op})")
     first, count = ports[place[0]]

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, BinaryIO
 
 from pbslim.errors import PbslimError, UsageError
+from pbslim.wire.models import parts_of
 from pbslim.wire.paths import descriptor, expanded, followed
 from pbslim.wire.sources import InputFile, Source
 
@@ -318,16 +319,24 @@ def require_distinct(*targets: str | Path) -> None:
 
 
 def require_apart(target: str | Path, *sources: str | Path) -> None:
-    """Make sure that writing `target` replaces none of `sources`.
+    """Make sure that writing `target` changes none of `sources`: replaces no file and adds none to a SavedModel.
 
     Raises:
         UsageError: it would.
     """
+    place = expanded(target)
     for source in sources:
-        with suppress(OSError):  # one of them is not there
-            there = _stat(expanded(target), 1)
-            if stat.S_ISREG(there.st_mode) and os.path.samestat(there, _stat(expanded(source), 0)):
-                raise UsageError(f"'{target}' is the input, which stays as it is; name another file")
+        for given in parts_of(expanded(source)):
+            if given.is_dir() and descriptor(place, 1) is None and _is_in(place, given):
+                raise UsageError(f"'{target}' is in the input '{given}', which stays as it is; name another place")
+            with suppress(OSError):  # one of them is not there
+                there = _stat(place, 1)
+                if stat.S_ISREG(there.st_mode) and os.path.samestat(there, _stat(given, 0)):
+                    raise UsageError(f"'{target}' is the input, which stays as it is; name another file")
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _stat(path: Path, standard: int) -> os.stat_result:

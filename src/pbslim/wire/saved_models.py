@@ -20,7 +20,7 @@ from pbslim.ir.attributes import default_value
 from pbslim.ops import MISSING, OpDef, find
 from pbslim.wire.attributes import encode_attr
 from pbslim.wire.files import PROTOBUF_LIMIT
-from pbslim.wire.outputs import make_folder, new_folder
+from pbslim.wire.outputs import make_folder, new_folder, require_apart
 from pbslim.wire.parts import Part, joined, total
 from pbslim.wire.paths import descriptor, expanded
 from pbslim.wire.sources import Source
@@ -87,6 +87,8 @@ def new_model(folder: str | Path, *sources: Source, given: Path | None = None, r
         raise UsageError("a SavedModel is a folder, which cannot be written to a stream; name one")
     if given is not None and given.exists() and given.resolve().is_relative_to(target.resolve()):
         raise UsageError(f"'{folder}' is or holds the input, which stays as it is; name another folder")
+    if given is not None:
+        require_apart(target, given)
     names = {path.name for path in target.iterdir()} if target.is_dir() else set()
     if names and not (names & _GRAPHS and names <= _FILES):
         raise PbslimError(f"cannot write '{folder}': the folder holds other files; name one that is new or empty")

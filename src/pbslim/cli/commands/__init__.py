@@ -9,6 +9,7 @@ import click
 
 from pbslim._version import __version__
 from pbslim.cli.command import EXIT_CODES, HELP
+from pbslim.names import nearest
 
 _WITH_HYPHENS = frozenset({"to_saved_model"})
 """Commands that no tool of TensorFlow's gave their names, which have underscores."""
@@ -34,6 +35,14 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = _spelled(cmd_name)
         return self.commands[name] if name in self.list_commands(ctx) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if _spelled(args[0]) not in known and not ctx.resilient_parsing and (close := nearest(args[0], known)):
+            ctx.fail(f"No such command '{args[0]}', did you mean '{close}'?")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(

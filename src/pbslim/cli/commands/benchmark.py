@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pbslim.cli.command import Command
-from pbslim.cli.options import FILE, NAMES, WORDS, json_option
+from pbslim.cli.options import FILE, NAMES, SECONDS, WORDS, json_option
 from pbslim.engines import ENGINES
 from pbslim.report import terminal
 from pbslim.verification.benchmark import DEFAULT_RUNS, Measurement, benchmark
@@ -37,7 +37,7 @@ _COLUMNS = ("graph", "engine", "load", "first run", "median", "quickest", "slowe
 @click.option("--threads", type=_COUNT, default=1, show_default=True, help="Threads that an engine may use.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     metavar="SECONDS",
     default=DEFAULT_TIMEOUT,
     show_default=True,

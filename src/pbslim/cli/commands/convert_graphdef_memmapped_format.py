@@ -9,6 +9,7 @@ import click
 
 from pbslim.cli.command import Command
 from pbslim.cli.options import FILE, OUTPUT, json_option
+from pbslim.errors import counted
 from pbslim.legacy.convert_graphdef_memmapped_format import convert_graphdef_memmapped_format
 from pbslim.report import terminal
 from pbslim.wire import PROTOBUF_LIMIT
@@ -49,7 +50,7 @@ def command(
         )
     told = [f"Converted {len(result.converted)} nodes"]
     if result.converted:
-        told.append(f"{terminal.size_text(result.mapped_bytes)} in {result.regions} regions of {out_graph}")
+        told.append(f"{terminal.size_text(result.mapped_bytes)} in {counted(result.regions, 'region')} of {out_graph}")
     told += [f"constants that stay in the graph, {reason}: {count}" for reason, count in result.reasons.items()]
     for line in [] if terminal.is_quiet() else told:
         terminal.say(line)

@@ -49,6 +49,7 @@ from pbslim.wire.sources import InputFile
 def command(model: Path, out: Path, as_json: bool, **options: Any) -> int:
     """Make one frozen graph of a SavedModel, or of a checkpoint and its graph."""
     with terminal.progress("freezing"):
+        require_apart(out, model, *([options["checkpoint"]] if options["checkpoint"] else []))
         found = freeze(model, **options)
         require_apart(out, *(each.path for each in sources_of(found.graph) if isinstance(each, InputFile)))
         size = save(found.graph, out)
@@ -59,10 +60,11 @@ def command(model: Path, out: Path, as_json: bool, **options: Any) -> int:
         terminal.print_json({**freezing.content(found), "bytes": size, "out": str(out)})
     elif not terminal.is_quiet():
         freezing.show(found)
+        become = "a constant" if found.variables == 1 else "constants"
         terminal.tell_written(
             out,
             size,
-            f"{counted(found.variables, 'variable')} turned into constants",
+            f"{counted(found.variables, 'variable')} turned into {become}",
             counted(len(found.graph), "node"),
         )
     return 0

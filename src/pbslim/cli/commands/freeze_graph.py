@@ -47,6 +47,7 @@ def command(
     input_graph: Path | None,
     input_meta_graph: Path | None,
     input_saved_model_dir: Path | None,
+    input_checkpoint: Path | None,
     output_graph: Path | None,
     initializer_nodes: tuple[str, ...],
     as_json: bool,
@@ -55,14 +56,15 @@ def command(
     """Make constants of the variables in a graph, by the command line of TensorFlow's freeze_graph."""
     if initializer_nodes and not input_saved_model_dir:
         raise UsageError("nodes cannot be run here (--initializer_nodes); the values must be in the checkpoint")
-    models = [path for path in (input_graph, input_meta_graph, input_saved_model_dir) if path]
     if output_graph:
-        require_apart(output_graph, *models)
+        given = input_graph, input_meta_graph, input_saved_model_dir, input_checkpoint
+        require_apart(output_graph, *(path for path in given if path))
     with terminal.progress("freezing"):
         found = freeze_graph(
             input_graph=input_graph,
             input_meta_graph=input_meta_graph,
             input_saved_model_dir=input_saved_model_dir,
+            input_checkpoint=input_checkpoint,
             **options,
         )
         size = save(found.graph, output_graph) if output_graph else 0

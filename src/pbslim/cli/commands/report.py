@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pbslim.cli.command import Command, typed
 from pbslim.cli.options import FILE, NAMES, OUTPUT, json_option
@@ -13,9 +15,10 @@ from pbslim.engines import ENGINES
 from pbslim.errors import UsageError
 from pbslim.report import documents, facts, terminal
 from pbslim.verification.feeds import DEFAULT_SAMPLES
+from pbslim.wire.outputs import require_apart
 
-_COUNT = click.IntRange(min=1)
 _ENGINES = click.Choice(["auto", *ENGINES])
+_COMPARING = frozenset({"feeds", "evaluation", "inputs", "outputs", "samples", "engine"})
 
 
 @click.command(
@@ -44,12 +47,12 @@ def command(ctx: click.Context, /, files: tuple[Path, ...], out: Path | None, as
 
     A report in JSON, such as 'pbslim shrink --report' writes, can be made into the others.
     """
-    if out is not None:
-        documents.require_writable(out)
+    _require_places(out, [*files, options["feeds"], options["evaluation"]])
     if len(files) == 2:
         with terminal.progress_bar("running both graphs") as advance:
             found = facts.of_files(*files, typed(ctx), {**options, "on_progress": advance})
     elif len(files) == 1:
+        _refuse_comparing(ctx)
         found = documents.read(files[0])
     else:
         raise UsageError("name the model before and the model after, or one report in JSON")
@@ -62,3 +65,18 @@ def command(ctx: click.Context, /, files: tuple[Path, ...], out: Path | None, as
     else:
         terminal.tell(f"{out} written")
     return 0
+
+
+def _require_places(out: Path | None, given: Sequence[Path | None]) -> None:
+    """Make sure that the report finds its place, and replaces nothing that it is made of."""
+    if out is not None:
+        documents.require_writable(out)
+        require_apart(out, *filter(None, given))
+
+
+def _refuse_comparing(ctx: click.Context) -> None:
+    """Refuse options about a comparison where there is none."""
+    for param in ctx.command.params:
+        name = param.name or ""
+        if name in _COMPARING and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"a report in JSON is not compared anew; name both models, or leave out {param.opts[0]}")

@@ -10,6 +10,7 @@ from pbslim.cli.command import Command
 from pbslim.cli.options import FILE, NAMES, OUTPUT, json_option
 from pbslim.engines import ENGINES
 from pbslim.report import terminal
+from pbslim.wire.outputs import require_apart
 
 _ENGINES = click.Choice(["auto", *ENGINES])
 
@@ -34,6 +35,8 @@ def command(
     from pbslim.engines.files import write_arrays
     from pbslim.engines.run import run
 
+    if out is not None:
+        require_apart(out, source, feeds)
     with terminal.progress("running"):
         results = run(source, feeds, outputs, engine=engine)
     if out is not None:

@@ -12,14 +12,14 @@ import click
 from pbslim.analysis.endpoints import Endpoint
 from pbslim.cli.command import Command, typed
 from pbslim.cli.many import require_single, shrink_all
-from pbslim.cli.options import DECIBELS, FILE, INPUTS, NAMES, OUTPUT, PERCENT, SETTINGS, json_option
+from pbslim.cli.options import DECIBELS, FILE, INPUTS, NAMES, OUTPUT, PERCENT, SECONDS, SETTINGS, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.estimate import VERIFYING, Progress
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import PROMISES, Promise, promise_of
 from pbslim.compression.schemes import SCHEMES, Rule
 from pbslim.compression.writing import GOALS, TARGETS
-from pbslim.errors import UsageError
+from pbslim.errors import UsageError, counted
 from pbslim.freezing.wrapping import GraphFile, graph_of_model, signature_of
 from pbslim.report import shrinking, terminal
 from pbslim.report.reporting import EXAMPLES, Reporting
@@ -30,6 +30,7 @@ from pbslim.shrinking.recipes import RECIPES, SUMMARIES
 from pbslim.shrinking.scheme_file import read_rules
 from pbslim.shrinking.shrink import shrink
 from pbslim.verification.feeds import DEFAULT_SAMPLES
+from pbslim.wire.models import model_of
 from pbslim.wire.outputs import replacing, require_apart, require_distinct, require_writable
 from pbslim.wire.paths import descriptor
 
@@ -39,6 +40,19 @@ _SAMPLES = 48
 
 def _listed(known: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {what}" for name, what in known.items()) + "."
+
+
+class _Rule(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """How to store some weights."""
+
+    name = "rule"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Rule:
+        """Read `value`."""
+        try:
+            return value if isinstance(value, Rule) else Rule.parse(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command(
@@ -99,6 +113,7 @@ def _listed(known: Mapping[str, str]) -> str:
     "--scheme",
     "schemes",
     metavar="NAME=SCHEME",
+    type=_Rule(),
     multiple=True,
     help="How to store some weights, such as 'conv*/weights=int8'; the last one that fits counts. " + _listed(SCHEMES),
 )
@@ -108,7 +123,7 @@ def _listed(known: Mapping[str, str]) -> str:
 )
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     metavar="SECONDS",
     help="Search in a cheaper way, and say so, where it would take longer.",
 )
@@ -177,7 +192,8 @@ def command(
                 source, made.path, recipe, **arguments, on_step=lambda step: show(step.step), look=reporting.look
             )
             made.signature = signature_of(result.signature, _tensors(result.inputs), _tensors(result.outputs))
-        reporting.write(result, source, target, quality, typed(ctx))
+        how = f"recipe {result.recipe}" if result.recipe else _asked(quality, options)
+        reporting.write(result, source, target, how, typed(ctx))
     if options["save_plan"] and result.plan:
         with replacing(options["save_plan"]) as file:
             file.write(result.plan.to_json().encode())
@@ -189,8 +205,20 @@ def command(
     if options["as_json"]:
         terminal.print_json(shrinking.content(result, target))
     elif not terminal.is_quiet():
-        shrinking.show(result, target, quality, explain=options["explain"])
+        shrinking.show(result, target, how, explain=options["explain"])
     return 0
+
+
+def _asked(quality: str, options: Mapping[str, Any]) -> str:
+    """What the weights were to keep, in words."""
+    if options["plan"]:
+        return f"plan {options['plan']}"
+    if options["target_size"]:
+        return f"at most {counted(options['target_size'], 'byte')}"
+    if options["min_snr"] is None and options["min_agreement"] is None:
+        return f"quality {quality}"
+    promise = promise_of(quality, options["min_snr"], options["min_agreement"])
+    return f"at least {promise.snr:g} dB, {100 * promise.agreement:g} % of decisions"
 
 
 def _arguments(
@@ -237,9 +265,10 @@ def _destination(source: Path, target: Path, options: Mapping[str, Any]) -> Iter
 def _require_places(source: Path, target: Path, options: Mapping[str, Any]) -> None:
     """Make sure that what is written beside the result finds its place, so that an error leaves no result."""
     beside = [*options["reports"], *([options["save_plan"]] if options["save_plan"] else [])]
-    given = [source, *(options[name] for name in ("calibrate", "evaluation", "scheme_file") if options[name])]
+    given = [source, *(options[name] for name in ("calibrate", "evaluation", "scheme_file", "plan") if options[name])]
     for path in beside:
         require_writable(path)
+    for path in (target, *beside):
         require_apart(path, *given)
     require_distinct(target, *beside)
 
@@ -252,13 +281,14 @@ def _beside(source: Path, form: str) -> Path:
     """Where the result goes when --out is not given."""
     if descriptor(source, 0) is not None:
         raise UsageError("the input is a stream; name the file to write with -o (- for standard output)")
-    ending = ".pb" if form == "graph" else ""
-    return source.with_name(f"{source.stem}-small{ending}") if source.name else source / f"small{ending}"
+    ending, model = ".pb" if form == "graph" else "", model_of(source)
+    named = model if model.name not in ("", "..") else model.resolve()
+    return named.with_name(f"{named.stem}-small{ending}")
 
 
-def _rules(texts: Sequence[str], file: Path | None) -> tuple[Rule, ...]:
+def _rules(said: Sequence[Rule], file: Path | None) -> tuple[Rule, ...]:
     """What is said of some weights; the command line goes before a file."""
-    return (*(read_rules(file) if file else ()), *map(Rule.parse, texts))
+    return (*(read_rules(file) if file else ()), *said)
 
 
 _AUTOMATIC = ("calibrate", "prefer", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")

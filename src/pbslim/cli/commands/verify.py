@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pbslim.cli.command import Command
-from pbslim.cli.options import DECIBELS, FILE, NAMES, PERCENT, PIXELS, TOLERANCE, json_option
+from pbslim.cli.options import DECIBELS, FILE, NAMES, PERCENT, PIXELS, SECONDS, TOLERANCE, json_option
 from pbslim.engines import ENGINES
 from pbslim.report import terminal, verification
 from pbslim.verification.compare import compare_files
@@ -51,7 +51,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--per-layer", is_flag=True, help="Find the layers in which the difference arises.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     metavar="SECONDS",
     default=DEFAULT_TIMEOUT,
     show_default=True,
