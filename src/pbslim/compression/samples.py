@@ -20,7 +20,7 @@ from pbslim.verification.feeds import Samples, generate_samples
 from pbslim.verification.given import read_samples
 
 _SEARCHED = 4
-"""Photographs of those for calibration that the search looks at."""
+"""The search looks at one in so many photographs of those for calibration; the moments are measured on the others."""
 _MOST_GIVEN = 4  # times as many as would be generated
 _LEAST_TESTS = 8
 
@@ -56,7 +56,8 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
         UsageError: the type of an input is not known.
     """
     pictures = photographs.calibration()
-    measured, searched = pictures[:-_SEARCHED], pictures[-_SEARCHED:]
+    in_search = np.arange(1, len(pictures) + 1) % _SEARCHED == 0
+    measured, searched = pictures[~in_search], pictures[in_search]
     calibration = generate_samples(graph, inputs, samples=effort.calibration, seed=1, pictures=lambda: measured)
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=lambda: searched)
     natural = "photographs" in calibration.origin
