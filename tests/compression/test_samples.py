@@ -8,9 +8,10 @@ import pytest
 
 from pbslim.compression import samples
 from pbslim.compression.effort import EFFORTS
+from pbslim.dtypes import FLOAT, Shape
 from pbslim.verification import photographs
 from pbslim.verification.feeds import Samples, generate_samples
-from tests.compression.networks import classifier
+from tests.compression.networks import Builder, classifier
 
 
 def test_the_search_looks_at_other_photographs_than_the_moments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,3 +27,13 @@ def test_the_search_looks_at_other_photographs_than_the_moments(monkeypatch: pyt
     assert not measured & searched
     assert measured | searched == {picture.tobytes() for picture in photographs.calibration()}
     assert len(measured) == 3 * len(searched)
+
+
+def test_photographs_are_decoded_for_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Builder()
+    x = build.graph.add("x", "Placeholder", attrs={"dtype": FLOAT, "shape": Shape((-1, 5))}).output()
+    build.op("y", "MatMul", x, build.const("weights", (5, 3)))
+    monkeypatch.delattr(photographs, "_decoded")
+    assert samples.generated(build.graph, ["x"], EFFORTS["least"]).validation
+    with pytest.raises(NameError, match="_decoded"):
+        samples.generated(classifier(), ["x"], EFFORTS["least"])

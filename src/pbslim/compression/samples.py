@@ -16,7 +16,7 @@ from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.ir.tensors import Array
 from pbslim.verification import photographs
-from pbslim.verification.feeds import Samples, generate_samples
+from pbslim.verification.feeds import Pictures, Samples, generate_samples
 from pbslim.verification.given import read_samples
 
 _SEARCHED = 4
@@ -55,13 +55,18 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     Raises:
         UsageError: the type of an input is not known.
     """
-    pictures = photographs.calibration()
-    in_search = np.arange(1, len(pictures) + 1) % _SEARCHED == 0
-    measured, searched = pictures[~in_search], pictures[in_search]
-    calibration = generate_samples(graph, inputs, samples=effort.calibration, seed=1, pictures=lambda: measured)
-    validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=lambda: searched)
+    calibration = generate_samples(graph, inputs, samples=effort.calibration, seed=1, pictures=_for_moments)
+    validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
     natural = "photographs" in calibration.origin
     return _sets(calibration.batches if natural else (), validation, effort)
+
+
+def _for_moments() -> Pictures:
+    return [picture for number, picture in enumerate(photographs.calibration(), 1) if number % _SEARCHED]
+
+
+def _for_search() -> Pictures:
+    return photographs.calibration()[_SEARCHED - 1 :: _SEARCHED]
 
 
 def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["normal"]) -> SampleSets:
