@@ -13,7 +13,7 @@ import pytest
 
 from pbslim.engines import Array, Feeds, Program
 from pbslim.engines import engine as find_engine
-from pbslim.verification import running
+from pbslim.verification import benchmark, running
 
 
 class Here:
@@ -58,4 +58,5 @@ def apart() -> None:
 @pytest.fixture(autouse=True)
 def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "apart" not in request.fixturenames:
-        monkeypatch.setattr(running, "ProgramApart", Here)
+        for module in (benchmark, running):
+            monkeypatch.setattr(module, "ProgramApart", Here)
