@@ -19,6 +19,7 @@ from pbslim.compression.samples import Batch
 from pbslim.compression.search import Candidate
 from pbslim.errors import CheckError, counted
 from pbslim.ir import Graph
+from pbslim.names import shortened
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
 from pbslim.verification import Verification
@@ -173,6 +174,10 @@ class Attempts:
         self.tried.append(Attempt(wanted, found.snr, size, checked, kept))
         if kept and (self._kept is None or size < self._kept[1]):
             notes = list(self.compressor.samples.notes)
+            if self.files.inner:
+                notes.append(
+                    f"outputs after a selection are judged by what it chooses from: {shortened(self.files.inner)}"
+                )
             self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
         return checked
 
