@@ -34,6 +34,8 @@ from pbslim.wire.packages import read_directory
 from pbslim.wire.unmap import unmap
 from tests import functions
 from tests.graphs import parse
+from tests.here import apart as apart
+from tests.here import in_this_process as in_this_process
 from tests.shared import ROOT, SHARED, documented, models, needs_shared
 
 GOLDEN = SHARED / "golden" / "memmapped"
