@@ -16,7 +16,7 @@ from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.ir.tensors import Array
 from pbslim.verification import photographs
-from pbslim.verification.feeds import Samples, generate_samples
+from pbslim.verification.feeds import PHOTOGRAPHS, SIGNALS, Samples, generate_samples
 from pbslim.verification.given import read_samples
 
 _SEARCHED = 4
@@ -32,8 +32,9 @@ class SampleSets:
     """Batches for each purpose.
 
     Attributes:
-        calibration: for the moments of the inputs of each layer; empty where nothing natural is known. Noise is worse
-            than not to look at inputs at all.
+        calibration: for the moments of the inputs of each layer; empty where nothing is known of the inputs, as noise
+            is worse than not to look at inputs at all. Those of signals are of two kinds, and the search looks at one
+            of them: moments of a kind alone would suit little else.
         validation: for the search.
         probes: single samples, for the sensitivity of each site.
         origin: what they are, in a few words.
@@ -57,10 +58,12 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     """
     pictures = photographs.calibration()
     measured, searched = pictures[:-_SEARCHED], pictures[-_SEARCHED:]
-    calibration = generate_samples(graph, inputs, samples=effort.calibration, seed=1, pictures=lambda: measured)
+    calibration = generate_samples(
+        graph, inputs, samples=effort.calibration, seed=1, pictures=lambda: measured, varied=True
+    )
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=lambda: searched)
-    natural = "photographs" in calibration.origin
-    return _sets(calibration.batches if natural else (), validation, effort)
+    known = any(what in calibration.origin for what in (PHOTOGRAPHS, SIGNALS))
+    return _sets(calibration.batches if known else (), validation, effort)
 
 
 def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["normal"]) -> SampleSets:
