@@ -16,7 +16,7 @@ from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.ir.tensors import Array
 from pbslim.verification import photographs
-from pbslim.verification.feeds import Pictures, Samples, generate_samples
+from pbslim.verification.feeds import PHOTOGRAPHS, SIGNALS, Pictures, Samples, generate_samples
 from pbslim.verification.given import read_samples
 
 _SEARCHED = 4
@@ -32,8 +32,9 @@ class SampleSets:
     """Batches for each purpose.
 
     Attributes:
-        calibration: for the moments of the inputs of each layer; empty where nothing natural is known. Noise is worse
-            than not to look at inputs at all.
+        calibration: for the moments of the inputs of each layer; empty where nothing is known of the inputs, as noise
+            is worse than not to look at inputs at all. Those of signals are of two kinds, and the search looks at one
+            of them: moments of a kind alone would suit little else.
         validation: for the search.
         probes: single samples, for the sensitivity of each site.
         origin: what they are, in a few words.
@@ -55,10 +56,12 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     Raises:
         UsageError: the type of an input is not known.
     """
-    calibration = generate_samples(graph, inputs, samples=effort.calibration, seed=1, pictures=_for_moments)
+    calibration = generate_samples(
+        graph, inputs, samples=effort.calibration, seed=1, pictures=_for_moments, varied=True
+    )
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
-    natural = "photographs" in calibration.origin
-    return _sets(calibration.batches if natural else (), validation, effort)
+    known = any(what in calibration.origin for what in (PHOTOGRAPHS, SIGNALS))
+    return _sets(calibration.batches if known else (), validation, effort)
 
 
 def _for_moments() -> Pictures:
