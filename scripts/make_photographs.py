@@ -2,9 +2,9 @@
 
     python scripts/make_photographs.py FOLDER
 
-FOLDER holds the pictures under the names in the first column of ``SOURCES.md``; the third column says where each is
-from and what it is called there. The square in the fourth column (left, top and side), or the middle one where none is
-stated, is scaled down. Needs Pillow.
+FOLDER holds the pictures under the names in the first column of ``SOURCES.md``; the third column says which package
+each is from and what it is called there. The square in the fourth column (left, top and side), or the middle one where
+none is stated, is scaled down. Needs Pillow.
 """
 
 from __future__ import annotations

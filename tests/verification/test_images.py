@@ -29,6 +29,13 @@ def test_the_photographs_are_natural_and_listed() -> None:
         assert (steps < pictures.std(axis=(1, 2, 3)) / 2).all()  # neighbours are alike, as noise is not
 
 
+def test_each_photograph_is_of_a_package_that_states_its_licence() -> None:
+    table, packages = (files(photographs) / "SOURCES.md").read_text().split("All come from published packages")
+    origins = re.findall(r"^\| `.*?` \|.*?\| (.*?)[,|]", table, re.MULTILINE)
+    assert len(origins) == photographs.CALIBRATION + len(photographs.tests())
+    assert [origin for origin in origins if origin not in packages] == []
+
+
 def test_calibration_and_test_pictures_differ() -> None:
     small = [
         np.stack([resize(each, 16, 16) for each in half]) for half in (photographs.calibration(), photographs.tests())
