@@ -15,6 +15,8 @@ import pytest
 # TensorFlow chooses its kernels by the processor, and their results differ in the last digits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# As the command line has it. Where tests run side by side, threads that wait for each other take most of the time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class _NoTensorFlow(MetaPathFinder, Loader):

@@ -13,7 +13,8 @@ import pytest
 
 from pbslim.engines import Array, Feeds, Program
 from pbslim.engines import engine as find_engine
-from pbslim.verification import running
+from pbslim.engines.tensorflow import TensorFlowProgram
+from pbslim.verification import benchmark, running
 
 
 class Here:
@@ -21,12 +22,16 @@ class Here:
 
     memory, seconds = None, 0.0
 
-    def __init__(self, engine: str, path: Path, **_: object) -> None:
-        self._engine = engine
+    def __init__(self, engine: str, path: Path, *, folding: bool = False, **_: object) -> None:
+        self._engine, self._folding = find_engine(engine), folding
         self.load(path)
 
     def load(self, path: Path) -> None:
-        self._program: Program = find_engine(self._engine).load(path)
+        self._program: Program = (
+            TensorFlowProgram(path, folding=self._folding)
+            if self._engine.name == "tensorflow"
+            else self._engine.load(path)
+        )
 
     def wait(self) -> None:
         pass
@@ -58,4 +63,5 @@ def apart() -> None:
 @pytest.fixture(autouse=True)
 def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "apart" not in request.fixturenames:
-        monkeypatch.setattr(running, "ProgramApart", Here)
+        for module in (benchmark, running):
+            monkeypatch.setattr(module, "ProgramApart", Here)

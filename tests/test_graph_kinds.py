@@ -14,6 +14,8 @@ from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.wire import schema, to_bytes
 from tests.graphs import parse, show
+from tests.here import apart as apart
+from tests.here import in_this_process as in_this_process
 
 BEFORE = """
     x = Placeholder(shape=[2, 2])

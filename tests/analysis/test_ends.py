@@ -67,6 +67,8 @@ def ends(text: str) -> list[str]:
         ("y = Neg(x)\nt = HashTableV2(key_dtype='string', value_dtype='int64')", ["y"]),
         ("y = Neg(x)\nloss/Shape = Shape(x)", ["y"]),
         ("loss/Shape = Shape(x)", ["loss/Shape"]),
+        ("y = Neg(x)\ns = Shape(y)\nm = Mul(s, s, T='int32')", ["y", "m"]),  # nothing else shows what y is
+        ("y = Neg(x)\ns = Shape(y)\nm = Mul(s, s, T='int32')\nz = Abs(y)", ["m", "z"]),
         ("y = Neg(x)\np = Print(y)", ["p"]),
         ("y = Neg(x)\np = Print(y)\nz = Neg(y)", ["z"]),
         ("y = Neg(x)\ns = ScalarSummary(x)\nv = AssignVariableOp(x)\nc = Const(3)", ["y"]),

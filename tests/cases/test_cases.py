@@ -21,6 +21,7 @@ SCRIPTS = Path(sys.executable).parent
 FOLDERS = sorted(path.parent for path in CASES.glob("*/case.json"))
 
 pytestmark = [
+    pytest.mark.slow,
     needs_shared,
     pytest.mark.skipif(not (SCRIPTS / "pbslim").exists(), reason="pbslim's scripts are not beside this interpreter"),
 ]

@@ -24,6 +24,38 @@ def test_what_a_selection_chooses_from_is_compared_in_its_place() -> None:
     assert Judge.of(graph, ["found"]).kinds == {"boxes": Kind.VALUES, "x": Kind.VALUES}
 
 
+def test_a_value_at_the_best_place_is_a_selection_and_its_index_is_not() -> None:
+    graph, _ = parse(
+        """
+            x = Placeholder(dtype='float', shape=[-1, 4])
+            heat = Relu(x)
+            offset = Neg(x)
+            axis = Const(1, dtype='int32')
+            place = ArgMax(heat, axis)
+            zero = Const(0, dtype='int32')
+            found = GatherV2(offset, place, zero, Tparams='float')
+            -> found
+        """
+    )
+    assert list(Judge.of(graph, ["found"]).kinds) == ["heat", "offset"]
+    assert Judge.of(graph, ["place"]).kinds == {"heat": Kind.SCORES}
+
+
+def test_words_that_are_picked_before_anything_is_computed_are_no_selection() -> None:
+    graph, _ = parse(
+        """
+            x = Placeholder(dtype='string', shape=[-1])
+            empty = Const('', dtype='string')
+            kept = NotEqual(x, empty, T='string')
+            places = Where(kept)
+            ids = Cast(places, SrcT='int64', DstT='float')
+            y = Neg(ids)
+            -> y
+        """
+    )
+    assert list(Judge.of(graph, ["y"]).kinds) == ["y"]
+
+
 @pytest.mark.parametrize(("shape", "helpers"), [("[-1, 8, 8, 32]", set()), ("[-1, 1, 1, 32]", {"wide"})])
 def test_a_mask_is_judged_alone_and_one_number_with_the_layer_before_it(shape: str, helpers: set[str]) -> None:
     graph, _ = parse(

@@ -34,6 +34,8 @@ from pbslim.wire.packages import read_directory
 from pbslim.wire.unmap import unmap
 from tests import functions
 from tests.graphs import parse
+from tests.here import apart as apart
+from tests.here import in_this_process as in_this_process
 from tests.shared import ROOT, SHARED, documented, models, needs_shared
 
 GOLDEN = SHARED / "golden" / "memmapped"
@@ -403,18 +405,18 @@ def test_unmap_wants_a_package(tmp_path: Path) -> None:
 
 @pytest.mark.tensorflow
 @needs_shared
-@pytest.mark.parametrize("size", [10000, 1])
-def test_every_model_runs_mapped(size: int) -> None:
-    runner = Path(__file__).with_name("run_models.py")
+def test_every_model_runs_mapped() -> None:
+    runner, sizes = Path(__file__).with_name("run_models.py"), ["10000", "1"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     done = subprocess.run(
-        [sys.executable, str(runner), str(size)], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, str(runner), *sizes], capture_output=True, text=True, env=environment, check=False
     )
     assert not done.returncode, done.stdout + done.stderr[-1000:]
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert [line[0] for line in lines] == [folder.name for folder in models()]
-    assert [line for line in lines if len(line) > 2] == []
-    assert sum(int(line[1]) > 0 for line in lines) >= 20
+    assert [line[:2] for line in lines] == [[size, folder.name] for folder in models() for size in sizes]
+    assert [line for line in lines if len(line) > 3] == []
+    for size in sizes:
+        assert sum(int(count) > 0 for mapped_from, _, count in lines if mapped_from == size) >= 20
 
 
 @pytest.mark.tensorflow

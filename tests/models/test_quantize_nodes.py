@@ -9,13 +9,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import pbslim
-from pbslim.ir import Graph
 from tests.shared import ROOT, SHARED, meta, models, needs_shared
 from tests.structure import structure
 
@@ -71,6 +72,9 @@ RTOL = 1e-3
 OTHER_RESULTS = {"blazepose_lite", "movenet_lightning", "selfie_segmentation", "tf2_keras_lstm"}
 _SHOWN = 16
 
+Transformed = Callable[[Path, str], Path]
+"""The folder of a model and a recipe → the file with what is made of it."""
+
 folders = pytest.mark.parametrize("folder", models() if SHARED.exists() else [], ids=lambda folder: folder.name)
 
 
@@ -94,29 +98,38 @@ def results(path: Path, folder: Path) -> dict[str, list[float]]:
     return found
 
 
-def transformed(folder: Path, recipe: str) -> Graph:
-    graph = pbslim.load(folder / "model.pb")
-    pbslim.transform(graph, RECIPES[recipe], *endpoints(folder))
-    return graph
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Makes each file once."""
+    place = tmp_path_factory.mktemp("transformed")
+
+    @cache
+    def make(folder: Path, recipe: str) -> Path:
+        graph, path = pbslim.load(folder / "model.pb"), place / f"{folder.name}-{recipe}.pb"
+        pbslim.transform(graph, RECIPES[recipe], *endpoints(folder))
+        pbslim.save(graph, path)
+        return path
+
+    return make
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 @folders
-def test_the_graph_is_that_of_the_reference(folder: Path, recipe: str) -> None:
+def test_the_graph_is_that_of_the_reference(folder: Path, recipe: str, transformed: Transformed) -> None:
     inputs, outputs = endpoints(folder)
     recorded = json.loads(RECORD.read_text())[folder.name][recipe]
-    same = structure(transformed(folder, recipe), {*inputs, *outputs}) == recorded
+    same = structure(pbslim.load(transformed(folder, recipe)), {*inputs, *outputs}) == recorded
     assert same != (folder.name in DIFFERENT[recipe])
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[float]]]:
+def answers(tmp_path_factory: pytest.TempPathFactory, transformed: Transformed) -> dict[str, dict[str, list[float]]]:
     """Model → what its graph answers, in a TensorFlow that does not round as oneDNN does."""
     pytest.importorskip("tensorflow")
     place = tmp_path_factory.mktemp("codes")
     for folder in models():
-        pbslim.save(transformed(folder, "documented"), place / f"{folder.name}.pb")
+        (place / f"{folder.name}.pb").symlink_to(transformed(folder, "documented"))
     command = [sys.executable, "-c", "from tests.models.test_quantize_nodes import run_all; run_all()", str(place)]
     environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

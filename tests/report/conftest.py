@@ -9,6 +9,8 @@ import pytest
 
 from tests import commands
 from tests.cli.test_commands import DIGITS
+from tests.here import apart as apart
+from tests.here import in_this_process as in_this_process
 
 
 @pytest.fixture(scope="session")

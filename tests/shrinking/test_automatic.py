@@ -10,11 +10,14 @@ import pytest
 
 import pbslim
 from pbslim.compression.promises import PROMISES, Promise
+from pbslim.dtypes import FLOAT, INT32
 from pbslim.errors import CheckError, UsageError
+from pbslim.ir import ArrayTensor
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.shrink import shrink
 from tests import commands
+from tests.compression.networks import classifier
 from tests.shared import ROOT
 
 DIGITS = ROOT / "examples" / "digits.pb"
@@ -35,6 +38,19 @@ def test_the_result_keeps_its_promise_on_labelled_images(tmp_path: Path) -> None
     done = commands.run("shrink", DIGITS, "-o", again, "--plan", plan, "--no-verify")
     assert done.code == 0, done.err
     assert again.read_bytes() == out.read_bytes()
+
+
+def test_what_selections_choose_from_is_proven(tmp_path: Path) -> None:
+    graph = classifier()
+    most = graph.add("most", "Const", attrs={"dtype": INT32, "value": ArrayTensor(np.array(5, "i4"))}).output()
+    graph.add("best", "TopKV2", [graph["logits"].output(), most], {"T": FLOAT, "sorted": True})
+    pbslim.save(graph, tmp_path / "in.pb")
+    result = shrink(tmp_path / "in.pb", tmp_path / "out.pb", outputs=["best"], proof=Proof())
+    assert result.verification
+    best, logits = result.verification
+    assert (best.output, best.is_ordered, logits.output) == ("best", True, "logits")
+    assert logits.snr is not None
+    assert result.verification.snr == logits.snr >= PROMISES["balanced"].snr
 
 
 def test_kept_weights_stay_as_they_are(tmp_path: Path) -> None:

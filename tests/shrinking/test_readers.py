@@ -15,7 +15,6 @@ from pbslim.compression.promises import Promise
 from pbslim.compression.writing import TARGETS
 from pbslim.ir import Graph
 from pbslim.ir.tensors import Array
-from pbslim.shrinking import measuring
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.readers import RELEASES, fit
 from pbslim.shrinking.shrink import shrink
@@ -44,12 +43,6 @@ def modern() -> Graph:
         graph[name].set_attr("explicit_paddings", ())
     graph["dense"].set_attr("grad_a", False)
     return graph
-
-
-@pytest.fixture(autouse=True)
-def quickly_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starting TensorFlow takes longer than all else here."""
-    monkeypatch.setattr(measuring, "ENGINES", ("builtin",))
 
 
 @pytest.fixture
@@ -134,6 +127,7 @@ def test_decoders_that_stay_are_no_inputs(model: Path) -> None:
     assert "PlaceholderWithDefault" not in {node.op for node in pbslim.load(quick)}
 
 
+@pytest.mark.usefixtures("apart")
 def test_time_and_memory_are_told_where_they_are_chosen(model: Path) -> None:
     result = shrink(model, model.with_name("out.pb"), options=CompressionOptions(effort="low", prefer="speed"))
     assert [each.problem for each in result.measurements] == ["", ""]

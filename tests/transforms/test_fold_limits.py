@@ -79,7 +79,7 @@ def test_what_two_read_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(counted) == 25  # it was still at hand
 
 
-@pytest.mark.parametrize("count", [400, 2000])
+@pytest.mark.parametrize("count", [400, pytest.param(2000, marks=pytest.mark.slow)])
 def test_long_chains(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pbslim.analysis.results._BYTES", 4 * SIZE + 1)  # so that hardly anything is kept
     monkeypatch.setattr("pbslim.analysis.results._WORK", 1 << 40)

@@ -17,6 +17,7 @@ from tests.shared import ROOT
 DIGITS = ROOT / "examples" / "digits.pb"
 
 
+@pytest.mark.usefixtures("apart")
 def test_figures_are_plausible(tmp_path: Path) -> None:
     parts = "\n".join(f"m{i + 1} = MatMul(m{i}, w)" for i in range(8))
     weights = [[0.01] * 128] * 128

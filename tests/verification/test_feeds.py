@@ -93,3 +93,22 @@ def test_samples_are_seeded_and_come_in_batches_that_fit() -> None:
     assert all(np.array_equal(a["x"], b["x"]) for a, b in zip(one, same, strict=True))
     assert not np.array_equal(one[0]["x"], other[0]["x"])
     assert not np.array_equal(one[0]["x"], one[1]["x"])
+
+
+def test_signals_are_made_in_two_ways_where_they_are_to_be_varied() -> None:
+    graph, _ = parse("x = Placeholder(dtype='float', shape=[-1, 64, 32])\ny = Neg(x)\n-> y")
+    plain, varied = (generate_samples(graph, ["x"], samples=4, varied=each).batches[0]["x"] for each in (False, True))
+    np.testing.assert_array_equal(varied[::2], plain[::2])
+    assert not np.array_equal(varied[1::2], plain[1::2])
+    # Few courses make up an event, and any number noise.
+    strongest = [
+        np.linalg.svd(each, compute_uv=False)[:, :3].sum() / np.linalg.svd(each, compute_uv=False).sum()
+        for each in (plain[1::2], varied[1::2])
+    ]
+    assert strongest[0] < 0.25 < strongest[1]
+
+
+@pytest.mark.parametrize(("shape", "what"), [([16000], "signals"), ([96, 64], "signals"), ([128], "values")])
+def test_what_neighbours_go_together_in_is_a_signal(shape: list[int], what: str) -> None:
+    graph, _ = parse(f"x = Placeholder(dtype='float', shape={[-1, *shape]})\ny = Neg(x)\n-> y")
+    assert generate_samples(graph, ["x"], samples=1).origin == f"generated {what}"

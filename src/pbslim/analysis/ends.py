@@ -39,7 +39,8 @@ def find_ends(graph: Graph) -> list[Node]:
     """The nodes that give something, that nothing reads, and that are no leftovers of training, in file order.
 
     Of these the ones that depend on what is fed, that run once in each run, and that may have been wanted, if there
-    are such. All results of a loop are ends if none of them is read.
+    are such. All results of a loop are ends if none of them is read. Where nothing but the shape of what is fed
+    decides on any of them, what is read for its shape alone counts as well.
     """
     readers = readers_of(graph)
     fed = reachable(with_ops(graph, PLACEHOLDERS | SOURCES), lambda node: readers.get(node, ()))
@@ -47,6 +48,12 @@ def find_ends(graph: Graph) -> list[Node]:
     whole = {node for exits in loops.values() if not any(map(_is_read, exits)) for node in exits}
     fed |= {node for exits in loops.values() if not fed.isdisjoint(exits) for node in whole.intersection(exits)}
     found = [node for node in graph if not (node in readers and _is_read(node)) and _gives_results(node)]
+    valued = reachable(
+        with_ops(graph, PLACEHOLDERS | SOURCES), lambda node: filter(_reads_values, readers.get(node, ()))
+    )
+    if valued and valued.isdisjoint(found):
+        measured = {node for node in valued if _is_measured(node) and _gives_results(node)}
+        found = [node for node in graph if node in found or node in measured]
     for wanted in (
         lambda node: node in fed,
         lambda node: node.op not in EXITS or node in whole or node.dtype_attr("T") not in (INT32, INT64),
@@ -71,6 +78,16 @@ def _is_read(node: Node) -> bool:
         if value.is_used:
             return True
     return any(reader.op != "NoOp" or reader.control_readers for reader in node.control_readers)
+
+
+def _reads_values(node: Node) -> bool:
+    return node.op not in SHAPES
+
+
+def _is_measured(node: Node) -> bool:
+    """Whether it is read for its shape alone."""
+    uses = [use.node for value in node.outputs for use in value.uses]
+    return bool(uses) and not any(map(_reads_values, uses))
 
 
 def _gives_results(node: Node) -> bool:

@@ -15,7 +15,7 @@ from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
 from pbslim.verification.metrics import Kind
-from pbslim.verification.outputs import before_selections, how_to_judge
+from pbslim.verification.outputs import Judged, before_selections, how_to_judge
 
 _FEW_SCORES = 4
 _WIDE = 16
@@ -43,15 +43,17 @@ class Judge:
     def of(cls, graph: Graph, outputs: Sequence[str]) -> Judge:
         """A judge of those `outputs` that can be compared by their values.
 
-        Codes and what comes after a selection are left out, as a small difference changes their order or number. If
-        nothing else is left, what the selections choose from is compared.
+        Codes are left out. What comes after a selection is as well, as a small difference changes its order or number;
+        what the selections choose from is compared in its place.
         """
-        judged = [how_to_judge(graph, name) for name in outputs]
-        usable = [each for each in judged if each.kind is not Kind.CODES]
-        kinds = {each.tensor: each.kind for each in usable if not each.is_ordered}
-        if not kinds:
-            chosen_from = [how_to_judge(graph, name) for name in before_selections(graph, outputs)]
-            kinds = {each.tensor: each.kind for each in chosen_from or usable}
+        every = [how_to_judge(graph, name) for name in outputs]
+        ordered = [each for each in every if each.is_ordered]
+        chosen_from = [
+            how_to_judge(graph, name) for name in before_selections(graph, [each.output for each in ordered])
+        ]
+        plain = [each for each in every if not each.is_ordered] + chosen_from
+        usable = _with_values(plain) or _with_values(ordered)
+        kinds = {each.tensor: each.kind for each in usable}
         shapes = StaticShapes(graph)
         narrow = [value for tensor in kinds if _width(shapes, value := find_value(graph, tensor)) < _FEW_SCORES]
         wide = {found.name for value in narrow if (found := _wide_before(shapes, value)) is not None} - kinds.keys()
@@ -75,6 +77,10 @@ class Judge:
             exact = array.astype(np.float64)
             values.append(exact - exact.mean(-1, keepdims=True) if kind is Kind.SCORES else exact)
         return values
+
+
+def _with_values(judged: Sequence[Judged]) -> list[Judged]:
+    return [each for each in judged if each.kind is not Kind.CODES]
 
 
 def _width(shapes: StaticShapes, value: Value) -> int:

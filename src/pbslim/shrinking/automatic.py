@@ -22,6 +22,7 @@ from pbslim.shrinking.attempts import Attempts, Compressed, verified
 from pbslim.shrinking.inputs import model_of, samples_of
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
+from pbslim.shrinking.stand_ins import stand_ins
 from pbslim.transforms import quantize_weights_per_channel
 
 
@@ -46,6 +47,7 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
             return _replayed(graph, options.plan, files, options, proof)
         model = model_of(graph, files, options, _kept(options))
         options, samples, forecast = _affordable(model, files, options, started)
+        files = files._replace(inner=stand_ins(model, files, samples.validation[0]))
         if not model.sites:
             return Compressed(graph, notes=["no weights of 256 or more elements that could be stored in fewer bits"])
         way = Way(forms[0], effort_of(options.effort), options.schemes)
@@ -109,6 +111,7 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
         raise UsageError(f"the plan names '{missing[0]}', which is not a weight of '{files.source}'")
     effort = effort_of(plan.effort)
     samples = samples_of(graph, files.new_inputs, calibrate, effort)
+    files = files._replace(inner=stand_ins(model, files, samples.validation[0]))
     rounded = replayed(model, samples, Way(plan.form, effort, rules), plan.coarseness)
     result = written(model, rounded, plan.form, stays=plan.stays)
     return Compressed(result, plan, verified(result, files, proof, 0, samples.tests) if proof else None)

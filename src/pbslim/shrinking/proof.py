@@ -20,13 +20,19 @@ _DECISIONS, _MOST_SAMPLES = 2, 256
 
 
 class Files(NamedTuple):
-    """The files and the names in them; `new_inputs` is what inputs are called in the result."""
+    """The files and the names in them.
+
+    Attributes:
+        new_inputs: what inputs are called in the result.
+        inner: further tensors to compare, in place of outputs that come after a selection.
+    """
 
     source: Path
     out: Path
     inputs: Sequence[str]
     new_inputs: Sequence[str]
     outputs: Sequence[str]
+    inner: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Proof:
             evaluation=self.evaluation,
             inputs=files.inputs,
             second_inputs=files.new_inputs if list(files.new_inputs) != list(files.inputs) else None,
-            outputs=files.outputs,
+            outputs=list(dict.fromkeys([*files.outputs, *files.inner])),
             samples=self._enough_samples,
             seed=seed,
             min_snr=self.min_snr,

@@ -19,12 +19,16 @@ from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Value
 from pbslim.names import node_name
 from pbslim.verification import beginnings, images, photographs
+from pbslim.verification.signals import events, is_signal, smooth_noise
 
 Array = npt.NDArray[Any]
 
 Pictures = npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]]
 Pixels = tuple[float, float]
 """The range of pixel values."""
+
+PHOTOGRAPHS, SIGNALS, VALUES = "photographs", "generated signals", "generated values"
+"""What inputs are."""
 
 DEFAULT_SAMPLES = 16
 _BATCH = 4
@@ -66,6 +70,7 @@ def generate_samples(
     seed: int = 0,
     pictures: Callable[[], Pictures] = photographs.tests,
     pixels: Pixels | None = None,
+    varied: bool = False,
 ) -> Samples:
     """Values that fit the type, shape and range of each input, the same for the same seed.
 
@@ -76,6 +81,7 @@ def generate_samples(
         samples: how many to make; full batches where an input has a fixed batch size.
         pictures: the photographs, RGB [h, w, 3] each.
         pixels: the range of pixel values that the graph takes; found from the graph when not given.
+        varied: signals of two kinds by turns, of which only the first is made otherwise.
 
     Raises:
         UsageError: the type of an input is not known.
@@ -88,7 +94,7 @@ def generate_samples(
     done = 0
     while done < samples or not batches:
         count = min(size, samples - done) if not fixed else size
-        batches.append({plan.name: plan.values(done, count, seed, pictures) for plan in plans})
+        batches.append({plan.name: plan.values(done, count, seed, pictures, varied=varied) for plan in plans})
         done += count
         if not any(plan.dims or plan.random for plan in plans):
             break  # all batches would be the same
@@ -117,29 +123,36 @@ def fixed_batch(graph: Graph, name: str) -> int | None:
     return dims[0] if dims and dims[0] > 0 else None
 
 
+_Maker = Callable[[np.random.Generator, tuple[int, ...]], Array]
+
+
 @dataclass
 class _Plan:
     """How to make values for one input.
 
     Attributes:
         dims: its shape, -1 for a batch size that is not fixed.
-        one: makes one sample of a shape from a seeded generator and the number of the sample.
+        one: makes one sample of a shape from a seeded generator.
+        other: makes one of another kind.
         random: whether values differ although there is no batch.
     """
 
     name: str
     dtype: DType
     dims: tuple[int, ...]
-    what: str = "generated values"
+    what: str = VALUES
     image: bool = False
     channels_first: bool = False
     pixels: Pixels = (0.0, 1.0)
-    one: Callable[[np.random.Generator, tuple[int, ...]], Array] | None = None
+    one: _Maker | None = None
+    other: _Maker | None = None
     random: bool = False
     encoded: bool = False
     notes: list[str] = field(default_factory=list)
 
-    def values(self, first: int, count: int, seed: int, pictures: Callable[[], Pictures]) -> Array:
+    def values(
+        self, first: int, count: int, seed: int, pictures: Callable[[], Pictures], *, varied: bool = False
+    ) -> Array:
         """So many samples from number `first` on, or as many as the shape says, stacked."""
         numbers = range(first, first + (self.dims[0] if self.dims and self.dims[0] >= 0 else count))
         if self.image or self.encoded:
@@ -147,7 +160,10 @@ class _Plan:
         else:
             inner = self.dims[1:] if self.dims else ()
             sources = [np.random.default_rng([seed, number, *self.name.encode()]) for number in numbers]
-            made = [self.one(source, inner) if self.one else np.zeros(inner) for source in sources]
+            makers = [self.other if varied and self.other and number % 2 else self.one for number in numbers]
+            made = [
+                make(source, inner) if make else np.zeros(inner) for make, source in zip(makers, sources, strict=True)
+            ]
         kind = np.dtype(object) if self.dtype is STRING else self.dtype.numpy
         stacked = np.empty((len(made), *(np.shape(made[0]) if made else self.dims[1:])), kind)
         for place, each in enumerate(made):
@@ -186,7 +202,7 @@ def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None) 
     elif dtype is BOOL:
         plan.one = lambda _, dims: np.zeros(dims, np.bool_)
     elif plan.image:
-        plan.what = "photographs"
+        plan.what = PHOTOGRAPHS
         plan.pixels = pixels or _image_range(graph, value, plan)
     elif dtype.is_floating and not plan.dims:
         plan.one = _scalar(name)
@@ -258,7 +274,7 @@ def _plan_strings(plan: _Plan, value: Value) -> None:
     decoder = beginnings.decoder(value)
     plan.random = True
     if decoder is not None and decoder.op in ("DecodeJpeg", "DecodePng", "DecodeImage", "DecodeAndCropJpeg"):
-        plan.encoded, plan.what = True, "photographs"
+        plan.encoded, plan.what = True, PHOTOGRAPHS
     else:
         choices = list(_TEXTS) if keys is None else keys.tolist()
 
@@ -289,23 +305,13 @@ def _plan_numbers(plan: _Plan, value: Value) -> None:
         plan.one = lambda random, dims: found[random.integers(0, found.size, dims)]
     elif plan.dtype.is_floating or plan.dtype.name.startswith("complex"):
         mean, deviation = beginnings.statistics(value) or (0.0, 1.0)
-        plan.one = lambda random, dims: mean + deviation * _smooth_noise(random, dims)
+        plan.one = lambda random, dims: mean + deviation * smooth_noise(random, dims)
+        if is_signal(plan.dims[1:]):
+            plan.what = SIGNALS
+            plan.other = lambda random, dims: mean + deviation * events(random, dims)
     else:
         plan.one = lambda random, dims: random.integers(_LOWEST, _BEYOND, dims)
     plan.random = True
-
-
-def _smooth_noise(random: np.random.Generator, dims: tuple[int, ...]) -> Array:
-    """Noise of unit variance; along a longest axis of at least 16 its power falls with the frequency, as in nature."""
-    noise = random.standard_normal(dims)
-    longest = max(dims, default=0)
-    if longest < 16:
-        return noise
-    axis = dims.index(longest)
-    spectrum = np.fft.rfft(noise, axis=axis)
-    falling = 1 / np.sqrt(np.arange(spectrum.shape[axis]) + 1)
-    shaped = np.fft.irfft(spectrum * np.expand_dims(falling, tuple(range(axis + 1, len(dims))) or ()), longest, axis)
-    return np.asarray(shaped / max(float(shaped.std()), 1e-9))
 
 
 def _image_range(graph: Graph, value: Value, plan: _Plan) -> tuple[float, float]:

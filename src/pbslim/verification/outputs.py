@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pbslim import ops
-from pbslim.analysis.constants import constant
+from pbslim.analysis.constants import constant, way_to_constant
 from pbslim.analysis.frames import conditional
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import FLOAT
 from pbslim.engines.protocol import find_value
-from pbslim.ir import Graph, Value
-from pbslim.ir.order import ancestors
+from pbslim.ir import Graph, Node, Value
+from pbslim.ir.order import ancestors, reachable
 from pbslim.ops.families import ALIASES
 from pbslim.verification.metrics import Array, Kind
 
@@ -22,6 +22,8 @@ _LOOKED_THROUGH = ALIASES | {"CheckNumerics", "ExpandDims", "Reshape", "Squeeze"
 _SQUASHED = {"LogSoftmax": Kind.SCORES, "Sigmoid": Kind.CHANCES, "Softmax": Kind.SCORES}
 _KEEP_SHAPE = ALIASES | {"Add", "AddV2", "BiasAdd", "Relu", "Softmax"}
 _SELECTIONS = ("NonMaxSuppression", "CombinedNonMaxSuppression", "TopK", "Where", "Unique")
+_PLACES = frozenset({"ArgMax", "ArgMin"})
+"""Select for outputs of floats, which are taken from there; an index itself is a decision."""
 _TINY = 1e-30
 
 
@@ -56,7 +58,7 @@ def how_to_judge(graph: Graph, output: str) -> Judged:
         UsageError: the graph has no such node.
     """
     value = find_value(graph, output)
-    ordered = any(node.op.startswith(_SELECTIONS) for node in ancestors([value.node]))
+    ordered = bool(_selections(value))
     dtypes = ops.output_dtypes(value.node.op, value.node.attrs) or ()
     dtype = dtypes[value.port] if value.port < len(dtypes) else None
     if dtype is not None and not dtype.is_floating and not dtype.name.startswith("complex"):
@@ -93,21 +95,35 @@ def _is_matrix(value: Value) -> bool:
 def before_selections(graph: Graph, outputs: Sequence[str]) -> list[str]:
     """The tensors of floats that selections before `outputs` choose from, where they run once: boxes and scores."""
     shapes, often = StaticShapes(graph), conditional(graph)
-    selections = [
-        node for node in ancestors(find_value(graph, name).node for name in outputs) if node.op.startswith(_SELECTIONS)
-    ]
-    todo = [value for node in selections for value in node.inputs]
+    values = [find_value(graph, name) for name in outputs]
+    chosen = reachable((node for value in values for node in _selections(value)), lambda node: node.readers)
+    needed = ancestors(value.node for value in values)
+    todo = [value for node in graph if node in chosen and node in needed for value in node.inputs]
     seen = set(todo)
     found: dict[str, None] = {}
     while todo:
         value = todo.pop()
+        if value.node in chosen:
+            continue
         if value.node in often or value.node.op.startswith("TensorArray"):
             new = [each for each in value.node.inputs if each not in seen]
             seen.update(new)
             todo += new
-        elif value.node.op != "Const" and _is_float(value) and shapes.of(value).rank != 0:
+        elif not way_to_constant(value) and _is_float(value) and shapes.of(value).rank != 0:
             found[value.name] = None
     return sorted(found)
+
+
+def _selections(value: Value) -> list[Node]:
+    """The nodes before `value` that select some of many by floats, which differ a little between two graphs."""
+    floats = _is_float(value)
+    before = ancestors([value.node])
+    found = [node for node in before if node.op.startswith(_SELECTIONS) or (floats and node.op in _PLACES)]
+    return [node for node in found if any(map(_computes_floats, ancestors([node])))]
+
+
+def _computes_floats(node: Node) -> bool:
+    return node.op != "Const" and _is_float(node.output())
 
 
 def _is_float(value: Value) -> bool:

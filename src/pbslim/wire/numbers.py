@@ -36,9 +36,10 @@ def equal_fields(source: Source, at: int, end: int, first: bytes, kind: int) -> 
 
     A list may be written number by number, and there may be millions.
     """
-    count, mark = 0, np.frombuffer(first, np.uint8)
+    count, mark, piece = 0, np.frombuffer(first, np.uint8), _FEW  # most often there is no other one, or there are many
     while at < end:
-        data = np.frombuffer(source[at : min(at + _PIECE, end)], np.uint8)
+        data = np.frombuffer(source[at : min(at + piece, end)], np.uint8)
+        piece = min(8 * piece, _PIECE)
         if kind == VARINT:
             ends = np.flatnonzero(data < 0x80) + 1
             ends = ends[: ends.size // 2 * 2]  # tag and number in turn
