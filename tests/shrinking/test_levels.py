@@ -13,6 +13,7 @@ from pbslim.shrinking.recipes import RECIPES
 from pbslim.shrinking.shrink import shrink
 from pbslim.verification import Verification
 from tests.compression.networks import classifier
+from tests.graphs import parse
 from tests.shrinking.test_proof import coarse
 
 LEVELED = ["round", "eight-bit"]
@@ -80,3 +81,9 @@ def test_what_cannot_run_is_rounded_plainly(tmp_path: Path, recipe: str) -> None
     result = shrink(tmp_path / "model.pb", tmp_path / "out.pb", recipe)
     assert "errors are not made up for: the builtin engine cannot run node 'strange' (OpOfNobody)" in result.notes[-1]
     assert result.after.zipped.bytes < result.before.zipped.bytes / 1.8
+
+
+def test_a_graph_without_weights_need_not_run(tmp_path: Path) -> None:
+    graph, _ = parse("x = Placeholder(shape=[1, 4])\ny = OpOfNobody(x)\nz = Identity(y)\n-> z")
+    pbslim.save(graph, tmp_path / "model.pb")
+    assert shrink(tmp_path / "model.pb", tmp_path / "out.pb", "round", outputs=["z"]).notes == []

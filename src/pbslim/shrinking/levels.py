@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pbslim.analysis.constants import constant
+from pbslim.analysis.weight_sites import find_sites
 from pbslim.compression.compressor import written
 from pbslim.compression.effort import effort_of
 from pbslim.compression.moments import collect
@@ -64,6 +66,8 @@ def store(graph: Graph, files: Files, recipe: str, last: Step, options: Compress
     Args:
         last: the step that does the same without inputs.
     """
+    if not (options.calibrate or find_sites(graph)):  # nothing whose errors could be made up for
+        return _plain(graph, files, last)
     try:
         model = model_of(graph, files, options, options.keep)
         samples = samples_of(graph, files.new_inputs, options.calibrate, effort_of(options.effort))
@@ -75,12 +79,16 @@ def store(graph: Graph, files: Files, recipe: str, last: Step, options: Compress
     else:
         reason = "" if moments or not model.sites else "nothing is known about its inputs"
     if not moments:
-        pipeline.run(graph, [last], files.new_inputs, files.outputs)
-        return Compressed(graph, notes=[f"errors are not made up for: {reason}"] if reason else [])
+        return _plain(graph, files, last, [f"errors are not made up for: {reason}"] if reason else [])
     way = _WAYS[recipe]
     total = sum(site.size for site in model.sites)
     rounded = {each.site.name: _rounded(each, way, total) for each in model.rounders(moments)}
     return Compressed(written(model, rounded, way.form))
+
+
+def _plain(graph: Graph, files: Files, last: Step, notes: Sequence[str] = ()) -> Compressed:
+    pipeline.run(graph, [last], files.new_inputs, files.outputs)
+    return Compressed(graph, notes=[*notes])
 
 
 def _rounded(rounder: SiteRounder, way: _Way, total: int) -> Rounded:
