@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from pbslim.engines import engine
 from pbslim.engines.allowance import AllowedProgram
+from pbslim.engines.protocol import Array, Feeds, Program
 from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from tests.functions import load
@@ -53,6 +56,35 @@ def test_memory() -> None:
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
     assert run(parse(LARGE.replace("100000000", "100000"))[0]).sum() == 200000
     assert run(parse(LARGE.replace("100000000", "20000000"))[0], 100_000_000).size == 20_000_000
+
+
+class _Waiting(Program):
+    """Runs until it is told to end."""
+
+    def __init__(self) -> None:
+        self.started, self.end = threading.Event(), threading.Event()
+
+    def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:  # noqa: ARG002 - the interface
+        self.started.set()
+        assert self.end.wait(30)
+        return []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory cannot be limited here")
+def test_no_limit_is_left_by_programs_that_run_at_the_same_time() -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    programs = [_Waiting(), _Waiting()]
+    threads = [threading.Thread(target=AllowedProgram(each, 10**10).run, args=({}, [])) for each in programs]
+    for thread, program in zip(threads, programs, strict=True):
+        thread.start()
+        assert program.started.wait(30)
+    assert resource.getrlimit(resource.RLIMIT_DATA) != before
+    for thread, program in zip(threads, programs, strict=True):  # the first to start is the first to end
+        program.end.set()
+        thread.join()
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 def test_time() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -57,17 +58,46 @@ def _memory(size: int) -> Iterator[None]:
     if taken is None or find_spec("resource") is None:
         yield
         return
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    most = taken + size
-    if before[1] != resource.RLIM_INFINITY:
-        most = min(most, before[1])
-    resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    _limit.enter(taken + size)
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
+        _limit.leave()
+
+
+class _Limit:
+    """The one limit of this process: while several threads run programs it is that of whoever may take most."""
+
+    def __init__(self) -> None:
+        self._lock, self._running = Lock(), 0
+        self._before = (-1, -1)
+
+    def enter(self, most: int) -> None:
+        """Let the process hold `most` bytes."""
+        import resource
+
+        with self._lock:
+            now = resource.getrlimit(resource.RLIMIT_DATA)
+            if self._running:
+                most = max(most, now[0])
+            else:
+                self._before = now
+            if now[1] != resource.RLIM_INFINITY:
+                most = min(most, now[1])
+            resource.setrlimit(resource.RLIMIT_DATA, (most, now[1]))
+            self._running += 1
+
+    def leave(self) -> None:
+        """Take the limit back when nobody needs it any more."""
+        import resource
+
+        with self._lock:
+            self._running -= 1
+            if not self._running:
+                resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+
+_limit = _Limit()
 
 
 def _private_bytes() -> int | None:
