@@ -2,7 +2,9 @@
 
     python scripts/make_photographs.py FOLDER
 
-FOLDER holds the pictures that ``SOURCES.md`` names; their middle squares are scaled down. Needs Pillow.
+FOLDER holds the pictures under the names in the first column of ``SOURCES.md``; the third column says which package
+each is from and what it is called there. The square in the fourth column (left, top and side), or the middle one where
+none is stated, is scaled down. Needs Pillow.
 """
 
 from __future__ import annotations
@@ -15,18 +17,26 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pbslim.verification.photographs import CHROMA_STEPS, COSINES, HALF, LUMA_STEPS, SIZE
+from pbslim.verification.photographs import CHROMA_STEPS, COSINES, LUMA_STEPS, SIZE
 
 TARGET = Path(__file__).parents[1] / "src" / "pbslim" / "verification" / "photographs"
 
 
-def middle(path: Path) -> npt.NDArray[np.float64]:
-    """The middle square of a picture as Y, Cb and Cr around zero, in shape [SIZE, SIZE, 3]."""
+def listed() -> dict[str, str]:
+    """The names of the pictures in order → the square of each, empty for the middle one."""
+    rows = re.findall(r"^\| `(.*?)` \|.*?\|.*?\|(.*?)\|", (TARGET / "SOURCES.md").read_text(), re.MULTILINE)
+    return {name: square.strip() for name, square in rows}
+
+
+def square(path: Path, stated: str) -> npt.NDArray[np.float64]:
+    """A square of a picture as Y, Cb and Cr around zero, in shape [SIZE, SIZE, 3]."""
     picture = Image.open(path).convert("RGB")
     side = min(picture.size)
     left, top = ((length - side) // 2 for length in picture.size)
-    square = picture.crop((left, top, left + side, top + side)).resize((SIZE, SIZE), Image.Resampling.LANCZOS)
-    return np.asarray(square.convert("YCbCr")).astype(np.float64) - 128
+    if stated:
+        left, top, side = map(int, stated.split())
+    cut = picture.crop((left, top, left + side, top + side)).resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+    return np.asarray(cut.convert("YCbCr")).astype(np.float64) - 128
 
 
 def coefficients(planes: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
@@ -42,11 +52,8 @@ def coefficients(planes: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]
 
 def main() -> None:
     """Write the file."""
-    names = re.findall(r"^\| `([\w.-]+)`", (TARGET / "SOURCES.md").read_text(), re.MULTILINE)
-    if len(names) != 2 * HALF:
-        raise SystemExit(f"SOURCES.md names {len(names)} pictures, expected {2 * HALF}")
-    pictures = np.stack([middle(Path(sys.argv[1]) / name) for name in names])
-    halved = pictures[..., 1:].reshape(len(names), SIZE // 2, 2, SIZE // 2, 2, 2).mean(axis=(2, 4))
+    pictures = np.stack([square(Path(sys.argv[1]) / name, stated) for name, stated in listed().items()])
+    halved = pictures[..., 1:].reshape(len(pictures), SIZE // 2, 2, SIZE // 2, 2, 2).mean(axis=(2, 4))
     luma = coefficients(pictures[..., 0], LUMA_STEPS)
     blue, red = (coefficients(halved[..., i], CHROMA_STEPS) for i in (0, 1))
     np.savez_compressed(TARGET / "photographs.npz", luma=luma, blue=blue, red=red)

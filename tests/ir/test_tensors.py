@@ -10,6 +10,7 @@ from pbslim.analysis.equality import distance, same_tensor
 from pbslim.dtypes import DTYPES, FLOAT, QUINT8, DType
 from pbslim.errors import DecodeError
 from pbslim.ir import ArrayTensor, AttrValue, Graph, RepeatedTensor, SplatTensor, Tensor
+from pbslim.ir.tensors import Array, ElementwiseTensor
 from pbslim.wire import load, to_bytes
 
 TYPES = {t.name: t for t in DTYPES.values()}
@@ -105,3 +106,19 @@ def test_no_scale_goes_into_weights_that_are_a_few_values(short: Tensor) -> None
     graph.add("y", "Mul", [conv.output(), scale.output()], {"T": FLOAT})
     (result,) = pbslim.transform(graph, "fold_batch_norms", ["x"], ["y"])
     assert result.skipped[0].reason == ("its weights are a few values repeated, the file would grow to 1048576 bytes")
+
+
+@pytest.mark.parametrize("channels", [1, 6, 7])
+def test_the_first_elements_need_no_others(channels: int) -> None:
+    looked: list[int] = []
+
+    def halves(values: Array) -> Array:
+        looked.append(values.size)
+        assert values.size % channels == 0
+        return values / np.float32(2)
+
+    source = ArrayTensor(np.arange(42 * 10_000, dtype=np.float32))
+    tensor = ElementwiseTensor(source, halves, multiple_of=channels)
+    assert tensor.first(8).tolist() == [i / 2 for i in range(8)]
+    assert sum(looked) < 8 + channels
+    assert tensor.first(tensor.size + 1).size <= tensor.size

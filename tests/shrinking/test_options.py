@@ -63,8 +63,9 @@ def test_the_search_tightens_until_decisions_are_equal(shrunk: Callable[..., Shr
 
 
 def test_accuracy_may_not_drop_by_more(model: Path, tmp_path: Path, shrunk: Callable[..., ShrinkResult]) -> None:
-    images = np.random.default_rng(1).uniform(0, 1, (64, 16, 16, 3)).astype(np.float32)
+    images = np.random.default_rng(2).uniform(0, 1, (64, 16, 16, 3)).astype(np.float32)
     scores = pbslim.run(pbslim.load(model), {"x": images})["scores"]
+    assert np.diff(np.sort(scores)[:, -2:]).min() > 1e-4  # in a tie, any change of weights may decide
     np.savez(tmp_path / "eval.npz", x=images, labels=scores.argmax(-1))
     proof = Proof(evaluation=tmp_path / "eval.npz", max_drop=0.0)
     result = shrunk(proof, promise=Promise(0.0, 0.1))

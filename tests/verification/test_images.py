@@ -16,22 +16,31 @@ from pbslim.verification.images import fit, png, resize, variant
 
 def test_the_photographs_are_natural_and_listed() -> None:
     folder = files(photographs)
-    assert len((folder / "photographs.npz").read_bytes()) < 400_000
     listed = re.findall(r"^\| `(.*?)` .*\| (CC0|public domain) \|$", (folder / "SOURCES.md").read_text(), re.MULTILINE)
-    assert len({name for name, _ in listed}) == 2 * photographs.HALF
-    for pictures in (photographs.calibration(), photographs.tests()):
-        assert pictures.shape == (photographs.HALF, photographs.SIZE, photographs.SIZE, 3)
+    halves = (photographs.calibration(), photographs.tests())
+    assert [len(pictures) for pictures in halves] == [photographs.CALIBRATION, len(listed) - photographs.CALIBRATION]
+    assert len({name for name, _ in listed}) == len(listed)
+    assert len((folder / "photographs.npz").read_bytes()) < 1_000_000
+    for pictures in halves:
+        assert pictures.shape[1:] == (photographs.SIZE, photographs.SIZE, 3)
         assert pictures.dtype == np.uint8
         assert (pictures.std(axis=(1, 2, 3)) > 20).all()
         steps = np.abs(np.diff(pictures.astype(int), axis=2)).mean(axis=(1, 2, 3))
         assert (steps < pictures.std(axis=(1, 2, 3)) / 2).all()  # neighbours are alike, as noise is not
 
 
+def test_each_photograph_is_of_a_package_that_states_its_licence() -> None:
+    table, packages = (files(photographs) / "SOURCES.md").read_text().split("All come from published packages")
+    origins = re.findall(r"^\| `.*?` \|.*?\| (.*?)[,|]", table, re.MULTILINE)
+    assert len(origins) == photographs.CALIBRATION + len(photographs.tests())
+    assert [origin for origin in origins if origin not in packages] == []
+
+
 def test_calibration_and_test_pictures_differ() -> None:
     small = [
         np.stack([resize(each, 16, 16) for each in half]) for half in (photographs.calibration(), photographs.tests())
     ]
-    first, second = (each.reshape(photographs.HALF, -1) - each.mean() for each in small)
+    first, second = (each.reshape(len(each), -1) - each.mean() for each in small)
     alike = (first @ second.T) / np.linalg.norm(first, axis=1)[:, None] / np.linalg.norm(second, axis=1)
     assert alike.max() < 0.9
 

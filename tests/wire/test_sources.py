@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 import pbslim
 from pbslim.errors import DecodeError
 from pbslim.wire.sources import InputFile, open_source, part
+from pbslim.wire.varint import fields, length_delimited, tag, varint
 from tests.shared import ROOT
 
 DIGITS = ROOT / "examples" / "digits.pb"
@@ -117,3 +119,30 @@ def test_a_read_that_gives_too_little(tmp_path: Path) -> None:
     os.truncate(path, 100)
     with pytest.raises(DecodeError, match="was changed while it was read"):
         source[5000:6000]
+
+
+def _read(source: InputFile | bytes, end: int) -> list[tuple[int, int, int, int]] | str:
+    try:
+        return list(fields(source, 0, end, "a message"))
+    except DecodeError as error:
+        return str(error)
+
+
+def test_fields_of_a_file_are_those_of_its_bytes(tmp_path: Path) -> None:
+    """Whole messages, longer than what is read ahead, and cut or damaged ones, of which the same is said."""
+    numbers = random.Random(3)  # noqa: S311
+    path = tmp_path / "message"
+    for _ in range(200):
+        data = bytearray()
+        while len(data) < numbers.choice([10, 700]):
+            number, size = numbers.choice([1, 15, 16, 5000]), numbers.choice([0, 5, 127, 128, 300])
+            data += (
+                length_delimited(number, bytes(size)) if numbers.random() < 0.7 else tag(number, 0) + varint(1 << 60)
+            )
+        if numbers.random() < 0.5:
+            data[numbers.randrange(len(data))] = 0xFF
+        end = numbers.randrange(len(data) + 1)
+        path.write_bytes(data)
+        source = open_source(path)
+        assert isinstance(source, InputFile)
+        assert _read(source, end) == _read(bytes(data), end)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pbslim import ops
 from pbslim.dtypes import DType
@@ -94,13 +95,12 @@ class Conformity:
 
     def _kind(self, node: Node) -> tuple[object, ...] | None:
         """What decides whether a node fits, which many have in common; None where functions or other nodes do."""
-        signature = self._signature(node)
-        if self._library.functions or "_class" in signature.attrs:
+        if self._library.functions:
             return None
-        kind: list[object] = [signature]
-        for value in node.inputs:
-            kind += (self._signature(value.node), value.port)
-        return tuple(kind)
+        signature = self._signature(node)
+        if signature.is_colocated:
+            return None
+        return (signature, *[(self._signature(value.node), value.port) for value in node.inputs])
 
     def _problem(self, node: Node) -> str:
         if lost := self._lost_colocation(node):
@@ -148,12 +148,13 @@ class Conformity:
         return next((name for name in colocations if name and name not in self._graph), "")
 
     def _signature(self, node: Node) -> _Signature:
-        if node.op in self._library.functions:
-            return _signature_of_function(node.attrs, called_body(node.op, self._library))
-        key = node.op, id(node.attrs)
-        if key not in self._signatures:
-            self._signatures[key] = _signature_of_op(node.op, node.attrs)
-        return self._signatures[key]
+        op, attrs = node.op, node.attrs
+        found = self._signatures.get((op, id(attrs)))
+        if found is None:
+            if op in self._library.functions:
+                return _signature_of_function(attrs, called_body(op, self._library))
+            found = self._signatures[op, id(attrs)] = _signature_of_op(op, attrs)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +172,11 @@ class _Signature:
     expected: Sequence[DType | None] = ()
     count: int | None = None
     given: tuple[DType, ...] | int | None = None
+
+    @cached_property
+    def is_colocated(self) -> bool:
+        """Whether they are to be colocated with others."""
+        return "_class" in self.attrs
 
 
 def _signature_of_op(op: str, attrs: Attributes) -> _Signature:

@@ -74,9 +74,10 @@ def _preferred(nodes: list[Node], wanted: Callable[[Node], bool]) -> list[Node]:
 
 def _is_read(node: Node) -> bool:
     """Whether something reads it or waits for it, but for groups for which nothing waits."""
-    return any(value.is_used for value in node.outputs) or any(
-        reader.op != "NoOp" or reader.control_readers for reader in node.control_readers
-    )
+    for value in node.outputs:  # nearly always the first one is read
+        if value.is_used:
+            return True
+    return any(reader.op != "NoOp" or reader.control_readers for reader in node.control_readers)
 
 
 def _reads_values(node: Node) -> bool:

@@ -50,14 +50,15 @@ class StaticShapes:
         like: dict[object, tuple[tuple[Shape, ...], Array | None]] = {}
         unknown = Shape()
         for node in self._order:
-            inputs = [found.get(value, unknown) for value in node.inputs]
-            operands = [values.get(value) for value in node.inputs]
+            read = node.inputs
+            inputs = [found.get(value, unknown) for value in read]
             # Most nodes have attributes and shapes of inputs in common with others (equal attributes are one object).
-            alike = inputs and values.keys().isdisjoint(node.inputs) and node.op != "TensorArrayReadV3"
+            alike = read and values.keys().isdisjoint(read) and node.op != "TensorArrayReadV3"
             key = (node.op, id(node.attrs), *[shape.dims for shape in inputs]) if alike else node
-            if key not in like:
-                like[key] = self._results(node, inputs, operands)
-            shapes, value = like[key]
+            results = like.get(key)
+            if results is None:
+                results = like[key] = self._results(node, inputs, [values.get(value) for value in read])
+            shapes, value = results
             for port, shape in enumerate(shapes):
                 found[node.output(port)] = shape
             if value is not None:

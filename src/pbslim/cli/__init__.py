@@ -88,9 +88,11 @@ codecs.register_error("pbslim", _plain)
 
 def _command(name: str | None, argv: Sequence[str] | None) -> int:
     """Run a command and give its exit code."""
+    import atexit
     import gc
 
     gc.disable()  # a short run that builds one large structure and drops nothing
+    atexit.register(gc.freeze)  # nor is it worth taking apart at the end
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here uses
     from pbslim.cli.arguments import plain
     from pbslim.cli.command import CommandLine

@@ -12,19 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from pbslim.compression.effort import EFFORTS, Effort
-from pbslim.errors import UsageError
+from pbslim.compression.variations import Batch, can_be_varied, variations
+from pbslim.errors import UsageError, counted
 from pbslim.ir import Graph
-from pbslim.ir.tensors import Array
 from pbslim.verification import photographs
-from pbslim.verification.feeds import PHOTOGRAPHS, SIGNALS, Samples, generate_samples
+from pbslim.verification.feeds import PHOTOGRAPHS, SIGNALS, Pictures, Samples, generate_samples
 from pbslim.verification.given import read_samples
 
 _SEARCHED = 4
-"""Photographs of those for calibration that the search looks at."""
+"""The search looks at one in so many photographs of those for calibration; the moments are measured on the others."""
 _MOST_GIVEN = 4  # times as many as would be generated
-_LEAST_TESTS = 8
-
-Batch = dict[str, Array]
+_LEAST_TESTS, _VARIED_TESTS = 8, 32
 
 
 @dataclass(frozen=True)
@@ -56,20 +54,27 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     Raises:
         UsageError: the type of an input is not known.
     """
-    pictures = photographs.calibration()
-    measured, searched = pictures[:-_SEARCHED], pictures[-_SEARCHED:]
     calibration = generate_samples(
-        graph, inputs, samples=effort.calibration, seed=1, pictures=lambda: measured, varied=True
+        graph, inputs, samples=effort.calibration, seed=1, pictures=_for_moments, varied=True
     )
-    validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=lambda: searched)
+    validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
     known = any(what in calibration.origin for what in (PHOTOGRAPHS, SIGNALS))
     return _sets(calibration.batches if known else (), validation, effort)
+
+
+def _for_moments() -> Pictures:
+    return [picture for number, picture in enumerate(photographs.calibration(), 1) if number % _SEARCHED]
+
+
+def _for_search() -> Pictures:
+    return photographs.calibration()[_SEARCHED - 1 :: _SEARCHED]
 
 
 def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["normal"]) -> SampleSets:
     """The inputs in a file or folder: half of them to measure, a quarter to search on, a quarter to test the result.
 
-    With fewer than 32 there are none left for a test.
+    With fewer than 32 there are none left for a test. Variations of them are made then for all three purposes, if
+    possible, and the generated inputs are measured as well.
 
     Raises:
         UsageError: it cannot be read, or holds fewer than two samples.
@@ -78,11 +83,25 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
     singles = [single for batch in found.batches for single in split(batch)]
     if len(singles) < 2:
         raise UsageError(f"'{path}' holds one sample; a calibration needs two at least, and gets better with many")
-    tested = singles[3::4] if len(singles) >= 4 * _LEAST_TESTS else []
+    is_enough = len(singles) >= 4 * _LEAST_TESTS
+    tested = singles[3::4] if is_enough else []
     left = [single for number, single in enumerate(singles) if not tested or number % 4 != 3]
-    searched = Samples(_evenly(left[::3], effort.validation), found.origin, found.notes)
-    measured = _evenly([single for number, single in enumerate(left) if number % 3], effort.calibration)
-    return replace(_sets(measured, searched, effort), tests=_joined(tested) if tested else None)
+    measured, searched = [single for number, single in enumerate(left) if number % 3], left[::3]
+    if is_enough or not can_be_varied(singles[0]):
+        measured, searched = _evenly(measured, effort.calibration), _evenly(searched, effort.validation)
+    else:
+        found.notes.append(
+            f"{counted(len(singles), 'input')} are few: variations of them, and others, are used as well"
+        )
+        measured = [
+            *measured,
+            *variations(measured, 2 * effort.calibration, 1),
+            *generated(graph, inputs, effort).calibration,
+        ]
+        searched += variations(searched, effort.validation, 2)
+        tested = variations(singles, _VARIED_TESTS, 3)
+    sets = _sets(measured, Samples(searched, found.origin, found.notes), effort)
+    return replace(sets, tests=_joined(tested) if tested else None)
 
 
 def _evenly(samples: list[Batch], count: int) -> list[Batch]:

@@ -271,8 +271,7 @@ class Node:
     def replace_control_uses_with(self, new: Sequence[Node]) -> None:
         """Let every node that waits for this one wait for `new` instead."""
         for reader in self.control_readers:
-            at = [control is self for control in reader.controls].index(True)
-            self._graph._do_control(reader, at, tuple(new))
+            self._graph._do_control(reader, reader.controls.index(self), tuple(new))
 
     def _wait(self, reader: Node) -> None:
         if self._readers is None:

@@ -170,8 +170,16 @@ def reachable(nodes: Iterable[Node], neighbours: Callable[[Node], Iterable[Node]
 
 def ancestors(nodes: Iterable[Node]) -> set[Node]:
     """`nodes` and all that they need, by data and control edges."""
-    # Not `Node.producers`, which takes time to leave out repetitions that make no difference here.
-    return reachable(nodes, lambda node: [*(value.node for value in node.inputs), *node.controls])
+    # Not with `reachable` and `Node.producers`: this is asked of whole graphs, often.
+    found: set[Node] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += [value.node for value in node.inputs]
+            todo += node.controls
+    return found
 
 
 def drop_lost_colocations(graph: Graph, given: Collection[str] | None = None) -> None:

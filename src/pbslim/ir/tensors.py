@@ -268,6 +268,12 @@ class ElementwiseTensor(Tensor):
         for piece in self._source.chunks(math.lcm(multiple_of, self._multiple_of)):
             yield self._function(piece)
 
+    def first(self, count: int) -> Array:
+        """The first elements; about as many are computed."""
+        wanted = self._source.first(-(-count // self._multiple_of) * self._multiple_of)
+        whole = wanted.size == self.size or wanted.size % self._multiple_of == 0
+        return self._function(wanted)[:count] if whole else super().first(count)
+
     def numpy(self) -> Array:
         """All elements, computed anew."""
         return gathered(self)

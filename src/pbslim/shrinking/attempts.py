@@ -15,8 +15,8 @@ from pbslim.compression.compressor import Compressor, Tell, written
 from pbslim.compression.estimate import VERIFYING
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.promises import Promise
-from pbslim.compression.samples import Batch
 from pbslim.compression.search import Candidate
+from pbslim.compression.variations import Batch
 from pbslim.errors import CheckError, counted
 from pbslim.ir import Graph
 from pbslim.names import shortened
@@ -28,7 +28,7 @@ from pbslim.wire import save
 _ATTEMPTS = 8
 _MORE = 0.3  # dB beyond what was missing
 _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
-_SPARE, _MARGIN = 2.0, 1.0  # dB above the promise from which on another try is worth it, and dB to stay above it
+_SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
 _LOOSER = 2  # such tries
 _STRUCTURE_TRIES = 3
 
@@ -119,8 +119,9 @@ class Attempts:
         return self._found()
 
     def _search(self) -> None:
-        promise, proof = self.options.promise, self.proof
-        wanted, found, unequal, looser = promise.snr, None, _UNEQUAL, 0
+        """Tighten until the promise is kept; then go back half the way, as the last step may have been far too long."""
+        promise, found, unequal = self.options.promise, None, _UNEQUAL
+        wanted, failed, kept, again = promise.snr, None, None, 0
         for _ in range(_ATTEMPTS):
             try:
                 found = self.compressor.compress(wanted, found)
@@ -129,17 +130,22 @@ class Attempts:
                     return
                 raise
             checked = self._attempt(found, wanted)
-            if checked is None or proof is None:
+            if checked is None or self.proof is None:
                 return
             short, spare = _shortfall(checked, promise, unequal), checked.snr - promise.snr
             if short:
-                if self._kept:
-                    return
-                wanted += short
+                failed = wanted if failed is None else max(failed, wanted)
                 unequal *= _GROWTH
-            elif looser < _LOOSER and _SPARE < spare < promise.snr and self._may_go_on():
-                wanted -= spare - _MARGIN
-                looser += 1
+            else:
+                kept = wanted if kept is None else min(kept, wanted)
+            if kept is None:
+                wanted += short
+            elif again == _LOOSER or not self._has_time():
+                return
+            elif failed is not None and kept - failed > _MARGIN:
+                wanted, again = (failed + kept) / 2, again + 1
+            elif failed is None and _SPARE < spare < promise.snr:
+                wanted, again = wanted - spare + _MARGIN, again + 1
             else:
                 return
 
@@ -186,11 +192,10 @@ class Attempts:
         """Whether each attempt is verified on inputs of its own."""
         return self.compressor.samples.tests is None and not (self.proof and self.proof.evaluation)
 
-    def _may_go_on(self) -> bool:
-        """Whether something smaller may be tried: nothing has failed so far, and there is time for as much again."""
+    def _has_time(self) -> bool:
+        """Whether there is time for as much again as an attempt took so far."""
         took = time.perf_counter() - self._started
-        in_time = self.deadline is None or time.perf_counter() + took / max(len(self.tried), 1) < self.deadline
-        return in_time and all(each.kept for each in self.tried)
+        return self.deadline is None or time.perf_counter() + took / max(len(self.tried), 1) < self.deadline
 
     def _keeps(self, checked: Verification | None) -> bool:
         """Whether all that was asked for is met."""
@@ -266,6 +271,6 @@ def _shortfall(found: Verification, promise: Promise, unequal: float) -> float:
         each.agreement is not None and not each.is_ordered and each.agreement.high < promise.agreement
         for each in found.comparisons
     )
-    if found.failures or differing:
+    if differing or (found.failures and not missing):
         missing = max(missing, unequal)
     return missing + _MORE if missing else 0.0

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pbslim.analysis.endpoints import find_names, require, require_frozen
 from pbslim.analysis.ends import idle_constants
 from pbslim.analysis.inputs import Input, how_to_cut, pipeline_inputs
-from pbslim.analysis.tables import fillers_of, tables_of
+from pbslim.analysis.tables import TABLES, fillers_of, tables_of
 from pbslim.ir import Graph
+from pbslim.ir.facts import has_ops
 from pbslim.names import node_name, shortened
 from pbslim.ops.families import PLACEHOLDERS
 from pbslim.passes.registry import Step
@@ -56,7 +57,7 @@ def prepare(
     names = find_names(graph, [each.tensor for each in fed], outputs)
     require_frozen(graph, names[1], names[0])
     kept = {require(graph, name).name for name in keep}
-    tables = tables_of(graph[node_name(name)] for name in names[1])
+    tables = tables_of(graph[node_name(name)] for name in names[1]) if has_ops(graph, TABLES) else []
     kept.update(node.name for table in tables for node in fillers_of(graph, table))
     notes = []
     idle = [node.name for node in idle_constants(graph) if node.name not in kept.union(names[1])]

@@ -142,14 +142,10 @@ def shrink(
         files = simple.files._replace(source=path)
         options = replace(options or CompressionOptions(), keep=(*(options.keep if options else ()), *keep))
         unread = fit(simple.graph, options.target)
-        done, promise = Compressed(simple.graph), None
-        if recipe is None:
-            promise = options.promise if options.promises else None
-            done = compress(simple.graph, files, options, proof)
-        elif simple.last:
-            done = store(simple.graph, files, str(recipe), simple.last, options)
+        done = _stored(simple, files, recipe, options, proof)
         if recipe != asked:
             done.notes.append(f"weights have few values already, which the recipe {recipe} keeps")
+        done.notes[:0] = [*simple.notes, *unread]
         seconds = time.perf_counter() - started - done.verifying
         with replacing(out, given) as file:  # what can go wrong does so before the file is there
             started = time.perf_counter()
@@ -163,12 +159,48 @@ def shrink(
                 look(files._replace(out=Path(file.name)))
             before = Totals(*simple.counts, len(given), zipped_size(given, exact=exact_zip))
             after = Totals(*_count(done.graph), size, zipped_size(Path(file.name), exact=exact_zip))
-            # Looked up in the result: it is smaller and says the same.
-            fed, found = (describe(done.graph, names) for names in (files.new_inputs, files.outputs))
-            proven = done.verification, done.not_verified, done.plan, [*simple.notes, *unread, *done.notes]
-            told = promise, done.attempts, done.interrupted, done.graph.signature
-            found_out = ShrinkResult(recipe, fed, found, before, after, seconds, simple.steps, *proven, *told)
-            return replace(found_out, measurements=measured)
+            promise = options.promise if recipe is None and options.promises else None
+            return _result(recipe, simple, done, (before, after), seconds, promise, measured)
+
+
+def _stored(
+    simple: _Simple, files: Files, recipe: str | None, options: CompressionOptions, proof: Proof | None
+) -> Compressed:
+    """A simplified graph with its weights as a recipe wants them, or in as few bits as keep the promise."""
+    if recipe is None:
+        return compress(simple.graph, files, options, proof)
+    return store(simple.graph, files, recipe, simple.last, options) if simple.last else Compressed(simple.graph)
+
+
+def _result(
+    recipe: str | None,
+    simple: _Simple,
+    done: Compressed,
+    totals: tuple[Totals, Totals],
+    seconds: float,
+    promise: Promise | None,
+    measured: list[Measurement],
+) -> ShrinkResult:
+    """What is known of a graph that was written."""
+    # Looked up in the result: it is smaller and says the same.
+    fed, found = (describe(done.graph, names) for names in (simple.files.new_inputs, simple.files.outputs))
+    return ShrinkResult(
+        recipe,
+        fed,
+        found,
+        *totals,
+        seconds,
+        simple.steps,
+        verification=done.verification,
+        not_verified=done.not_verified,
+        plan=done.plan,
+        notes=done.notes,
+        promise=promise,
+        attempts=done.attempts,
+        interrupted=done.interrupted,
+        signature=done.graph.signature,
+        measurements=measured,
+    )
 
 
 def _measuring(graph: Graph, on_step: Callable[[StepResult], None] | None) -> Callable[[StepResult], None]:

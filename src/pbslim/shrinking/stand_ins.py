@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pbslim.compression.model import Model
-from pbslim.compression.samples import Batch
+from pbslim.compression.variations import Batch
 from pbslim.engines import engine
 from pbslim.errors import PbslimError
 from pbslim.names import node_name

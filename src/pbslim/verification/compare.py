@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -95,25 +95,22 @@ def compare_files(
     started = time.perf_counter()
     if max_drop is not None and evaluation is None and metric is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
-    with ExitStack() as stack:
-        renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
-        one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))
-        sides = Side(one.path, one.graph), Side(other.path, other.graph, renamed)
+    with _sides(first, second, inputs, second_inputs) as sides:
         names, outputs = find_ends(sides, inputs, outputs)
-        make = Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if renamed else None)
+        make = Inputs(sides[0].graph, names, samples, seed, image_range, sides[1] if second_inputs else None)
         given, labels = make.samples(feeds, evaluation)
         require_fed(sides, list(given.batches[0]))
         plan = _plan(sides, outputs, engine, given.batches[0])
         setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
-        most_held = likely_held(one.path.stat().st_size, given.batches[0]) if cautious else None
+        most_held = likely_held(sides[0].path.stat().st_size, given.batches[0]) if cautious else None
         patience = Patience(given.batches, budget, most_held, on_progress)
         runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)
         tried = replace(given, batches=given.batches[: len(runs.first)])
         found = _Found(setting, plan, sides, names, tried, runs, labels)
         result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
         if max_growth is not None:
-            first_size, second_size = (each.path.stat().st_size for each in (one, other))
-            result = replace(result, failures=[*result.failures, *growth(first_size, second_size, max_growth)])
+            before, after = (side.path.stat().st_size for side in sides)
+            result = replace(result, failures=[*result.failures, *growth(before, after, max_growth)])
         if examples:
             result = replace(result, examples=found.examples(examples))
         if per_layer:
@@ -121,6 +118,16 @@ def compare_files(
             none = [] if layers else ["the graphs share no inner tensors, so that there are no layers to compare"]
             result = replace(result, layers=layers, notes=[*result.notes, *none])
         return replace(result, seconds=time.perf_counter() - started)
+
+
+@contextmanager
+def _sides(
+    first: GraphLike, second: GraphLike, inputs: Sequence[str] | None, second_inputs: Sequence[str] | None
+) -> Iterator[tuple[Side, Side]]:
+    """Both graphs in files, with what `inputs` are called in the second, if that differs."""
+    renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
+    with opened(first) as one, opened(second) as other:
+        yield Side(one.path, one.graph), Side(other.path, other.graph, renamed)
 
 
 @dataclass(frozen=True)
@@ -268,12 +275,9 @@ def compare_layers(
         UsageError: a name is not in a graph, or no engine can run both.
         PbslimError: a graph cannot be read or does not run.
     """
-    with ExitStack() as stack:
-        renamed = dict(zip(inputs or (), second_inputs or (), strict=False))
-        one, other = stack.enter_context(opened(first)), stack.enter_context(opened(second))
-        sides = Side(one.path, one.graph), Side(other.path, other.graph, renamed)
+    with _sides(first, second, inputs, second_inputs) as sides:
         names, outputs = find_ends(sides, inputs, outputs)
-        make = Inputs(sides[0].graph, names, 1, 0, None, sides[1] if renamed else None)
+        make = Inputs(sides[0].graph, names, 1, 0, None, sides[1] if second_inputs else None)
         batch = make.samples(None, evaluation)[0].batches[0]
         chosen = engine_for(engine, sides, [outputs, outputs], batch)
         return find_layers(Setting(chosen, cautious=cautious and chosen == "builtin"), sides, outputs, batch)

@@ -43,7 +43,7 @@ class NodeOrigin:
 
     def draft(self) -> Draft:
         """What the bytes say."""
-        return read_node(self.source, self.start, self.end, 0)
+        return NodeReader(self.source).at(self.start, self.end, 0)
 
     def unknown(self) -> Iterator[tuple[int, int]]:
         """Spans of fields that pbslim does not know, tags included; they are kept."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pbslim.errors import DecodeError
-from pbslim.wire.sources import Source
+from pbslim.wire.sources import InputFile, Source
 
 VARINT, FIXED64, LEN, FIXED32 = 0, 1, 2, 5
 
 
+_MOST_HEAD = 20  # bytes of a tag and a length, or a number
+_AHEAD = 1 << 8
 _SHORT_TAGS = frozenset(number << 3 | LEN for number in range(1, 16))
 
 
@@ -20,8 +22,11 @@ class MessageError(DecodeError):
     """Bytes are not a message at all: no parser would read them, whatever the message means."""
 
 
-def read_varint(source: Source, at: int, end: int) -> tuple[int, int]:
+def read_varint(source: Source, at: int, end: int, base: int = 0) -> tuple[int, int]:
     """The number at `at` and where the next thing starts.
+
+    Args:
+        base: where `source` starts in what messages count the bytes of.
 
     Raises:
         MessageError: it does not end before `end` or has more than ten bytes.
@@ -34,7 +39,7 @@ def read_varint(source: Source, at: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, at
         shift += 7
-    raise MessageError(f"a number at byte {at} does not end")
+    raise MessageError(f"a number at byte {base + at} does not end")
 
 
 def varints(source: Source, at: int, end: int) -> Iterator[int]:
@@ -61,19 +66,22 @@ def fields(source: Source, at: int, end: int, what: str) -> Iterator[tuple[int, 
     Raises:
         MessageError: a field does not fit into the message; `what` names the message.
     """
+    ahead, base, known = (b"", 0, at) if isinstance(source, InputFile) else (source, 0, end)
     while at < end:
-        head = source[at : at + 2]  # to index a file costs a call for each byte
-        if len(head) == 2 and head[0] in _SHORT_TAGS and head[1] < 0x80 and at + 2 + head[1] <= end:
+        if at + _MOST_HEAD > known < end:  # to index a file costs a call for each byte
+            ahead, base, known = source[at : min(at + _AHEAD, end)], at, min(at + _AHEAD, end)
+        i = at - base
+        if at + 2 <= known and ahead[i] in _SHORT_TAGS and (size := ahead[i + 1]) < 0x80 and at + 2 + size <= end:
             start = at + 2
-            yield head[0] >> 3, LEN, start, (at := start + head[1])
+            yield ahead[i] >> 3, LEN, start, (at := start + size)
             continue
-        tag, start = read_varint(source, at, end)
+        tag, start = _number(ahead, base, at, known)
         number, kind = tag >> 3, tag & 7
         if kind == LEN:
-            size, start = read_varint(source, start, end)
+            size, start = _number(ahead, base, start, known)
             stop = start + size
         elif kind == VARINT:
-            _, stop = read_varint(source, start, end)
+            _, stop = _number(ahead, base, start, known)
         elif kind == FIXED32:
             stop = start + 4
         elif kind == FIXED64:
@@ -86,6 +94,11 @@ def fields(source: Source, at: int, end: int, what: str) -> Iterator[tuple[int, 
             raise MessageError(f"{what}: a field at byte {at} claims {stop - start} bytes, {end - start} are left")
         yield number, kind, start, stop
         at = stop
+
+
+def _number(ahead: Source, base: int, at: int, end: int) -> tuple[int, int]:
+    value, stop = read_varint(ahead, at - base, end - base, base)
+    return value, base + stop
 
 
 def read_text(source: Source, start: int, stop: int, what: str) -> str:

@@ -103,13 +103,13 @@ def _needed(graph: Graph, inputs: Collection[str], outputs: Collection[str]) -> 
     todo = [graph[name] for name in outputs if name not in inputs]
     while todo:
         node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += [value.node for value in node.inputs]
+            todo += node.controls
+    for node in graph.missing():
         if node in found:
-            continue
-        if node.name not in graph:
             raise TransformError(f"'{node.readers[0].name}' reads '{node.name}', which is not in the graph")
-        found.add(node)
-        todo += [value.node for value in node.inputs]
-        todo += node.controls
     return found
 
 

@@ -1,0 +1,75 @@
+"""More inputs from a few: a sound may be later, louder or mixed with another, a picture mirrored or from nearer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pbslim.ir.tensors import Array
+from pbslim.verification.images import resize
+from pbslim.verification.signals import is_signal
+
+Batch = dict[str, Array]
+
+_CHANNELS, _SMALLEST_SIDE = (1, 3, 4), 8
+_NEAREST = 0.75  # of height and width
+
+
+def can_be_varied(sample: Batch) -> bool:
+    """Whether all inputs are pictures or signals; numbers, words and their ids have no variations."""
+    arrays = [array for array in sample.values() if array.ndim]
+    return bool(arrays) and all(_is_picture(array) or _is_signal(array) for array in arrays)
+
+
+def variations(samples: Sequence[Batch], count: int, seed: int) -> list[Batch]:
+    """So many variations of single samples, each of which is used about equally often.
+
+    Args:
+        samples: of one shape each, in batches of one, for which `can_be_varied` holds.
+    """
+    limits = {name: _limits([each[name] for each in samples]) for name in samples[0]}
+    made = []
+    for number in range(count):
+        random = np.random.default_rng([seed, number])
+        one, other = samples[number % len(samples)], samples[int(random.integers(len(samples)))]
+        made.append({name: _varied(one[name], other[name], limits[name], random) for name in one})
+    return made
+
+
+def _is_picture(array: Array) -> bool:
+    return array.ndim == 4 and array.shape[3] in _CHANNELS and min(array.shape[1:3]) >= _SMALLEST_SIDE
+
+
+def _is_signal(array: Array) -> bool:
+    return array.dtype.kind == "f" and is_signal(array.shape[1:])
+
+
+def _limits(arrays: Sequence[Array]) -> tuple[float, float]:
+    numbers = [array for array in arrays if array.dtype.kind in "fiu" and array.size]
+    return min((float(each.min()) for each in numbers), default=0), max(
+        (float(each.max()) for each in numbers), default=0
+    )
+
+
+def _varied(one: Array, other: Array, limits: tuple[float, float], random: np.random.Generator) -> Array:
+    if not one.ndim:
+        return one
+    if _is_picture(one):
+        made = np.stack([_nearer(image, random) for image in one])
+    else:
+        share = random.uniform(0.5, 1.0)
+        axis = int(np.argmax(one.shape[1:])) + 1
+        made = np.roll(one, int(random.integers(one.shape[axis])), axis)
+        made = share * made + (1 - share) * other if other.shape == one.shape else made
+    mean = made.mean()
+    made = np.clip((made - mean) * random.uniform(0.8, 1.2) + mean * random.uniform(0.9, 1.1), *limits)
+    return np.asarray(made if one.dtype.kind == "f" else np.rint(made), one.dtype)
+
+
+def _nearer(image: Array, random: np.random.Generator) -> Array:
+    """A part of an image [h, w, c] in its size, perhaps mirrored."""
+    height, width = (max(int(size * random.uniform(_NEAREST, 1)), 1) for size in image.shape[:2])
+    top, left = (int(random.integers(0, n - m + 1)) for n, m in zip(image.shape, (height, width), strict=False))
+    part = image[top : top + height, left : left + width]
+    return resize(part[:, ::-1] if random.random() < 0.5 else part, *image.shape[:2])
