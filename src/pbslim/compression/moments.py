@@ -17,6 +17,7 @@ from pbslim.quant.compensation import diagonal_blocks
 
 _ROWS = 5000
 _GATHERED = 1024  # rows for one matrix product: fewer cost more to add up than to multiply
+_HELD = 2 << 20  # bytes of rows of one site that may wait for it
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class _Collector:
             if found.shape[-1] != self.site.shape[2]:
                 return  # each group of a grouped convolution has inputs of its own
         self._waiting.append(found)
-        if sum(map(len, self._waiting)) >= _GATHERED:
+        if sum(map(len, self._waiting)) >= _GATHERED or sum(rows.nbytes for rows in self._waiting) >= _HELD:
             self._flush()
 
     def moments(self) -> Moments:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable
 
 _LEVEL, _MEMORY = 9, 9
-_STRATEGIES = (zlib.Z_HUFFMAN_ONLY, zlib.Z_FILTERED, zlib.Z_DEFAULT_STRATEGY)
+_STRATEGIES = (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_FILTERED, zlib.Z_DEFAULT_STRATEGY)
 _HEADER = b"\x78\xda"
 _END = b"\x03\x00"  # a last block that is empty
 

@@ -41,15 +41,19 @@ def _do_nothing(_node: Node, _scope: Scope) -> Action:
 
 
 @action("Const", "HostConst", "_HostConst")
-def _constant(node: Node, _scope: Scope) -> Action:
+def _constant(node: Node, scope: Scope) -> Action:
     """The array in its file, or a copy where the elements do not lie on boundaries of their own."""
     tensor = node.tensor()
     if tensor.dtype is not STRING and tensor.dtype.scalar is None:
         raise CannotRun(node, f"there are no constants of type {tensor.dtype}")
+    known = scope.shared.constants
 
     def run(_values: list[Any]) -> list[Any]:
-        array = tensor.numpy()
-        return [array if array.flags.aligned else array.copy()]
+        array = known.get(node)
+        if array is None:
+            array = tensor.numpy()
+            known[node] = array = array if array.flags.aligned else array.copy()
+        return [array]
 
     return run
 

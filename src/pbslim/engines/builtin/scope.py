@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 from pbslim import ops
 from pbslim.analysis.evaluation import kernel_attrs
 from pbslim.dtypes import DType
 from pbslim.ir import AttrValue, FunctionRef, Graph, Node, TypeVariable
+from pbslim.ir.tensors import Array
 from pbslim.kernels import Attributes
 
 T = TypeVar("T")
@@ -43,12 +45,14 @@ class Shared:
         graph: the main graph, whose library the functions come from.
         run: the run that goes on.
         callees: the functions that were asked for, see `pbslim.engines.builtin.functions`.
+        constants: what was read from the file, as long as a plan holds it: there are many plans for other feeds.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.run = Run()
         self.callees: dict[str, list[Any]] = {}
+        self.constants: WeakValueDictionary[Node, Array] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
