@@ -99,6 +99,11 @@ class Compressor:
         found._try_each()
         return found
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether an output is a few numbers per sample."""
+        return self._judge.is_narrow
+
     def compress(self, snr: float, start: Candidate | None = None) -> Candidate:
         """The smallest weights that were found with that signal to noise on the samples of the search, in dB.
 

@@ -34,10 +34,12 @@ class Judge:
     Attributes:
         kinds: tensor → what its values mean.
         helpers: the wide tensors; what follows them averages noise, so that they may have twice as much.
+        is_narrow: whether an output is a few numbers per sample, of which it takes more samples to learn as much.
     """
 
     kinds: Mapping[str, Kind]
     helpers: Collection[str] = ()
+    is_narrow: bool = False
 
     @classmethod
     def of(cls, graph: Graph, outputs: Sequence[str]) -> Judge:
@@ -57,7 +59,7 @@ class Judge:
         shapes = StaticShapes(graph)
         narrow = [value for tensor in kinds if _width(shapes, value := find_value(graph, tensor)) < _FEW_SCORES]
         wide = {found.name for value in narrow if (found := _wide_before(shapes, value)) is not None} - kinds.keys()
-        return cls(kinds | dict.fromkeys(sorted(wide), Kind.VALUES), wide)
+        return cls(kinds | dict.fromkeys(sorted(wide), Kind.VALUES), wide, bool(narrow))
 
     @property
     def tensors(self) -> list[str]:

@@ -13,7 +13,8 @@ from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounded, Rounder
 from pbslim.errors import CheckError, counted
 
-_AIM = 0.15
+_AIM = 0.15  # dB above the target
+_NEAREST = 0.2  # of the way between two tries
 _FINEST = 60.0  # dB
 _BISECTIONS = 10
 _SILENT = 200.0  # dB of an output that does not move at all
@@ -106,9 +107,10 @@ class Search:
             last = tried.bits
             level += (target + _AIM - tried.snr) * push
             if good and bad:
-                low, high = sorted((-10 * math.log10(good.noise), -10 * math.log10(bad.noise)))
-                if not low < level < high:
-                    level = (low + high) / 2
-                if high - low < _AIM:
+                low, high = -10 * math.log10(bad.noise), -10 * math.log10(good.noise)
+                if high - low < self._effort.close:
                     break
+                # On the line through both, but never as near to one of them that little would be learned.
+                share = (target + _AIM - bad.snr) / (good.snr - bad.snr)
+                level = low + (high - low) * min(max(share, _NEAREST), 1 - _NEAREST)
         return good

@@ -30,7 +30,7 @@ _MORE = 0.3  # dB beyond what was missing
 _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
 _LOOSER = 2  # such tries
-_STRUCTURE_TRIES = 3
+_STRUCTURE_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Attempts:
                 kept = wanted if kept is None else min(kept, wanted)
             if kept is None:
                 wanted += short
-            elif again == _LOOSER or not self._has_time():
+            elif again == _LOOSER or (again and short) or not self._has_time():
                 return
             elif failed is not None and kept - failed > _MARGIN:
                 wanted, again = (failed + kept) / 2, again + 1
@@ -158,7 +158,7 @@ class Attempts:
             if taken <= size:
                 self._attempt(found, found.snr)
                 return
-            room -= (taken - size) * 1.02
+            room = min(room, found.bits / 8) - (taken - size) * 1.02
             if room <= 0:
                 break
         raise CheckError(f"no weights were found with which the file has at most {counted(size, 'byte')}; ask for more")

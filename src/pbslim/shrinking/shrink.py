@@ -167,9 +167,14 @@ def _stored(
     simple: _Simple, files: Files, recipe: str | None, options: CompressionOptions, proof: Proof | None
 ) -> Compressed:
     """A simplified graph with its weights as a recipe wants them, or in as few bits as keep the promise."""
-    if recipe is None:
+    if recipe and not simple.last:
+        return Compressed(simple.graph)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):  # threads that wait for many small products cost more than they save
+        if recipe and simple.last:
+            return store(simple.graph, files, recipe, simple.last, options)
         return compress(simple.graph, files, options, proof)
-    return store(simple.graph, files, recipe, simple.last, options) if simple.last else Compressed(simple.graph)
 
 
 def _result(
