@@ -17,7 +17,7 @@ from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.shrink import shrink
 from tests import commands
-from tests.compression.networks import classifier
+from tests.compression.networks import Builder, classifier
 from tests.shared import ROOT
 
 DIGITS = ROOT / "examples" / "digits.pb"
@@ -51,6 +51,25 @@ def test_what_selections_choose_from_is_proven(tmp_path: Path) -> None:
     assert (best.output, best.is_ordered, logits.output) == ("best", True, "logits")
     assert logits.snr is not None
     assert result.verification.snr == logits.snr >= PROMISES["balanced"].snr
+
+
+def test_weights_after_a_selection_stay_fine(tmp_path: Path) -> None:
+    """Whatever becomes of them, what the selection chooses from stays the same."""
+    graph = classifier()
+    build = Builder()
+    build.graph = graph
+    most = graph.add("most", "Const", attrs={"dtype": INT32, "value": ArrayTensor(np.array(5, "i4"))}).output()
+    best = graph.add("best", "TopKV2", [graph["logits"].output(), most], {"T": FLOAT, "sorted": True}).output()
+    build.op("second", "MatMul", best, build.const("second/weights", (5, 64)))
+    pbslim.save(graph, tmp_path / "in.pb")
+    result = shrink(tmp_path / "in.pb", tmp_path / "out.pb", outputs=["second"], proof=Proof())
+    assert "nothing that is compared depends on them: second/weights" in result.notes[-1]
+    scores = np.random.default_rng(0).normal(size=(8, 10)).astype(np.float32)
+    before, after = (
+        pbslim.run(pbslim.load(tmp_path / name), {"logits": scores}, ["second"])["second"]
+        for name in ("in.pb", "out.pb")
+    )
+    np.testing.assert_allclose(after, before, atol=1e-3 * np.abs(before).max())
 
 
 def test_kept_weights_stay_as_they_are(tmp_path: Path) -> None:
@@ -95,7 +114,7 @@ def test_given_inputs_are_used(tmp_path: Path) -> None:
     assert result.plan is not None
     assert result.plan.origin == str(tmp_path / "inputs.npz")
     np.savez(tmp_path / "one.npz", input=images[:1])
-    with pytest.raises(UsageError, match="holds one sample"):
+    with pytest.raises(UsageError, match="holds 1 sample"):
         shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(calibrate=tmp_path / "one.npz"))
 
 

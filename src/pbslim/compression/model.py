@@ -9,10 +9,13 @@ import numpy as np
 
 from pbslim.analysis.constants import const_value
 from pbslim.analysis.weight_sites import Site, find_sites
+from pbslim.compression.judge import Judge
 from pbslim.compression.moments import Moments
 from pbslim.compression.rounding import Rounded, SiteRounder
 from pbslim.engines import Program
+from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph
+from pbslim.ir.order import ancestors
 from pbslim.ir.tensors import Array
 from pbslim.transforms.compressed.selection import half_constants, matches
 
@@ -26,6 +29,7 @@ class Model:
         program: the same, loaded by an engine.
         sites: the weights whose bits are chosen.
         vectors: other float constants, by name, that are stored as float16.
+        unseen: weights that are no sites, as nothing that is compared depends on them: those after a selection, say.
     """
 
     graph: Graph
@@ -34,6 +38,7 @@ class Model:
     outputs: Sequence[str]
     sites: list[Site] = field(default_factory=list)
     vectors: dict[str, Array] = field(default_factory=dict)
+    unseen: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -50,9 +55,14 @@ class Model:
             keep: names of constants to leave alone, in which ``*`` stands for anything.
         """
         protected = {name.partition(":")[0] for name in (*inputs, *outputs)}
-        sites = [site for site in find_sites(graph, protected) if not matches(site.name, keep)]
-        vectors = half_constants(graph, protected | {site.name for site in sites}, keep)
-        return cls(graph, program, inputs, outputs, sites, vectors)
+        found = [site for site in find_sites(graph, protected) if not matches(site.name, keep)]
+        compared = ancestors(find_value(graph, tensor).node for tensor in Judge.of(graph, outputs).tensors)
+        # What no comparison shows would seem to bear any coarseness.
+        sites = [site for site in found if not compared or graph[site.name] in compared]
+        names = {site.name for site in sites}
+        unseen = [site.name for site in found if site.name not in names]
+        vectors = half_constants(graph, protected | names, keep)
+        return cls(graph, program, inputs, outputs, sites, vectors, unseen)
 
     @property
     def names(self) -> list[str]:
