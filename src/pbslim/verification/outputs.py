@@ -119,7 +119,10 @@ def _selections(value: Value) -> list[Node]:
     floats = _is_float(value)
     before = ancestors([value.node])
     found = [node for node in before if node.op.startswith(_SELECTIONS) or (floats and node.op in _PLACES)]
-    return [node for node in found if any(map(_computes_floats, ancestors([node])))]
+    if not found:
+        return []
+    computed = reachable(filter(_computes_floats, before), lambda node: before.intersection(node.readers))
+    return [node for node in found if node in computed]
 
 
 def _computes_floats(node: Node) -> bool:
