@@ -80,11 +80,27 @@ def test_controls_from_constants_go() -> None:
         "x = Placeholder()\np = Placeholder(dtype='bool')\ns = Switch(x, p)\ni = Identity(s:1)\nk = Const(3, ^i)\n"
         "m = Merge(k, s:0)\ny = Mul(x, m, ^i)\n-> y",
         "x = Placeholder()\na = Print(x, x)\nk = Const(3, ^a)\ny = Mul(a, k)\n-> y",
+        "x = Placeholder()\na = OpOfNobody(x)\nk = Const(3, ^a)\ny = Mul(a, k)\n-> y",
+        "x = Placeholder()\np = Placeholder(dtype='bool')\na = Assert(p, x)\ng = NoOp(^a)\nk = Const(3, ^g)\n"
+        "y = Mul(x, k, ^g)\n-> y",
     ],
-    ids=["needed for nothing else", "branch", "effect"],
+    ids=["needed for nothing else", "branch", "effect", "unknown", "check"],
 )
 def test_constants_wait_where_it_matters(text: str) -> None:
     check_transform("drop_idle_controls", text, text)
+
+
+def test_a_default_that_is_fed_over_needs_nothing() -> None:
+    text = """
+        x = Placeholder()
+        d = Neg(x)
+        p = PlaceholderWithDefault(d)
+        k = Const(3, ^d)
+        y = Mul(p, k)
+        -> y
+    """
+    check_transform("drop_idle_controls", text, text, ["x", "p"])
+    check_transform("drop_idle_controls", text, text.replace("Const(3, ^d)", "Const(3)"), ["x"])
 
 
 @pytest.mark.parametrize("transform", ["prune_branches", "drop_idle_controls"])

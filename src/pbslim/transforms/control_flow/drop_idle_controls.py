@@ -52,7 +52,8 @@ def _release(nodes: ConstantNodes) -> None:
         return
     binding = reachable(filter(_binds, nodes.order), lambda node: node.readers)
     released = {node for node in waiting if binding.isdisjoint(node.controls)}
-    runs = reachable(nodes.roots, lambda node: () if node in released else node.producers)
+    ends = released | {value.node for value in nodes.fed}
+    runs = reachable(nodes.roots, lambda node: () if node in ends else node.producers)
     for node in released:
         node.set_controls(control for control in node.controls if control not in runs)
 
