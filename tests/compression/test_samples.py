@@ -11,6 +11,7 @@ import pytest
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.samples import given, split
 from pbslim.compression.variations import can_be_varied, variations
+from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from tests.graphs import parse
 
@@ -44,9 +45,47 @@ def test_a_few_inputs_are_varied(tmp_path: Path) -> None:
     sets = given(saved(tmp_path, values), graph_of([40, 20]), ["x"], EFFORT)
     assert sets.tests is not None
     assert "3 inputs are few" in sets.notes[0]
+    assert sets.tests_origin == "variations of the given inputs"
     assert len(sets.calibration) > len(values)
     assert not any(np.array_equal(value, one) for value in sets.tests["x"] for one in values)
     assert values.min() <= sets.tests["x"].min() <= sets.tests["x"].max() <= values.max()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        ({"x": np.full((3, 8, 8, 1), np.nan, np.float32)}, "'x' in .* has NaN or infinite values"),
+        ({"x": np.full((3, 8, 8, 1), -np.inf, np.float32)}, "'x' in .* has NaN or infinite values"),
+        ({"x": np.zeros((1, 8, 8, 1), np.float32)}, "holds 1 sample; a calibration needs two"),
+        ({"x": np.zeros((0, 8, 8, 1), np.float32)}, "holds 0 samples; a calibration needs two"),
+        ({"x": np.zeros((3, 8)), "y": np.zeros((2, 8))}, "different numbers of samples: 'x' 3, 'y' 2"),
+        ({}, "holds 0 samples"),
+    ],
+)
+def test_what_cannot_be_calibrated_with(arrays: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "given.npz", **arrays)
+    with pytest.raises(UsageError, match=reason):
+        given(tmp_path / "given.npz", graph_of([8, 8, 1]), ["x"], EFFORT)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ones((1, 16, 16, 3), np.bool_),
+        np.ones((1, 16, 16, 3), np.complex64),
+        np.full((1, 16, 16, 3), b"a", object),
+        np.ones((1, 16, 0, 3), np.float32),
+    ],
+)
+def test_masks_words_and_nothing_are_no_pictures(array: np.ndarray) -> None:
+    assert not can_be_varied({"x": array})
+
+
+def test_single_numbers_beside_pictures_stay() -> None:
+    samples: list[dict[str, Any]] = [
+        {"x": np.random.default_rng(i).random((1, 16, 16, 3)), "share": np.array(0.5 + i)} for i in range(2)
+    ]
+    assert [float(each["share"]) for each in variations(samples, 4, seed=1)] == [0.5, 1.5, 0.5, 1.5]
 
 
 def test_ids_are_not_varied(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class SampleSets:
         probes: single samples, for the sensitivity of each site.
         origin: what they are, in a few words.
         tests: given inputs that neither measurement nor search may see, all samples of each in one array; None where
-            inputs are generated, as fresh ones are made then.
+            inputs are generated, as fresh ones are made then. `tests_origin` says what they are.
     """
 
     calibration: Sequence[Batch]
@@ -46,6 +46,7 @@ class SampleSets:
     origin: str
     notes: Sequence[str] = ()
     tests: Batch | None = None
+    tests_origin: str = ""
 
 
 def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["normal"]) -> SampleSets:
@@ -77,14 +78,12 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
     possible, and the generated inputs are measured as well.
 
     Raises:
-        UsageError: it cannot be read, or holds fewer than two samples.
+        UsageError: it cannot be read, or does not hold two samples of finite numbers.
     """
     found = read_samples(path, graph, inputs)
-    singles = [single for batch in found.batches for single in split(batch)]
-    if len(singles) < 2:
-        raise UsageError(f"'{path}' holds one sample; a calibration needs two at least, and gets better with many")
+    singles = _singles(path, found.batches)
     is_enough = len(singles) >= 4 * _LEAST_TESTS
-    tested = singles[3::4] if is_enough else []
+    tested, tests_origin = singles[3::4] if is_enough else [], "the given inputs"
     left = [single for number, single in enumerate(singles) if not tested or number % 4 != 3]
     measured, searched = [single for number, single in enumerate(left) if number % 3], left[::3]
     if is_enough or not can_be_varied(singles[0]):
@@ -99,9 +98,26 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
             *generated(graph, inputs, effort).calibration,
         ]
         searched += variations(searched, effort.validation, 2)
-        tested = variations(singles, _VARIED_TESTS, 3)
+        tested, tests_origin = variations(singles, _VARIED_TESTS, 3), "variations of the given inputs"
     sets = _sets(measured, Samples(searched, found.origin, found.notes), effort)
-    return replace(sets, tests=_joined(tested) if tested else None)
+    return replace(sets, tests=_joined(tested) if tested else None, tests_origin=tests_origin)
+
+
+def _singles(path: Path, batches: Sequence[Batch]) -> list[Batch]:
+    """The samples in a file, one by one."""
+    for name, array in ((name, array) for batch in batches for name, array in batch.items()):
+        if array.dtype.kind in "fc" and not np.isfinite(array).all():
+            raise UsageError(f"'{name}' in '{path}' has NaN or infinite values; a calibration needs finite numbers")
+    found = [single for batch in batches if batch for single in split(batch)]
+    if len(found) > 1:
+        return found
+    sizes = {name: len(array) for name, array in batches[0].items() if array.ndim}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"'{name}' {size}" for name, size in sizes.items())
+        raise UsageError(f"the arrays in '{path}' have different numbers of samples: {told}")
+    raise UsageError(
+        f"'{path}' holds {counted(len(found), 'sample')}; a calibration needs two at least, and gets better with many"
+    )
 
 
 def _evenly(samples: list[Batch], count: int) -> list[Batch]:

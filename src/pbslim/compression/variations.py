@@ -17,9 +17,9 @@ _NEAREST = 0.75  # of height and width
 
 
 def can_be_varied(sample: Batch) -> bool:
-    """Whether all inputs are pictures or signals; numbers, words and their ids have no variations."""
+    """Whether all inputs are pictures or signals; numbers, words, their ids and masks have no variations."""
     arrays = [array for array in sample.values() if array.ndim]
-    return bool(arrays) and all(_is_picture(array) or _is_signal(array) for array in arrays)
+    return bool(arrays) and all(array.size and (_is_picture(array) or _is_signal(array)) for array in arrays)
 
 
 def variations(samples: Sequence[Batch], count: int, seed: int) -> list[Batch]:
@@ -28,17 +28,20 @@ def variations(samples: Sequence[Batch], count: int, seed: int) -> list[Batch]:
     Args:
         samples: of one shape each, in batches of one, for which `can_be_varied` holds.
     """
-    limits = {name: _limits([each[name] for each in samples]) for name in samples[0]}
+    limits = {name: _limits([each[name] for each in samples]) for name, array in samples[0].items() if array.ndim}
     made = []
     for number in range(count):
         random = np.random.default_rng([seed, number])
         one, other = samples[number % len(samples)], samples[int(random.integers(len(samples)))]
-        made.append({name: _varied(one[name], other[name], limits[name], random) for name in one})
+        varied = {name: _varied(one[name], other[name], limits[name], random) for name in limits}
+        made.append({**one, **varied})
     return made
 
 
 def _is_picture(array: Array) -> bool:
-    return array.ndim == 4 and array.shape[3] in _CHANNELS and min(array.shape[1:3]) >= _SMALLEST_SIDE
+    if array.dtype.kind not in "fiu" or array.ndim != 4:
+        return False
+    return array.shape[3] in _CHANNELS and min(array.shape[1:3]) >= _SMALLEST_SIDE
 
 
 def _is_signal(array: Array) -> bool:
@@ -46,15 +49,10 @@ def _is_signal(array: Array) -> bool:
 
 
 def _limits(arrays: Sequence[Array]) -> tuple[float, float]:
-    numbers = [array for array in arrays if array.dtype.kind in "fiu" and array.size]
-    return min((float(each.min()) for each in numbers), default=0), max(
-        (float(each.max()) for each in numbers), default=0
-    )
+    return min(float(each.min()) for each in arrays), max(float(each.max()) for each in arrays)
 
 
 def _varied(one: Array, other: Array, limits: tuple[float, float], random: np.random.Generator) -> Array:
-    if not one.ndim:
-        return one
     if _is_picture(one):
         made = np.stack([_nearer(image, random) for image in one])
     else:

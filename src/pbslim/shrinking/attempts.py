@@ -15,8 +15,8 @@ from pbslim.compression.compressor import Compressor, Tell, written
 from pbslim.compression.estimate import VERIFYING
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.promises import Promise
+from pbslim.compression.samples import SampleSets
 from pbslim.compression.search import Candidate
-from pbslim.compression.variations import Batch
 from pbslim.errors import CheckError, counted
 from pbslim.ir import Graph
 from pbslim.names import shortened
@@ -171,7 +171,7 @@ class Attempts:
         if self.proof:
             self.tell(f"{VERIFYING}, attempt {number + 1}", 0, 1)
             proof = replace(self.proof, on_progress=partial(self.tell, VERIFYING))
-            checked = verified(graph, self.files, proof, number, self.compressor.samples.tests)
+            checked = verified(graph, self.files, proof, number, self.compressor.samples)
             if number and self._keeps(checked) and self._has_fresh_inputs:
                 # What led here was measured on the first inputs, and no two sets of them agree to the decibel.
                 first = verified(graph, self.files, proof, 0)
@@ -184,6 +184,8 @@ class Attempts:
                 notes.append(
                     f"outputs after a selection are judged by what it chooses from: {shortened(self.files.inner)}"
                 )
+            if unseen := self.compressor.model.unseen:
+                notes.append(f"float16 at least, as nothing that is compared depends on them: {shortened(unseen)}")
             self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
         return checked
 
@@ -256,12 +258,16 @@ class Attempts:
         )
 
 
-def verified(graph: Graph, files: Files, proof: Proof, attempt: int, tests: Batch | None = None) -> Verification:
+def verified(
+    graph: Graph, files: Files, proof: Proof, attempt: int, samples: SampleSets | None = None
+) -> Verification:
     """A comparison with the original: on the inputs that were put aside, or on fresh ones for each attempt."""
     with TemporaryDirectory() as folder:
         trial = files._replace(out=Path(folder) / "result.pb")
         save(graph, trial.out)
-        return proof.verify(trial, attempt, tests)
+        if samples is None or samples.tests is None or proof.evaluation:
+            return proof.verify(trial, attempt)
+        return replace(proof.verify(trial, attempt, samples.tests), origin=samples.tests_origin)
 
 
 def _shortfall(found: Verification, promise: Promise, unequal: float) -> float:

@@ -122,4 +122,4 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
     files = files._replace(inner=stand_ins(model, files, samples.validation[0]))
     rounded = replayed(model, samples, Way(plan.form, effort, rules), plan.coarseness)
     result = written(model, rounded, plan.form, stays=plan.stays)
-    return Compressed(result, plan, verified(result, files, proof, 0, samples.tests) if proof else None)
+    return Compressed(result, plan, verified(result, files, proof, 0, samples) if proof else None)

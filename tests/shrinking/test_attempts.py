@@ -1,0 +1,111 @@
+"""The way from one attempt to the next."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from pbslim.compression.compressor import Compressor
+from pbslim.compression.promises import Promise
+from pbslim.compression.search import Candidate
+from pbslim.errors import CheckError
+from pbslim.ir import Graph
+from pbslim.shrinking.attempts import Attempt, Attempts, Compressed
+from pbslim.shrinking.options import CompressionOptions
+from pbslim.shrinking.proof import Files, Proof
+from pbslim.verification import Comparison, Verification
+
+PROMISED = 20.0
+
+
+class Searched:
+    """Finds weights for as many dB as there are."""
+
+    def __init__(self, most: float = math.inf) -> None:
+        self.most = most
+
+    def compress(self, snr: float, _start: Candidate | None) -> Candidate:
+        if snr > self.most:
+            raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
+        return Candidate(0.0, {}, {}, snr)
+
+
+class Told(Attempts):
+    """Attempts that measure what they are told; less noise takes more bytes."""
+
+    measured: Callable[[float], float]
+
+    def _attempt(self, _found: Candidate, wanted: float) -> Verification | None:
+        checked = Verification([Comparison("y", (1,), 0.0, 1.0, snr=self.measured(wanted))])
+        self.tried.append(Attempt(wanted, wanted, int(wanted * 100), checked, kept := self._keeps(checked)))
+        if kept and (self._kept is None or wanted * 100 < self._kept[1]):
+            self._kept = Compressed(Graph(), verification=checked), int(wanted * 100)
+        return checked
+
+
+def attempts(measured: Callable[[float], float], compressor: Any = None, **options: Any) -> Told:
+    files = Files(Path("in.pb"), Path("out.pb"), ["x"], ["x"], ["y"])
+    asked = CompressionOptions(promise=Promise(PROMISED, 0.0))
+    made = Told(cast("Compressor", compressor or Searched()), [], files, asked, Proof(), lambda *_: None, **options)
+    made.measured = measured
+    return made
+
+
+def steps(values: Sequence[tuple[float, float]]) -> Callable[[float], float]:
+    """What is measured from each number of dB wanted on."""
+    return lambda wanted: next(measured for least, measured in reversed(values) if wanted >= least)
+
+
+@pytest.mark.parametrize(
+    ("measured", "wanted", "best"),
+    [
+        (lambda wanted: wanted + 1, [20], 21),  # kept at once
+        (lambda wanted: wanted + 8, [20, 13], 21),  # by far: back to a decibel above what is needed
+        (lambda wanted: wanted + 30, [20], 50),  # nothing that a search asks for comes near
+        (lambda wanted: wanted - 0.2, [20, 20.5], 20.3),  # missed by little
+        (steps([(0, 10), (26, 35)]), [20, 30.3, 25.15], 35),  # half the way back, until it is missed again
+        (steps([(0, 10), (22, 35)]), [20, 30.3, 25.15, 22.575], 35),
+        (steps([(0, 12), (18, 28)]), [20, 13], 28),  # kept by far, and then no more
+    ],
+)
+def test_what_is_wanted_next(measured: Callable[[float], float], wanted: list[float], best: float) -> None:
+    made = attempts(measured)
+    found = made.best()
+    assert [each.wanted for each in made.tried] == pytest.approx(wanted)
+    assert found.verification
+    assert found.verification.snr == pytest.approx(best)
+
+
+def test_what_is_never_kept_ends() -> None:
+    made = attempts(lambda _: 10)
+    with pytest.raises(CheckError, match="ask for less"):
+        made.best()
+    assert [each.wanted for each in made.tried] == pytest.approx([20 + 10.3 * number for number in range(8)])
+
+
+def test_what_was_kept_stays_when_no_other_weights_are_found() -> None:
+    class Once(Searched):
+        def compress(self, snr: float, start: Candidate | None) -> Candidate:
+            self.most = snr if start is None else -math.inf
+            return super().compress(snr, start)
+
+    made = attempts(lambda wanted: wanted + 8, Once())
+    assert made.best().verification
+    assert len(made.tried) == 1
+
+
+def test_finest_weights_that_are_not_good_enough() -> None:
+    made = attempts(lambda _: 10, Searched(most=45))
+    with pytest.raises(CheckError, match="keep 50"):
+        made.best()
+
+
+def test_nothing_more_is_tried_when_the_time_is_up() -> None:
+    made = attempts(lambda wanted: wanted + 8, deadline=time.perf_counter())
+    assert made.best().verification
+    assert len(made.tried) == 1
