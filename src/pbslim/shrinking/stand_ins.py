@@ -8,6 +8,7 @@ from pbslim.compression.model import Model
 from pbslim.compression.variations import Batch
 from pbslim.engines import engine
 from pbslim.errors import PbslimError
+from pbslim.ir.tensors import Array
 from pbslim.names import node_name
 from pbslim.shrinking.proof import Files
 from pbslim.verification.outputs import before_selections, how_to_judge
@@ -36,8 +37,11 @@ def stand_ins(model: Model, files: Files, batch: Batch) -> list[str]:
     except PbslimError:
         return []  # it has ops that the simplified graph has not
     after = model.program.run(batch, known)
-    return [
-        name
-        for name, one, other in zip(known, before, after, strict=True)
-        if one.shape == other.shape and np.abs(one - other).max(initial=0) <= _SAME * np.abs(one).max(initial=0)
-    ]
+    return [name for name, one, other in zip(known, before, after, strict=True) if _means_the_same(one, other)]
+
+
+def _means_the_same(one: Array, other: Array) -> bool:
+    """Whether two tensors are equal but for rounding; what is not finite cannot be compared."""
+    if one.shape != other.shape or one.dtype != other.dtype or not np.isfinite(one).all():
+        return False
+    return bool(np.abs(one - other).max(initial=0) <= _SAME * np.abs(one).max(initial=0))

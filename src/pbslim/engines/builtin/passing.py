@@ -52,7 +52,10 @@ def _constant(node: Node, scope: Scope) -> Action:
         array = known.get(node)
         if array is None:
             array = tensor.numpy()
-            known[node] = array = array if array.flags.aligned else array.copy()
+            if not array.flags.aligned:
+                array = array.copy()
+                array.flags.writeable = False
+            known[node] = array
         return [array]
 
     return run
