@@ -258,9 +258,7 @@ class Attempts:
         )
 
 
-def verified(
-    graph: Graph, files: Files, proof: Proof, attempt: int, samples: SampleSets | None = None
-) -> Verification:
+def verified(graph: Graph, files: Files, proof: Proof, attempt: int, samples: SampleSets | None = None) -> Verification:
     """A comparison with the original: on the inputs that were put aside, or on fresh ones for each attempt."""
     with TemporaryDirectory() as folder:
         trial = files._replace(out=Path(folder) / "result.pb")

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pbslim.dtypes import FLOAT
 from pbslim.engines import engine
 from pbslim.engines.builtin.memory import OWN_MEMORY
+from pbslim.ir.tensors import MappedTensor
 from pbslim.kernels import Prepared, kernel_names
 from tests import graphs
 from tests.kernels.cases import CASES
@@ -69,3 +71,30 @@ def test_only_what_nobody_reads_any_more_is_overwritten(
             for mine, theirs in zip(found, expected, strict=True):
                 np.testing.assert_array_equal(mine, theirs)
     np.testing.assert_array_equal(x, X)
+
+
+def test_plans_that_share_constants_take_turns() -> None:
+    """Other feeds and fetches make other plans, and each overwrites what it can."""
+    graph, _ = graphs.parse(CHAIN + "    h = Relu(c)\n    i = Neg(h)\n    j = BiasAdd(x, c)\n")
+    plans = [("x", ["y"]), ("x", ["a", "i", "j"]), ("a", ["y", "i"]), ("b", ["y", "c"])]
+    expected = []
+    for fed, fetches in plans:
+        with engine("builtin").load(graph) as alone:
+            expected.append([each.copy() for each in alone.run({fed: X}, fetches)])
+    with engine("builtin").load(graph) as program:
+        for (fed, fetches), results in list(zip(plans, expected, strict=True)) * 3:
+            found = program.run({fed: X.copy()}, fetches)
+            for mine, theirs in zip(found, results, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_nobody_can_write_into_a_constant(start: int) -> None:
+    graph, _ = graphs.parse("c = Const([1, 2])\ny = Neg(c)\n-> y")
+    values = np.array([1, 2], np.float32)
+    graph["c"].set_attr("value", MappedTensor(bytes(start) + values.tobytes(), start, FLOAT, (2,)))
+    with engine("builtin").load(graph) as program:
+        [found] = program.run({}, ["c"])
+        assert found.flags.aligned
+        assert not found.flags.writeable
+        np.testing.assert_array_equal(program.run({}, ["c", "y"]), [values, -values])
