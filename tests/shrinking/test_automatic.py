@@ -72,6 +72,13 @@ def test_weights_after_a_selection_stay_fine(tmp_path: Path) -> None:
     np.testing.assert_allclose(after, before, atol=1e-3 * np.abs(before).max())
 
 
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    pbslim.save(classifier(), tmp_path / "in.pb")
+    for name in ("one.pb", "other.pb"):
+        shrink(tmp_path / "in.pb", tmp_path / name, proof=Proof())
+    assert (tmp_path / "one.pb").read_bytes() == (tmp_path / "other.pb").read_bytes()
+
+
 def test_kept_weights_stay_as_they_are(tmp_path: Path) -> None:
     shrink(DIGITS, tmp_path / "out.pb", keep=["*kernel"])
     kernels = [node for node in pbslim.load(tmp_path / "out.pb") if node.name.endswith("kernel")]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-_SMALLEST_CROP = 0.7
+_SMALLEST_CROP = 0.4  # of height and width: a face in a portrait comes to fill the picture
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels
 
