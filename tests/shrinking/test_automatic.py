@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import pbslim
+from pbslim.compression.model import Model
 from pbslim.compression.promises import PROMISES, Promise
 from pbslim.dtypes import FLOAT, INT32
+from pbslim.engines import engine
 from pbslim.errors import CheckError, UsageError
 from pbslim.ir import ArrayTensor
 from pbslim.shrinking.options import CompressionOptions
@@ -18,6 +20,7 @@ from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.shrink import shrink
 from tests import commands
 from tests.compression.networks import Builder, classifier
+from tests.graphs import parse
 from tests.shared import ROOT
 
 DIGITS = ROOT / "examples" / "digits.pb"
@@ -77,6 +80,26 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one.pb", "other.pb"):
         shrink(tmp_path / "in.pb", tmp_path / name, proof=Proof())
     assert (tmp_path / "one.pb").read_bytes() == (tmp_path / "other.pb").read_bytes()
+
+
+def test_a_scheme_counts_though_nothing_shows_what_it_does() -> None:
+    graph, _ = parse(
+        f"""
+            x = Placeholder(dtype='float', shape=[-1, 20])
+            most = Const(16, dtype='int32')
+            best = TopKV2(x, most)
+            weights = Const({[[1.0, 2.0] * 8] * 16})
+            y = MatMul(best, weights)
+        """
+    )
+    with engine("builtin").load(graph) as program:
+        for asked in ([], ["weights"]):
+            model = Model.of(graph, program, ["x"], ["y"], asked=asked)
+            assert (model.names, model.unseen, list(model.vectors)) == (
+                asked,
+                [] if asked else ["weights"],
+                model.unseen,
+            )
 
 
 def test_kept_weights_stay_as_they_are(tmp_path: Path) -> None:

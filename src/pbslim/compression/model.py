@@ -48,17 +48,19 @@ class Model:
         inputs: Sequence[str],
         outputs: Sequence[str],
         keep: Sequence[str] = (),
+        asked: Sequence[str] = (),
     ) -> Model:
         """The model with its sites.
 
         Args:
             keep: names of constants to leave alone, in which ``*`` stands for anything.
+            asked: names of those that are sites though nothing shows what becomes of them.
         """
         protected = {name.partition(":")[0] for name in (*inputs, *outputs)}
         found = [site for site in find_sites(graph, protected) if not matches(site.name, keep)]
         compared = ancestors(find_value(graph, tensor).node for tensor in Judge.of(graph, outputs).tensors)
         # What no comparison shows would seem to bear any coarseness.
-        sites = [site for site in found if not compared or graph[site.name] in compared]
+        sites = [site for site in found if not compared or graph[site.name] in compared or matches(site.name, asked)]
         names = {site.name for site in sites}
         unseen = [site.name for site in found if site.name not in names]
         vectors = half_constants(graph, protected | names, keep)

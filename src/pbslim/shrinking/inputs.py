@@ -32,7 +32,8 @@ def model_of(graph: Graph, files: Files, options: CompressionOptions, keep: Sequ
     program = builtin.load(graph)
     if not options.calibrate:  # nobody has asked to run it
         program = AllowedProgram(program, files.source.stat().st_size)
-    return Model.of(graph, program, files.new_inputs, files.outputs, keep=keep)
+    asked = [rule.pattern for rule in options.schemes if rule.scheme != "auto"]
+    return Model.of(graph, program, files.new_inputs, files.outputs, keep, asked)
 
 
 def samples_of(
