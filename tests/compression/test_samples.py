@@ -60,6 +60,7 @@ def test_a_few_inputs_are_varied(tmp_path: Path) -> None:
         ({"x": np.zeros((0, 8, 8, 1), np.float32)}, "holds 0 samples; a calibration needs two"),
         ({"x": np.zeros((3, 8)), "y": np.zeros((2, 8))}, "different numbers of samples: 'x' 3, 'y' 2"),
         ({}, "holds 0 samples"),
+        ({"x": np.ones((3, 8, 8, 1), np.float32)}, "all samples in .* are the same"),
     ],
 )
 def test_what_cannot_be_calibrated_with(arrays: dict[str, Any], reason: str, tmp_path: Path) -> None:

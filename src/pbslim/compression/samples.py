@@ -110,6 +110,8 @@ def _singles(path: Path, batches: Sequence[Batch]) -> list[Batch]:
             raise UsageError(f"'{name}' in '{path}' has NaN or infinite values; a calibration needs finite numbers")
     found = [single for batch in batches if batch for single in split(batch)]
     if len(found) > 1:
+        if all(np.array_equal(array, found[0][name]) for each in found[1:] for name, array in each.items()):
+            raise UsageError(f"all samples in '{path}' are the same; a calibration needs different ones")
         return found
     sizes = {name: len(array) for name, array in batches[0].items() if array.ndim}
     if len(set(sizes.values())) > 1:
