@@ -82,6 +82,29 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.pb").read_bytes() == (tmp_path / "other.pb").read_bytes()
 
 
+def test_a_branch_that_no_sample_takes_stays_good(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).normal(size=(2, 32, 32)).round(3).tolist()
+    graph, _ = parse(
+        f"""
+            x = Placeholder(dtype='float', shape=[-1, 32])
+            axes = Const([0, 1], dtype='int32')
+            most = Max(x, axes)
+            limit = Const(100)
+            is_large = Greater(most, limit)
+            w = Const({weights[0]})
+            v = Const({weights[1]})
+            large = MatMul(x, w)
+            small = MatMul(x, v)
+            y = SelectV2(is_large, large, small)
+        """
+    )
+    pbslim.save(graph, tmp_path / "in.pb")
+    assert shrink(tmp_path / "in.pb", tmp_path / "out.pb", outputs=["y"]).after.size < 5000
+    feeds = {"x": np.random.default_rng(1).normal(size=(16, 32)).astype(np.float32) * 100}
+    before, after = (pbslim.run(pbslim.load(tmp_path / name), feeds, ["y"])["y"] for name in ("in.pb", "out.pb"))
+    assert 10 * np.log10(before.var() / (before - after).var()) > 15
+
+
 def test_a_scheme_counts_though_nothing_shows_what_it_does() -> None:
     graph, _ = parse(
         f"""

@@ -8,6 +8,7 @@ where every site adds noise in proportion to its number of weights, the outputs 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import numpy as np
 from pbslim.ir.tensors import Array
 
 _COARSEST = 3.0  # steps per rms: beyond, nearly all codes are zero and the model of the noise fails
+_EVEN = 12.0  # the square of a step by the mean square of the errors that rounding to it makes
 _ROUNDS = 300
 _RATE = 0.3
 
@@ -36,9 +38,13 @@ class Sensitivity:
 
 
 def allocate(sensitivities: Mapping[str, Sensitivity], noise: float) -> dict[str, float]:
-    """The coarseness of each site, so that no output gets more than about `noise`, as a part of its signal's power."""
+    """The coarseness of each site, so that no output gets more than about `noise`, as a part of its signal's power.
+
+    A site that moved no output may move one on other inputs, as in a branch that none of these took: its weights get
+    no more than that noise themselves.
+    """
     sites = [each for each in sensitivities.values() if each.coarseness > 0 and each.noise.any()]
-    found = dict.fromkeys(sensitivities, _COARSEST)  # no output depends on the others
+    found = dict.fromkeys(sensitivities, min(math.sqrt(_EVEN * noise), _COARSEST))
     if sites:
         per_square = np.array([each.noise / each.coarseness**2 for each in sites])
         squares = _squares(np.array([each.size for each in sites], np.float64), per_square, noise)

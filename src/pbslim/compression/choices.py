@@ -59,6 +59,8 @@ def _why(name: str, rounded: Rounded, used: float, wanted: float, share: float, 
         return "codes would be too coarse for it"
     if used > _NEAR * wanted:
         return f"as fine as its codes allow; {share:.1%} of the noise"
+    if share == 0:
+        return "no input that was tried shows its effect; it may change by as much as the outputs"
     if share < 1e-4:
         return "the outputs hardly depend on it"
     return f"it may add {share:.1%} of the noise"
