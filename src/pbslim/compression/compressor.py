@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from pbslim.analysis.frames import conditional
 from pbslim.compression.allocation import Sensitivity
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
@@ -49,8 +50,14 @@ class Way:
     def rounders(self, model: Model, samples: SampleSets, tell: Tell = _silent) -> list[Rounder]:
         """What rounds each site, by the moments of the samples for calibration."""
         progress = _Counter(tell, MEASURING, len(samples.calibration))
-        means_only = not self.effort.compensated
-        moments = collect(model.program, model.sites, samples.calibration, progress, means_only=means_only)
+        moments = collect(
+            model.program,
+            model.sites,
+            samples.calibration,
+            progress,
+            means_only=not self.effort.compensated,
+            conditional=conditional(model.graph),
+        )
         found = model.rounders(moments)
         return rounders_for(found, self.rules, Stepwise if is_stepwise(self.form) else lambda each: each)
 

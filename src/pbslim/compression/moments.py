@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.patches import sample_rows
 from pbslim.engines import Feeds, Program
-from pbslim.ir import Use
+from pbslim.ir import Node, Use
 from pbslim.ir.tensors import Array
 from pbslim.quant.compensation import diagonal_blocks
 
@@ -43,17 +43,22 @@ def collect(
     on_sample: Callable[[], None] = lambda: None,
     *,
     means_only: bool = False,
+    conditional: Set[Node] = frozenset(),
 ) -> dict[str, Moments]:
     """Run `samples` and look at the inputs of `sites`; one whose inputs are never computed or not finite is left out.
 
     The rows are drawn at random, about 5,000 for each site over all samples, by a seed of its own: the same samples
     give the same moments.
 
+    Args:
+        conditional: nodes in loops and branches, of which no run gives just one value.
+
     Raises:
         PbslimError: the graph fails on a sample.
     """
     collectors = {site.name: _collector(site, means_only) for site in sites if site.uses}
-    wanted = {(site.name, use): use.node.inputs[0].name for site in sites for use in site.uses}
+    read = {(site.name, use): use.node.inputs[0] for site in sites for use in site.uses}
+    wanted = {key: value.name for key, value in read.items() if value.node not in conditional}
     fetches = list(dict.fromkeys(wanted.values()))
     for sample in samples:
         found = dict(zip(fetches, program.run(sample, fetches), strict=True))
