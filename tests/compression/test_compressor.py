@@ -156,6 +156,28 @@ def test_weights_in_a_loop_are_sites() -> None:
     assert made.compress(20.0).snr >= 20
 
 
+def test_nothing_is_cut_at_a_list_of_tensors() -> None:
+    graph, _ = parse(
+        """
+            x = Placeholder(dtype='float', shape=[3, 2])
+            shape = Const([2], dtype='int32')
+            scaled = Relu(x)
+            list = TensorListFromTensor(scaled, shape, element_dtype='float', shape_type='int32')
+            w = Const([[1, 2], [3, 4]])
+            item = TensorListGetItem(list, place, shape, element_dtype='float')
+            place = Const(1, dtype='int32')
+            row = Reshape(item, whole)
+            whole = Const([1, 2], dtype='int32')
+            y = MatMul(row, w)
+            other = TensorListSetItem(list, place, changed, element_dtype='float')
+            changed = Mul(item, w)
+            stacked = TensorListStack(other, shape, element_dtype='float', num_elements=3)
+            -> y, stacked
+        """
+    )
+    assert sorted(Cutter(graph, ["y", "stacked"]).cut(["w"])) == ["item", "row"]
+
+
 def test_noise_goes_where_weights_are_many() -> None:
     sites = {
         "many": Sensitivity(10_000, 0.2, np.array([1e-2, 1e-4])),
