@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pbslim.compression.effort import EFFORTS, Effort
-from pbslim.compression.samples import given, split
+from pbslim.compression.samples import generated, given, split
 from pbslim.compression.variations import can_be_varied, variations
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
@@ -80,6 +80,15 @@ def test_what_cannot_be_calibrated_with(arrays: dict[str, Any], reason: str, tmp
 )
 def test_masks_words_and_nothing_are_no_pictures(array: np.ndarray) -> None:
     assert not can_be_varied({"x": array})
+
+
+def test_batches_of_a_fixed_size_stay_whole(tmp_path: Path) -> None:
+    graph, _ = parse("x = Placeholder(dtype='float', shape=[3, 20])\ny = Neg(x)\n-> y")
+    values = np.random.default_rng(0).normal(size=(12, 20)).astype(np.float32)
+    for sets in (generated(graph, ["x"], EFFORTS["low"]), given(saved(tmp_path, values), graph, ["x"], EFFORT)):
+        used = [*sets.calibration, *sets.validation, *sets.probes]
+        assert used
+        assert {batch["x"].shape for batch in used} == {(3, 20)}
 
 
 def test_single_numbers_beside_pictures_stay() -> None:

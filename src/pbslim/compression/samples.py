@@ -16,7 +16,7 @@ from pbslim.compression.variations import Batch, can_be_varied, variations
 from pbslim.errors import UsageError, counted
 from pbslim.ir import Graph
 from pbslim.verification import photographs
-from pbslim.verification.feeds import PHOTOGRAPHS, SIGNALS, Pictures, Samples, generate_samples
+from pbslim.verification.feeds import PHOTOGRAPHS, SIGNALS, Pictures, Samples, fixed_batch, generate_samples
 from pbslim.verification.given import read_samples
 
 _SEARCHED = 4
@@ -60,7 +60,8 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     )
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
     known = any(what in calibration.origin for what in (PHOTOGRAPHS, SIGNALS))
-    return _sets(calibration.batches if known else (), validation, effort)
+    singles = _one_by_one(validation.batches, graph, inputs)
+    return _sets(calibration.batches if known else (), validation, singles, effort)
 
 
 def _for_moments() -> Pictures:
@@ -81,7 +82,8 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
         UsageError: it cannot be read, or does not hold two samples of finite numbers.
     """
     found = read_samples(path, graph, inputs)
-    singles = _singles(path, found.batches)
+    singles = _one_by_one(found.batches, graph, inputs)
+    _require_samples(path, found.batches, singles)
     is_enough = len(singles) >= 4 * _LEAST_TESTS
     tested, tests_origin = singles[3::4] if is_enough else [], "the given inputs"
     left = [single for number, single in enumerate(singles) if not tested or number % 4 != 3]
@@ -99,20 +101,26 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
         ]
         searched += variations(searched, effort.validation, 2)
         tested, tests_origin = variations(singles, _VARIED_TESTS, 3), "variations of the given inputs"
-    sets = _sets(measured, Samples(searched, found.origin, found.notes), effort)
+    sets = _sets(measured, Samples(searched, found.origin, found.notes), searched, effort)
     return replace(sets, tests=_joined(tested) if tested else None, tests_origin=tests_origin)
 
 
-def _singles(path: Path, batches: Sequence[Batch]) -> list[Batch]:
-    """The samples in a file, one by one."""
+def _one_by_one(batches: Sequence[Batch], graph: Graph, inputs: Sequence[str]) -> list[Batch]:
+    """Single samples; whole batches for a graph that takes no others."""
+    if any((fixed_batch(graph, name) or 1) > 1 for name in inputs):
+        return [*batches]
+    return [single for batch in batches if batch for single in split(batch)]
+
+
+def _require_samples(path: Path, batches: Sequence[Batch], found: Sequence[Batch]) -> None:
+    """Refuse what nothing can be learned from."""
     for name, array in ((name, array) for batch in batches for name, array in batch.items()):
         if array.dtype.kind in "fc" and not np.isfinite(array).all():
             raise UsageError(f"'{name}' in '{path}' has NaN or infinite values; a calibration needs finite numbers")
-    found = [single for batch in batches if batch for single in split(batch)]
     if len(found) > 1:
         if all(np.array_equal(array, found[0][name]) for each in found[1:] for name, array in each.items()):
             raise UsageError(f"all samples in '{path}' are the same; a calibration needs different ones")
-        return found
+        return
     sizes = {name: len(array) for name, array in batches[0].items() if array.ndim}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"'{name}' {size}" for name, size in sizes.items())
@@ -134,8 +142,7 @@ def _joined(samples: Sequence[Batch]) -> Batch:
     }
 
 
-def _sets(calibration: Sequence[Batch], validation: Samples, effort: Effort) -> SampleSets:
-    singles = [single for batch in validation.batches for single in split(batch)]
+def _sets(calibration: Sequence[Batch], validation: Samples, singles: Sequence[Batch], effort: Effort) -> SampleSets:
     step = max(len(singles) // max(effort.probes, 1), 1)
     probes = singles[::step][: effort.probes]
     return SampleSets(calibration, validation.batches, probes, validation.origin, validation.notes)
