@@ -6,6 +6,7 @@ import numpy as np
 
 from pbslim.dtypes import FLOAT, INT32, Shape
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Value
+from tests.graphs import parse
 
 CONV: dict[str, AttrValue] = {"T": FLOAT, "strides": (1, 2, 2, 1), "padding": b"SAME"}
 
@@ -38,3 +39,48 @@ def classifier(seed: int = 0) -> Graph:
     y = build.op("logits", "BiasAdd", y, build.const("dense/bias", (10,), 0.1))
     build.op("scores", "Softmax", y)
     return build.graph
+
+
+def recurrent() -> Graph:
+    """A loop over the rows of its input, which it reads from an array of tensors, and a dense layer."""
+    random, text = np.random.default_rng(0), _LOOP
+    for name, shape in (("WEIGHTS", (32, 32)), ("LAST", (32, 16)), ("ROW", (32,))):
+        text = text.replace(name, str((random.standard_normal(shape) / 4).round(3).tolist()))
+    return parse(text)[0]
+
+
+_LOOP = """
+    x = Placeholder(dtype='float', shape=[3, 32])
+    zero = Const(0, dtype='int32')
+    one = Const(1, dtype='int32')
+    three = Const(3, dtype='int32')
+    array = TensorArrayV3(three, dtype='float')
+    filled = TensorArrayScatterV3(array, rows, x, array:1)
+    rows = Const([0, 1, 2], dtype='int32')
+    weights = Const(WEIGHTS)
+    start = Const([ROW])
+    number = Enter(zero, T='int32', frame_name='loop')
+    state = Enter(start, frame_name='loop')
+    most = Enter(three, T='int32', frame_name='loop', is_constant=True)
+    step = Enter(one, T='int32', frame_name='loop', is_constant=True)
+    inner = Enter(weights, frame_name='loop', is_constant=True)
+    handle = Enter(array, T='resource', frame_name='loop', is_constant=True)
+    flow = Enter(filled, frame_name='loop', is_constant=True)
+    turn = Merge(number, next_number, T='int32', N=2)
+    now = Merge(state, next_state, N=2)
+    more = Less(turn, most, T='int32')
+    go = LoopCond(more)
+    turns = Switch(turn, go, T='int32')
+    states = Switch(now, go)
+    row = TensorArrayReadV3(handle, turns:1, flow, dtype='float')
+    product = MatMul(states:1, inner)
+    sum = Add(product, row)
+    new = Tanh(sum)
+    later = Add(turns:1, step, T='int32')
+    next_number = NextIteration(later, T='int32')
+    next_state = NextIteration(new)
+    done = Exit(states)
+    last = Const(LAST)
+    y = MatMul(done, last)
+    -> y
+"""

@@ -23,7 +23,7 @@ from pbslim.engines import engine
 from pbslim.errors import CheckError
 from pbslim.ir import AttrValue, Graph
 from pbslim.verification.metrics import Kind
-from tests.compression.networks import classifier
+from tests.compression.networks import classifier, recurrent
 from tests.graphs import parse
 
 OUTPUTS = ["scores"]
@@ -104,51 +104,10 @@ def test_cutting_leaves_only_what_depends_on_a_weight() -> None:
     assert np.array_equal(program.run({"flat": flat}, ["logits"])[0], logits)
 
 
-LOOP = """
-    x = Placeholder(dtype='float', shape=[3, 32])
-    zero = Const(0, dtype='int32')
-    one = Const(1, dtype='int32')
-    three = Const(3, dtype='int32')
-    array = TensorArrayV3(three, dtype='float')
-    filled = TensorArrayScatterV3(array, rows, x, array:1)
-    rows = Const([0, 1, 2], dtype='int32')
-    weights = Const(WEIGHTS)
-    start = Const([ROW])
-    number = Enter(zero, T='int32', frame_name='loop')
-    state = Enter(start, frame_name='loop')
-    most = Enter(three, T='int32', frame_name='loop', is_constant=True)
-    step = Enter(one, T='int32', frame_name='loop', is_constant=True)
-    inner = Enter(weights, frame_name='loop', is_constant=True)
-    handle = Enter(array, T='resource', frame_name='loop', is_constant=True)
-    flow = Enter(filled, frame_name='loop', is_constant=True)
-    turn = Merge(number, next_number, T='int32', N=2)
-    now = Merge(state, next_state, N=2)
-    more = Less(turn, most, T='int32')
-    go = LoopCond(more)
-    turns = Switch(turn, go, T='int32')
-    states = Switch(now, go)
-    row = TensorArrayReadV3(handle, turns:1, flow, dtype='float')
-    product = MatMul(states:1, inner)
-    sum = Add(product, row)
-    new = Tanh(sum)
-    later = Add(turns:1, step, T='int32')
-    next_number = NextIteration(later, T='int32')
-    next_state = NextIteration(new)
-    done = Exit(states)
-    last = Const(LAST)
-    y = MatMul(done, last)
-    -> y
-"""
-
-
 def test_weights_in_a_loop_are_sites() -> None:
     """What they read has a value for each turn, and the array of tensors must be filled whatever is cut."""
-    random = np.random.default_rng(0)
-    text = LOOP
-    for name, shape in (("WEIGHTS", (32, 32)), ("LAST", (32, 16)), ("ROW", (32,))):
-        text = text.replace(name, str((random.standard_normal(shape) / 4).round(3).tolist()))
-    graph, outputs = parse(text)
-    model = Model.of(graph, engine("builtin").load(graph), ["x"], outputs)
+    graph, random = recurrent(), np.random.default_rng(0)
+    model = Model.of(graph, engine("builtin").load(graph), ["x"], ["y"])
     assert model.names == ["weights", "last"]
     samples = [{"x": random.standard_normal((3, 32)).astype(np.float32)} for _ in range(6)]
     made = Compressor.of(model, SampleSets(samples[:2], samples[2:4], samples[4:], "noise"), Way("packed"))

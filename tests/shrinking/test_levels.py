@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import pbslim
+from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES
 from pbslim.shrinking.shrink import shrink
 from pbslim.verification import Verification
-from tests.compression.networks import classifier
+from tests.compression.networks import classifier, recurrent
 from tests.graphs import parse
 from tests.shrinking.test_proof import coarse
 
@@ -81,6 +82,16 @@ def test_what_cannot_run_is_rounded_plainly(tmp_path: Path, recipe: str) -> None
     result = shrink(tmp_path / "model.pb", tmp_path / "out.pb", recipe)
     assert "errors are not made up for: the builtin engine cannot run node 'strange' (OpOfNobody)" in result.notes[-1]
     assert result.after.zipped.bytes < result.before.zipped.bytes / 1.8
+
+
+@pytest.mark.parametrize("recipe", LEVELED)
+def test_errors_are_made_up_for_beside_a_loop(tmp_path: Path, recipe: str) -> None:
+    np.savez(tmp_path / "given.npz", x=np.random.default_rng(0).normal(size=(18, 32)).astype(np.float32))
+    pbslim.save(recurrent(), tmp_path / "model.pb")
+    options = CompressionOptions(calibrate=tmp_path / "given.npz")
+    result = shrink(tmp_path / "model.pb", tmp_path / "out.pb", recipe, outputs=["y"], options=options, proof=Proof())
+    assert result.verification
+    assert result.verification.snr > 25
 
 
 def test_a_graph_without_weights_need_not_run(tmp_path: Path) -> None:
