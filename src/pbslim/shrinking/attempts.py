@@ -142,7 +142,7 @@ class Attempts:
                 wanted += short
             elif again == _LOOSER or (again and short) or not self._has_time():
                 return
-            elif failed is not None and kept - failed > _MARGIN:
+            elif failed is not None and min(kept - failed, spare) > _MARGIN:
                 wanted, again = (failed + kept) / 2, again + 1
             elif failed is None and _SPARE < spare < promise.snr:
                 wanted, again = wanted - spare + _MARGIN, again + 1
