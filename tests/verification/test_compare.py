@@ -13,7 +13,9 @@ import pytest
 import pbslim
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, Graph
+from pbslim.transforms import code_weights
 from pbslim.verification import Verdict, Verification
+from pbslim.verification.compare import compare_files
 from tests import commands
 from tests.graphs import parse
 from tests.shared import ROOT
@@ -209,3 +211,18 @@ def test_the_command(one_weight: Path) -> None:
     assert content["worst_layers"] == ["conv2/conv2d/Conv2D"]
     assert content["outputs"][0]["agreement"]["share"] == 1
     assert "failed: " in done.err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("apart")
+def test_a_small_file_may_take_what_the_large_one_does(tmp_path: Path) -> None:
+    weights = np.zeros((8000, 4000), np.float32)
+    weights[::7, ::5] = 1.5
+    graph, _ = parse("x = Placeholder(dtype='float', shape=[-1, 8000])\nw = Const(1.0)\ny = MatMul(x, w)\n-> y")
+    graph["w"].set_attr("value", ArrayTensor(weights))
+    pbslim.save(graph, tmp_path / "large.pb")
+    pbslim.transform(graph, [code_weights()], ["x"], ["y"])
+    pbslim.save(graph, tmp_path / "small.pb")
+    assert (tmp_path / "small.pb").stat().st_size < (tmp_path / "large.pb").stat().st_size / 100
+    found = compare_files(tmp_path / "large.pb", tmp_path / "small.pb", engine="builtin", samples=4, cautious=True)
+    assert found.snr > 40

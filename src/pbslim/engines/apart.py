@@ -66,7 +66,7 @@ class ProgramApart(Program):
         timeout: seconds to wait for an answer before giving up.
         folding: whether TensorFlow may compute constants beforehand, which loads those that a package maps.
         threads: how many an engine may use; None for one in numpy and what others like.
-        cautious: give up on what takes far more time or memory than the size of the file makes likely.
+        likely: give up on what takes far more time or memory than a file of so many bytes makes likely.
         hint: what to add where the process dies.
     """
 
@@ -80,7 +80,7 @@ class ProgramApart(Program):
         name: str = "the engine",
         folding: bool = False,
         threads: int | None = None,
-        cautious: bool = False,
+        likely: int | None = None,
         hint: str = "",
     ) -> None:
         self._label, self.timeout, self._hint, self._name = label, timeout, hint, name
@@ -98,14 +98,14 @@ class ProgramApart(Program):
         )
         self._answers: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
         threading.Thread(target=_collect, args=(self._process.stdout, self._answers), daemon=True).start()
-        self._engine, self._folding, self._loading, self._cautious = engine, folding, False, cautious
+        self._engine, self._folding, self._loading, self._likely = engine, folding, False, likely
         self.load(path)
 
     def load(self, path: Path) -> None:
         """Begin to load another graph in place of the one there is."""
         self.wait()
         self._path, self._loading = str(path), True
-        self._send(("load", self._engine, path, self._folding, self._cautious))
+        self._send(("load", self._engine, path, self._folding, self._likely))
 
     def wait(self) -> None:
         """Wait until the graph is loaded.
@@ -228,7 +228,7 @@ class _Worker:
         self._program: Program | None = None
         self._before: Memory | None = None
 
-    def load(self, name: str, path: Path, folding: bool, cautious: bool) -> float:
+    def load(self, name: str, path: Path, folding: bool, likely: int | None) -> float:
         """Load a graph; gives the seconds it took without what the engine needs for any graph."""
         if self._program is not None:
             self._program.close()
@@ -243,7 +243,7 @@ class _Worker:
             engine(name)
         self._before = _measured()
         started = time.perf_counter()
-        self._program = AllowedProgram(found(), path.stat().st_size) if cautious else found()
+        self._program = found() if likely is None else AllowedProgram(found(), likely)
         return time.perf_counter() - started
 
     def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:

@@ -35,6 +35,7 @@ from pbslim.verification.running import (
     batch_size,
     engine_for,
     has_inner_tensors,
+    likely_size,
     require_fed,
     run_both,
     stacked,
@@ -101,7 +102,7 @@ def compare_files(
         given, labels = make.samples(feeds, evaluation)
         require_fed(sides, list(given.batches[0]))
         plan = _plan(sides, outputs, engine, given.batches[0])
-        setting = Setting(plan.engine, timeout, cautious and plan.engine == "builtin")
+        setting = Setting(plan.engine, timeout, likely_size(sides, plan.engine) if cautious else None)
         most_held = likely_held(sides[0].path.stat().st_size, given.batches[0]) if cautious else None
         patience = Patience(given.batches, budget, most_held, on_progress)
         runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)
@@ -280,7 +281,8 @@ def compare_layers(
         make = Inputs(sides[0].graph, names, 1, 0, None, sides[1] if second_inputs else None)
         batch = make.samples(None, evaluation)[0].batches[0]
         chosen = engine_for(engine, sides, [outputs, outputs], batch)
-        return find_layers(Setting(chosen, cautious=cautious and chosen == "builtin"), sides, outputs, batch)
+        setting = Setting(chosen, likely=likely_size(sides, chosen) if cautious else None)
+        return find_layers(setting, sides, outputs, batch)
 
 
 def compare_arrays(output: str, first: Array, second: Array, rtol: float, atol: float) -> Comparison:

@@ -56,12 +56,12 @@ class Setting:
     Attributes:
         engine: the name of the engine.
         timeout: seconds that one run may take.
-        cautious: give up on what takes far more time or memory than the size of the file makes likely.
+        likely: give up on what takes far more time or memory than a file of so many bytes makes likely.
     """
 
     engine: str
     timeout: float = DEFAULT_TIMEOUT
-    cautious: bool = False
+    likely: int | None = None
 
     @contextmanager
     def running(self, side: Side) -> Iterator[ProgramApart]:
@@ -93,8 +93,13 @@ class Setting:
     def _start(self, path: Path, label: str, hint: str = "") -> ProgramApart:
         name = _LABELS.get(self.engine, self.engine)
         return ProgramApart(
-            self.engine, path, label=label, timeout=self.timeout, cautious=self.cautious, hint=hint, name=name
+            self.engine, path, label=label, timeout=self.timeout, likely=self.likely, hint=hint, name=name
         )
+
+
+def likely_size(sides: tuple[Side, Side], engine: str) -> int | None:
+    """The size by which to tell what a run may take: a small file may hold all weights of a large one, compressed."""
+    return max(side.path.stat().st_size for side in sides) if engine == "builtin" else None
 
 
 def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[str]], batch: Batch | None = None) -> str:
