@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from pbslim.verification import metrics
 from pbslim.verification.metrics import Kind, agreement, cosine, decisions, difference, snr, top_five
 
 
@@ -85,3 +86,15 @@ def test_the_interval_is_wilsons() -> None:
 def test_cosine() -> None:
     assert cosine(np.array([1.0, 0]), np.array([1.0, 1])) == pytest.approx(0.5**0.5)
     assert cosine(np.zeros(2), np.ones(2)) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.VALUES, Kind.SCORES])
+def test_large_arrays_are_measured_in_parts(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
+    random = np.random.default_rng(0)
+    first = random.normal(3, 2, (9, 5, 4)).astype(np.float32)
+    second = first + random.normal(0, 0.1, first.shape).astype(np.float32)
+    whole = snr(first, second, kind), cosine(first, second)
+    monkeypatch.setattr(metrics, "_PART", 45)
+    assert (snr(first, second, kind), cosine(first, second)) == pytest.approx(whole, rel=1e-12)
+    second[7, 0, 0] = np.nan
+    assert snr(first, second, kind) == -np.inf

@@ -301,15 +301,13 @@ def _difference(output: str, first: Array, second: Array) -> Comparison:
         return Comparison(
             output, first.shape, float(np.count_nonzero(unequal)), 0.0, mean_difference=mean, is_numeric=False
         )
-    apart = metrics.difference(first, second)
-    sizes = np.abs(first.astype(np.complex128 if first.dtype.kind == "c" else np.float64))
-    return Comparison(
-        output,
-        first.shape,
-        float(apart.max(initial=0)),
-        float(sizes[np.isfinite(sizes)].max(initial=0)),
-        mean_difference=float(apart.mean()) if apart.size else 0.0,
-    )
+    kind = np.complex128 if first.dtype.kind == "c" else np.float64
+    largest, total, value = 0.0, 0.0, 0.0
+    for one, other in metrics.parts(first, second):
+        apart, sizes = metrics.difference(one, other), np.abs(one.astype(kind))
+        largest, total = max(largest, float(apart.max(initial=0))), total + float(apart.sum())
+        value = max(value, float(sizes[np.isfinite(sizes)].max(initial=0)))
+    return Comparison(output, first.shape, largest, value, mean_difference=total / max(first.size, 1))
 
 
 def _judged(how: Judged, output: Array, pair: tuple[Array, Array]) -> tuple[Kind, Array, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -14,6 +15,7 @@ Array = npt.NDArray[Any]
 
 _FEW_SAMPLES = 4
 _MANY_CLASSES = 6
+_PART = 1 << 20  # elements
 _TWO_SIDED_95 = 1.959964  # quantile of the normal distribution
 
 
@@ -101,23 +103,45 @@ def snr(first: Array, second: Array, kind: Kind = Kind.VALUES) -> float:
     elements takes the place of the mean over samples, and where nothing varies the power of `first` is the signal.
     A softmax does not see what all scores have in common, so that is taken away first.
     """
-    finite = np.isfinite(first) & np.isfinite(second)
-    if not np.array_equal(difference(first, second)[~finite], np.zeros(np.count_nonzero(~finite))):
-        return -math.inf
-    a, b = (np.where(finite, each, 0).astype(np.float64) for each in (first, second))
-    if kind is Kind.SCORES:
-        a, b = (each - each.mean(-1, keepdims=True) for each in (a, b))
-    noise = float(np.mean(np.square(a - b))) if a.size else 0.0
+    noise, total, power = 0.0, np.zeros(first.shape[1:]), 0.0
+    for one, other in parts(first, second):
+        finite = np.isfinite(one) & np.isfinite(other)
+        if not np.array_equal(difference(one, other)[~finite], np.zeros(np.count_nonzero(~finite))):
+            return -math.inf
+        a, b = _exact(one, finite, kind), _exact(other, finite, kind)
+        noise += float(np.square(a - b).sum())
+        power += float(np.square(a).sum())
+        total += a.sum(0)
     if noise == 0:
         return math.inf
-    signal = float(np.mean(np.square(a - (a.mean(0) if len(a) >= _FEW_SAMPLES else a.mean()))))
-    signal = signal or float(np.mean(np.square(a)))
-    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+    mean = total / len(first) if len(first) >= _FEW_SAMPLES else np.full(total.shape, total.sum() / first.size)
+    signal = 0.0
+    for one, other in parts(first, second):
+        signal += float(np.square(_exact(one, np.isfinite(one) & np.isfinite(other), kind) - mean).sum())
+    return 10 * math.log10((signal or power) / noise) if signal or power else -math.inf
+
+
+def _exact(values: Array, finite: Array, kind: Kind) -> Array:
+    exact: Array = np.where(finite, values, 0).astype(np.float64)
+    return exact - exact.mean(-1, keepdims=True) if kind is Kind.SCORES else exact
+
+
+def parts(first: Array, second: Array) -> Iterator[tuple[Array, Array]]:
+    """Both a few samples at a time, for what is computed in double precision takes a multiple of their memory."""
+    if not first.ndim:
+        yield first, second
+        return
+    step = max(_PART * len(first) // max(first.size, 1), 1)
+    for at in range(0, len(first), step):
+        yield first[at : at + step], second[at : at + step]
 
 
 def cosine(first: Array, second: Array) -> float | None:
     """The cosine of the angle between all values of both, None where one is zero or not finite."""
-    a, b = first.astype(np.float64).ravel(), second.astype(np.float64).ravel()
+    product, squares = 0.0, (0.0, 0.0)
     with np.errstate(all="ignore"):
-        found = float(a @ b / np.sqrt((a @ a) * (b @ b)))
+        for one, other in parts(first, second):
+            a, b = one.astype(np.float64).ravel(), other.astype(np.float64).ravel()
+            product, squares = product + float(a @ b), (squares[0] + float(a @ a), squares[1] + float(b @ b))
+        found = float(product / np.sqrt(np.float64(squares[0] * squares[1])))
     return max(-1.0, min(1.0, found)) if math.isfinite(found) else None
