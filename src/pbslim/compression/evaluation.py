@@ -1,9 +1,10 @@
-"""Run the same work on many samples: one after the other, or at the same time wherever an executor runs it."""
+"""Run the same work on many samples at the same time: in threads, or wherever an executor runs it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Protocol, TypeVar
@@ -11,6 +12,9 @@ from typing import Protocol, TypeVar
 from pbslim.engines import Feeds, Program, engine
 from pbslim.ir import Graph
 from pbslim.wire import load, to_bytes
+
+_THREADS = 4
+"""Each holds what the graph computes for a batch."""
 
 R_co = TypeVar("R_co", covariant=True)
 _R = TypeVar("_R")
@@ -46,23 +50,30 @@ class Evaluator:
 
     def map(self, work: Work[_R], samples: Sequence[Feeds], on_step: Callable[[], None] = lambda: None) -> Iterator[_R]:
         """The results for all samples, in their order."""
-        if self.executor is None or self.graph is None:
-            for sample in samples:
-                yield work(self.program, sample, on_step)
+        if self.executor is not None and self.graph is not None:
+            yield from _in_order(
+                [self.executor.submit(_apart, self._data, work, each) for each in samples], work, on_step
+            )
             return
-        futures = [self.executor.submit(_apart, self._data, work, sample) for sample in samples]
-        try:
-            for future in futures:
-                yield future.result()
-                for _ in range(work.steps):
-                    on_step()
-        finally:
-            for future in futures:
-                future.cancel()
+        with ThreadPoolExecutor(
+            min(os.cpu_count() or 1, _THREADS)
+        ) as here:  # numpy computes large arrays in several threads at a time
+            yield from _in_order([here.submit(work, self.program, each, _nothing) for each in samples], work, on_step)
 
     @cached_property
     def _data(self) -> bytes:
         return to_bytes(self.graph) if self.graph else b""
+
+
+def _in_order(futures: Sequence[Future[_R]], work: Work[_R], on_step: Callable[[], None]) -> Iterator[_R]:
+    try:
+        for future in futures:
+            yield future.result()
+            for _ in range(work.steps):
+                on_step()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _apart(data: bytes, work: Work[_R], sample: Feeds) -> _R:
@@ -70,7 +81,7 @@ def _apart(data: bytes, work: Work[_R], sample: Feeds) -> _R:
 
 
 def _nothing() -> None:
-    """Nobody listens in a worker."""
+    """Nobody listens in another thread or process."""
 
 
 @lru_cache(maxsize=2)

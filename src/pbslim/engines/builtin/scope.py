@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
@@ -43,16 +44,25 @@ class Shared:
 
     Attributes:
         graph: the main graph, whose library the functions come from.
-        run: the run that goes on.
+        run: the run that goes on in this thread.
         callees: the functions that were asked for, see `pbslim.engines.builtin.functions`.
         constants: what was read from the file, as long as a plan holds it: there are many plans for other feeds.
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.run = Run()
+        self.graph, self._threads = graph, threading.local()
         self.callees: dict[str, list[Any]] = {}
         self.constants: WeakValueDictionary[Node, Array] = WeakValueDictionary()
+
+    @property
+    def run(self) -> Run:
+        """Programs may run in several threads at the same time."""
+        found: Run = self._threads.run
+        return found
+
+    @run.setter
+    def run(self, run: Run) -> None:
+        self._threads.run = run
 
 
 @dataclass(frozen=True)
