@@ -135,5 +135,4 @@ def _endpoint(graph: Graph, tensor: str, shapes: StaticShapes) -> Endpoint:
         dtype = node.dtype_attr("dtype")
         return Endpoint(tensor, str(dtype or "?"), str(node.shape_attr("shape")))
     port = int(tensor.partition(":")[2] or 0) if tensor.partition(":")[2].isdigit() else 0
-    dtypes = ops.output_dtypes(node.op, node.attrs) or ()
-    return Endpoint(tensor, str(dtypes[port]) if port < len(dtypes) else "?", str(shapes.of(node.output(port))))
+    return Endpoint(tensor, str(ops.output_dtype(node.op, node.attrs, port) or "?"), str(shapes.of(node.output(port))))

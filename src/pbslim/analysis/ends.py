@@ -11,7 +11,7 @@ from pbslim.analysis.frames import conditional, decider
 from pbslim.dtypes import INT32, INT64, RESOURCE, VARIANT
 from pbslim.errors import DecodeError, GraphError
 from pbslim.ir import Graph, Node, Value
-from pbslim.ir.facts import with_ops
+from pbslim.ir.facts import has_ops, with_ops
 from pbslim.ir.order import reachable, readers_of
 from pbslim.ops.families import (
     ALIASES,
@@ -48,12 +48,13 @@ def find_ends(graph: Graph) -> list[Node]:
     whole = {node for exits in loops.values() if not any(map(_is_read, exits)) for node in exits}
     fed |= {node for exits in loops.values() if not fed.isdisjoint(exits) for node in whole.intersection(exits)}
     found = [node for node in graph if not (node in readers and _is_read(node)) and _gives_results(node)]
-    valued = reachable(
-        with_ops(graph, PLACEHOLDERS | SOURCES), lambda node: filter(_reads_values, readers.get(node, ()))
-    )
-    if valued and valued.isdisjoint(found):
-        measured = {node for node in valued if _is_measured(node) and _gives_results(node)}
-        found = [node for node in graph if node in found or node in measured]
+    if has_ops(graph, SHAPES):
+        valued = reachable(
+            with_ops(graph, PLACEHOLDERS | SOURCES), lambda node: filter(_reads_values, readers.get(node, ()))
+        )
+        if valued and valued.isdisjoint(found):
+            measured = {node for node in valued if _is_measured(node) and _gives_results(node)}
+            found = [node for node in graph if node in found or node in measured]
     for wanted in (
         lambda node: node in fed,
         lambda node: node.op not in EXITS or node in whole or node.dtype_attr("T") not in (INT32, INT64),

@@ -134,8 +134,8 @@ def expected_dtype(value: Value, readers: Collection[Node]) -> DType | None:
             expected.add(dtypes[use.slot].base)
     if len(expected) == 1:
         return expected.pop()
-    given = ops.output_dtypes(value.node.op, value.node.attrs) or ()
-    return given[value.port].base if value.port < len(given) else None
+    given = ops.output_dtype(value.node.op, value.node.attrs, value.port)
+    return given.base if given else None
 
 
 def known_shape(value: Value, shapes: StaticShapes) -> Shape:

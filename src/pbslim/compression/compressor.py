@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from pbslim.analysis.frames import conditional
 from pbslim.compression.allocation import Sensitivity
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
 from pbslim.compression.evaluation import Evaluator
-from pbslim.compression.judge import Judge, Measure
+from pbslim.compression.judge import Measure
 from pbslim.compression.model import Model
-from pbslim.compression.moments import collect
 from pbslim.compression.rounding import Rounded, Rounder
 from pbslim.compression.samples import SampleSets
 from pbslim.compression.schemes import Rule, Stepwise, rounders_for
@@ -50,14 +48,7 @@ class Way:
     def rounders(self, model: Model, samples: SampleSets, tell: Tell = _silent) -> list[Rounder]:
         """What rounds each site, by the moments of the samples for calibration."""
         progress = _Counter(tell, MEASURING, len(samples.calibration))
-        moments = collect(
-            model.program,
-            model.sites,
-            samples.calibration,
-            progress,
-            means_only=not self.effort.compensated,
-            conditional=conditional(model.graph),
-        )
+        moments = model.moments(samples.calibration, progress, means_only=not self.effort.compensated)
         found = model.rounders(moments)
         return rounders_for(found, self.rules, Stepwise if is_stepwise(self.form) else lambda each: each)
 
@@ -78,7 +69,6 @@ class Compressor:
     rounders: list[Rounder]
     sensitivities: Mapping[str, Sensitivity]
     _evaluator: Evaluator
-    _judge: Judge
     _measure: Measure
     _tell: Tell
     best: Candidate | None = None
@@ -96,20 +86,14 @@ class Compressor:
         Raises:
             PbslimError: it does not run.
         """
-        judge = Judge.of(model.graph, model.outputs)
-        if not judge.kinds:
+        if not model.judge.kinds:
             raise CheckError("no output can be compared by its values, so nothing says how far weights may move")
         rounders = way.rounders(model, samples, tell)
         evaluator = Evaluator(model.program, model.graph, executor)
-        measure = Measure(evaluator, judge, samples.validation)
-        found = cls(model, samples, way, rounders, {}, evaluator, judge, measure, tell)
+        measure = Measure(evaluator, model.judge, samples.validation)
+        found = cls(model, samples, way, rounders, {}, evaluator, measure, tell)
         found._try_each()
         return found
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether an output is a few numbers per sample."""
-        return self._judge.is_narrow
 
     def compress(self, snr: float, start: Candidate | None = None) -> Candidate:
         """The smallest weights that were found with that signal to noise on the samples of the search, in dB.
@@ -154,7 +138,7 @@ class Compressor:
         probes, signal = self.samples.probes, self._measure.signal
         progress = _Counter(self._tell, TRYING, len(self.rounders) * len(probes))
         self.sensitivities = measure_sites(
-            self.model, self._evaluator, self.rounders, self._judge, probes, signal, progress, coarseness
+            self.model, self._evaluator, self.rounders, self.model.judge, probes, signal, progress, coarseness
         )
 
 

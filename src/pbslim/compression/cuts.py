@@ -44,5 +44,4 @@ class Cutter:
 
 
 def _type_of(value: Value) -> DType | None:
-    types = ops.output_dtypes(value.node.op, value.node.attrs) or ()
-    return types[value.port] if value.port < len(types) else None
+    return ops.output_dtype(value.node.op, value.node.attrs, value.port)

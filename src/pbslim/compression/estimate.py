@@ -10,7 +10,6 @@ import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.effort import Effort
-from pbslim.compression.judge import Judge
 from pbslim.compression.model import Model
 from pbslim.compression.samples import SampleSets
 from pbslim.quant.compensation import diagonal_blocks
@@ -63,7 +62,7 @@ class Pace:
         """
         batch = samples.validation[0]
         started = time.perf_counter()
-        model.program.run(batch, Judge.of(model.graph, model.outputs).tensors or list(model.outputs))
+        model.program.run(batch, model.judge.tensors or list(model.outputs))
         seconds = time.perf_counter() - started
         sizes = {len(array) for array in batch.values() if array.ndim}
         square = np.ones((_PROBE, _PROBE), np.float32)

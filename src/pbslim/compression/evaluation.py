@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Protocol, TypeVar
 
 from pbslim.engines import Feeds, Program, engine
@@ -51,25 +51,25 @@ class Evaluator:
     def map(self, work: Work[_R], samples: Sequence[Feeds], on_step: Callable[[], None] = lambda: None) -> Iterator[_R]:
         """The results for all samples, in their order."""
         if self.executor is not None and self.graph is not None:
-            yield from _in_order(
-                [self.executor.submit(_apart, self._data, work, each) for each in samples], work, on_step
-            )
+            yield from _in_order(self.executor, partial(_apart, self._data, work), samples, work.steps, on_step)
             return
-        with ThreadPoolExecutor(
-            min(os.cpu_count() or 1, _THREADS)
-        ) as here:  # numpy computes large arrays in several threads at a time
-            yield from _in_order([here.submit(work, self.program, each, _nothing) for each in samples], work, on_step)
+        # numpy computes large arrays in several threads at a time
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as here:
+            yield from _in_order(here, lambda each: work(self.program, each, _nothing), samples, work.steps, on_step)
 
     @cached_property
     def _data(self) -> bytes:
         return to_bytes(self.graph) if self.graph else b""
 
 
-def _in_order(futures: Sequence[Future[_R]], work: Work[_R], on_step: Callable[[], None]) -> Iterator[_R]:
+def _in_order(
+    executor: Executor, work: Callable[[Feeds], _R], samples: Sequence[Feeds], steps: int, on_step: Callable[[], None]
+) -> Iterator[_R]:
+    futures = [executor.submit(work, sample) for sample in samples]
     try:
         for future in futures:
             yield future.result()
-            for _ in range(work.steps):
+            for _ in range(steps):
                 on_step()
     finally:
         for future in futures:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pbslim.analysis.constants import const_value
+from pbslim.analysis.frames import conditional
 from pbslim.analysis.weight_sites import Site, find_sites
 from pbslim.compression.judge import Judge
-from pbslim.compression.moments import Moments
+from pbslim.compression.moments import Moments, collect
 from pbslim.compression.rounding import Rounded, SiteRounder
-from pbslim.engines import Program
+from pbslim.engines import Feeds, Program
 from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph
 from pbslim.ir.order import ancestors
@@ -27,6 +28,7 @@ class Model:
     Attributes:
         graph: simplified already; it is not changed before the end.
         program: the same, loaded by an engine.
+        judge: of its outputs.
         sites: the weights whose bits are chosen.
         vectors: other float constants, by name, that are stored as float16.
         unseen: weights that are no sites, as nothing that is compared depends on them: those after a selection, say.
@@ -36,6 +38,7 @@ class Model:
     program: Program
     inputs: Sequence[str]
     outputs: Sequence[str]
+    judge: Judge
     sites: list[Site] = field(default_factory=list)
     vectors: dict[str, Array] = field(default_factory=dict)
     unseen: Sequence[str] = ()
@@ -58,13 +61,14 @@ class Model:
         """
         protected = {name.partition(":")[0] for name in (*inputs, *outputs)}
         found = [site for site in find_sites(graph, protected) if not matches(site.name, keep)]
-        compared = ancestors(find_value(graph, tensor).node for tensor in Judge.of(graph, outputs).tensors)
+        judge = Judge.of(graph, outputs)
+        compared = ancestors(find_value(graph, tensor).node for tensor in judge.tensors)
         # What no comparison shows would seem to bear any coarseness.
         sites = [site for site in found if not compared or graph[site.name] in compared or matches(site.name, asked)]
         names = {site.name for site in sites}
         unseen = [site.name for site in found if site.name not in names]
         vectors = half_constants(graph, protected | names, keep)
-        return cls(graph, program, inputs, outputs, sites, vectors, unseen)
+        return cls(graph, program, inputs, outputs, judge, sites, vectors, unseen)
 
     @property
     def names(self) -> list[str]:
@@ -74,6 +78,13 @@ class Model:
     def site(self, name: str) -> Site:
         """The site of that name."""
         return next(site for site in self.sites if site.name == name)
+
+    def moments(
+        self, samples: Sequence[Feeds], on_sample: Callable[[], None] = lambda: None, *, means_only: bool = False
+    ) -> dict[str, Moments]:
+        """What the inputs of the sites are like; see `collect`."""
+        often = conditional(self.graph)
+        return collect(self.program, self.sites, samples, on_sample, means_only=means_only, conditional=often)
 
     def rounders(self, moments: Mapping[str, Moments]) -> list[SiteRounder]:
         """What rounds each site."""

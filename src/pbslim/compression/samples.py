@@ -55,13 +55,15 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     Raises:
         UsageError: the type of an input is not known.
     """
-    calibration = generate_samples(
-        graph, inputs, samples=effort.calibration, seed=1, pictures=_for_moments, varied=True
-    )
+    measured = _measured(graph, inputs, effort)
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
-    known = any(what in calibration.origin for what in (PHOTOGRAPHS, SIGNALS))
-    singles = _one_by_one(validation.batches, graph, inputs)
-    return _sets(calibration.batches if known else (), validation, singles, effort)
+    return _sets(measured, validation, _one_by_one(validation.batches, graph, inputs), effort)
+
+
+def _measured(graph: Graph, inputs: Sequence[str], effort: Effort) -> Sequence[Batch]:
+    """Batches to measure moments on, where something is known of the inputs."""
+    made = generate_samples(graph, inputs, samples=effort.calibration, seed=1, pictures=_for_moments, varied=True)
+    return made.batches if any(what in made.origin for what in (PHOTOGRAPHS, SIGNALS)) else ()
 
 
 def _for_moments() -> Pictures:
@@ -97,7 +99,7 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
         measured = [
             *measured,
             *variations(measured, 2 * effort.calibration, 1),
-            *generated(graph, inputs, effort).calibration,
+            *_measured(graph, inputs, effort),
         ]
         searched += variations(searched, effort.validation, 2)
         tested, tests_origin = variations(singles, _VARIED_TESTS, 3), "variations of the given inputs"

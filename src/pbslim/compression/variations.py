@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from pbslim.ir.tensors import Array
-from pbslim.verification.images import resize
+from pbslim.verification import images
 from pbslim.verification.signals import is_signal
 
 Batch = dict[str, Array]
 
-_CHANNELS, _SMALLEST_SIDE = (1, 3, 4), 8
 _NEAREST = 0.75  # of height and width
 
 
@@ -41,7 +40,7 @@ def variations(samples: Sequence[Batch], count: int, seed: int) -> list[Batch]:
 def _is_picture(array: Array) -> bool:
     if array.dtype.kind not in "fiu" or array.ndim != 4:
         return False
-    return array.shape[3] in _CHANNELS and min(array.shape[1:3]) >= _SMALLEST_SIDE
+    return array.shape[3] in images.CHANNELS and min(array.shape[1:3]) >= images.SMALLEST_SIDE
 
 
 def _is_signal(array: Array) -> bool:
@@ -67,7 +66,5 @@ def _varied(one: Array, other: Array, limits: tuple[float, float], random: np.ra
 
 def _nearer(image: Array, random: np.random.Generator) -> Array:
     """A part of an image [h, w, c] in its size, perhaps mirrored."""
-    height, width = (max(int(size * random.uniform(_NEAREST, 1)), 1) for size in image.shape[:2])
-    top, left = (int(random.integers(0, n - m + 1)) for n, m in zip(image.shape, (height, width), strict=False))
-    part = image[top : top + height, left : left + width]
-    return resize(part[:, ::-1] if random.random() < 0.5 else part, *image.shape[:2])
+    part = images.cropped(image, _NEAREST, random)
+    return images.resize(images.perhaps_mirrored(part, random), *image.shape[:2])

@@ -111,8 +111,7 @@ class _Network:
     def _as_declared(self, array: Array, value: Value) -> Array:
         """An output with its channels last, and of the type that the node says."""
         moved = array.transpose(0, 2, 3, 1) if self._channels_last and array.ndim == 4 else array
-        dtypes = ops.output_dtypes(value.node.op, value.node.attrs) or ()
-        dtype = dtypes[value.port] if value.port < len(dtypes) else None
+        dtype = ops.output_dtype(value.node.op, value.node.attrs, value.port)
         return moved if dtype is None or dtype.scalar is None else moved.astype(dtype.numpy)
 
     def _told(self, what: str, action: Any) -> Any:

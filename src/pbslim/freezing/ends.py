@@ -121,8 +121,8 @@ def _inputs(graph: Graph, name: str, spec: SignatureSpec) -> dict[str, Value]:
 
 
 def _placeholder(spec: TensorSpec, value: Value) -> dict[str, AttrValue]:
-    types = ops.output_dtypes(value.node.op, value.node.attrs) or ()
-    dtype = types[value.port].base if value.port < len(types) else spec.dtype
+    given = ops.output_dtype(value.node.op, value.node.attrs, value.port)
+    dtype = given.base if given else spec.dtype
     if dtype is None:
         raise DecodeError(f"the type of the input '{value.name}' is not known")
     return {"dtype": dtype, "shape": spec.shape}

@@ -46,10 +46,10 @@ def _allowed(key: str) -> str:
 
 
 def _dtype(value: Value) -> DType:
-    types = ops.output_dtypes(value.node.op, value.node.attrs) or ()
-    if value.port >= len(types):
+    dtype = ops.output_dtype(value.node.op, value.node.attrs, value.port)
+    if dtype is None:
         raise DecodeError(f"the type of the output '{value.name}' is not known")
-    return types[value.port].base
+    return dtype.base
 
 
 def _rename(graph: Graph, names: Mapping[Node, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 
 from pbslim.errors import GraphError
 from pbslim.ir.facts import fact, with_ops
@@ -168,18 +168,14 @@ def reachable(nodes: Iterable[Node], neighbours: Callable[[Node], Iterable[Node]
     return found
 
 
-def ancestors(nodes: Iterable[Node]) -> set[Node]:
-    """`nodes` and all that they need, by data and control edges."""
-    # Not with `reachable` and `Node.producers`: this is asked of whole graphs, often.
-    found: set[Node] = set()
-    todo = list(nodes)
-    while todo:
-        node = todo.pop()
-        if node not in found:
-            found.add(node)
-            todo += [value.node for value in node.inputs]
-            todo += node.controls
-    return found
+def ancestors(nodes: Iterable[Node], cut: Set[Node] = frozenset()) -> set[Node]:
+    """`nodes` and all that they need, by data and control edges, not looking past the nodes in `cut`."""
+    return reachable(nodes, (lambda node: () if node in cut else _needs(node)) if cut else _needs)
+
+
+def _needs(node: Node) -> list[Node]:
+    # Not `Node.producers`, which takes time to leave out repetitions that make no difference here.
+    return [*[value.node for value in node.inputs], *node.controls]
 
 
 def drop_lost_colocations(graph: Graph, given: Collection[str] | None = None) -> None:

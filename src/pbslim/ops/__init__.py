@@ -5,7 +5,7 @@ question, so importing this package costs nothing. Static shape inference is in 
 """
 
 from pbslim.ops.definitions import MISSING, ArgDef, AttrDef, Missing, OpDef, find, is_default, suggest
-from pbslim.ops.ports import input_count, input_dtypes, output_count, output_dtypes, output_ports
+from pbslim.ops.ports import input_count, input_dtypes, output_count, output_dtype, output_dtypes, output_ports
 
 __all__ = [
     "MISSING",
@@ -18,6 +18,7 @@ __all__ = [
     "input_dtypes",
     "is_default",
     "output_count",
+    "output_dtype",
     "output_dtypes",
     "output_ports",
     "suggest",

@@ -55,6 +55,12 @@ def output_dtypes(op: str, attrs: Attrs) -> tuple[DType, ...] | None:
     return None if definition is None else _all_types(definition, definition.outputs, attrs)
 
 
+def output_dtype(op: str, attrs: Attrs, port: int) -> DType | None:
+    """The type of one output of a node; None where it is not known, or there is no such output."""
+    types = output_dtypes(op, attrs) or ()
+    return types[port] if port < len(types) else None
+
+
 def _all_types(definition: OpDef, args: tuple[ArgDef, ...], attrs: Attrs) -> tuple[DType, ...] | None:
     try:
         return tuple(dtype for arg in args for dtype in _types(definition.name, arg, attrs))

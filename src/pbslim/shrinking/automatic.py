@@ -9,7 +9,6 @@ from pathlib import Path
 from pbslim.compression.compressor import Compressor, Way, replayed, written
 from pbslim.compression.effort import CHEAPER, effort_of
 from pbslim.compression.estimate import Forecast, Pace, estimate
-from pbslim.compression.judge import Judge
 from pbslim.compression.model import Model
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.samples import SampleSets
@@ -65,7 +64,7 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
         pipeline.run(graph, [step], files.new_inputs, files.outputs)
         return Compressed(graph, not_verified=str(error))
     held = proof.demanding(options.promise) if proof and options.promises else proof
-    if held and compressor.is_narrow:
+    if held and model.judge.is_narrow:
         held = replace(held, samples=_PROVEN_IF_NARROW * held.samples)
     deadline = None if options.time_limit is None else started + options.time_limit
     return Attempts(compressor, forms, files, options, held, forecast.tell, deadline).best()
@@ -75,10 +74,10 @@ def _affordable(
     model: Model, files: Files, options: CompressionOptions, started: float
 ) -> tuple[CompressionOptions, SampleSets, Forecast]:
     """Options of which the effort fits into the time that is allowed, the inputs for it, and what to expect."""
-    pace, needed, is_narrow = None, {}, Judge.of(model.graph, model.outputs).is_narrow
+    pace, needed = None, {}
     for name in dict.fromkeys([options.effort, *CHEAPER]):
         effort = effort_of(name)
-        if is_narrow:
+        if model.judge.is_narrow:
             effort = replace(effort, validation=_SEARCHED_IF_NARROW * effort.validation)
         samples = samples_of(model.graph, files.new_inputs, options.calibrate, effort)
         pace = pace or Pace.of(model, samples)

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pbslim.analysis.constants import constant
-from pbslim.analysis.frames import conditional
 from pbslim.analysis.weight_sites import find_sites
 from pbslim.compression.compressor import written
 from pbslim.compression.effort import effort_of
-from pbslim.compression.moments import collect
 from pbslim.compression.rounding import Rounded, SiteRounder
 from pbslim.compression.writing import CODES, FLOAT_FORM
 from pbslim.dtypes import FLOAT
@@ -72,10 +70,7 @@ def store(graph: Graph, files: Files, recipe: str, last: Step, options: Compress
     try:
         model = model_of(graph, files, options, options.keep)
         samples = samples_of(graph, files.new_inputs, options.calibrate, effort_of(options.effort))
-        often = conditional(model.graph)
-        moments = (
-            collect(model.program, model.sites, samples.calibration, conditional=often) if samples.calibration else {}
-        )
+        moments = model.moments(samples.calibration) if samples.calibration else {}
     except PbslimError as error:
         if options.calibrate:
             raise

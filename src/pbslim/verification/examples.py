@@ -11,7 +11,7 @@ from pbslim.verification import images
 from pbslim.verification.metrics import Array, Kind, decided
 from pbslim.verification.results import Example
 
-_LONGEST_SIDE, _SHORTEST_SIDE = 96, 8
+_LONGEST_SIDE = 96
 _LONGEST_TEXT = 200
 _PNG = b"\x89PNG\r\n\x1a\n"
 _LARGEST_FILE = 1 << 16
@@ -93,10 +93,10 @@ def picture(values: Array) -> bytes:
     """
     if values.ndim != 3 or values.dtype.kind not in "fiu":
         return b""
-    if values.shape[0] in (1, 3) and values.shape[2] not in (1, 3, 4):
+    if values.shape[0] in (1, 3) and values.shape[2] not in images.CHANNELS:
         values = values.transpose(1, 2, 0)
     height, width, channels = values.shape
-    if channels not in (1, 3, 4) or min(height, width) < _SHORTEST_SIDE:
+    if channels not in images.CHANNELS or min(height, width) < images.SMALLEST_SIDE:
         return b""
     scale = min(_LONGEST_SIDE / max(height, width), 1.0)
     small = images.resize(values, max(round(height * scale), 1), max(round(width * scale), 1))

@@ -33,7 +33,6 @@ PHOTOGRAPHS, SIGNALS, VALUES = "photographs", "generated signals", "generated va
 DEFAULT_SAMPLES = 16
 _BATCH = 4
 _IMAGE_SIDE, _LENGTH = 128, 64
-_SMALLEST_IMAGE = 8
 _LOWEST, _BEYOND = 0, 10
 _TEXTS = (
     b"The quick brown fox jumps over the lazy dog.",
@@ -220,8 +219,7 @@ def _dtype(value: Value) -> DType:
     node = value.node
     dtype = node.dtype_attr("dtype") if node.op.startswith("Placeholder") else None
     if dtype is None:
-        dtypes = ops.output_dtypes(node.op, node.attrs) or ()
-        dtype = dtypes[value.port] if value.port < len(dtypes) else None
+        dtype = ops.output_dtype(node.op, node.attrs, value.port)
     if dtype is None or (dtype is not STRING and dtype.scalar is None):
         raise UsageError(f"input '{node.name}' has no known type; give its value with --feeds")
     return dtype.base
@@ -250,14 +248,14 @@ def _guessed_dims(value: Value, shape: Shape, plan: _Plan) -> tuple[int, ...]:
     found = beginnings.first_filter(value)
     if len(dims) == 4:
         plan.channels_first = bool(found and _is_channels_first(found[0])) or (
-            dims[1] in (1, 3) and dims[3] not in (1, 3, 4)
+            dims[1] in (1, 3) and dims[3] not in images.CHANNELS
         )
         axis = 1 if plan.channels_first else 3
         if dims[axis] < 0 and found and "Conv" in found[0].op:
             dims[axis] = beginnings.channels_of(*found)
         sides = [d for i, d in enumerate(dims) if i not in (0, axis)]
-        large = all(d < 0 or d >= _SMALLEST_IMAGE for d in sides)
-        plan.image = large and (dims[axis] in (1, 3, 4) or dims[axis] < 0)
+        large = all(d < 0 or d >= images.SMALLEST_SIDE for d in sides)
+        plan.image = large and (dims[axis] in images.CHANNELS or dims[axis] < 0)
         if plan.image and dims[axis] < 0:
             dims[axis] = 3
     elif len(dims) == 2 and dims[1] < 0 and found and "MatMul" in found[0].op:

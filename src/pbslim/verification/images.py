@@ -12,6 +12,9 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 _SMALLEST_CROP = 0.4  # of height and width: a face in a portrait comes to fill the picture
+CHANNELS, SMALLEST_SIDE = (1, 3, 4), 8
+"""What an image has."""
+
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels
 
@@ -33,12 +36,22 @@ def _weights(before: int, after: int) -> npt.NDArray[np.float32]:
 
 def variant(image: Array, random: np.random.Generator) -> Array:
     """Part of an image, perhaps mirrored and of another contrast, as uint8 [h, w, 3]."""
-    height, width = (max(int(n * random.uniform(_SMALLEST_CROP, 1)), 1) for n in image.shape[:2])
-    top, left = (int(random.integers(0, n - m + 1)) for n, m in zip(image.shape, (height, width), strict=False))
-    part = image[top : top + height, left : left + width].astype(np.float32)
+    part = cropped(image, _SMALLEST_CROP, random).astype(np.float32)
     mean = part.mean()
     part = np.clip((part - mean) * random.uniform(0.7, 1.2) + mean * random.uniform(0.8, 1.2), 0, 255)
-    return np.asarray(part[:, ::-1] if random.random() < 0.5 else part, np.uint8)
+    return np.asarray(perhaps_mirrored(part, random), np.uint8)
+
+
+def cropped(image: Array, smallest: float, random: np.random.Generator) -> Array:
+    """A random part of an image [h, w, channels], of at least so much of its height and of its width."""
+    height, width = (max(int(n * random.uniform(smallest, 1)), 1) for n in image.shape[:2])
+    top, left = (int(random.integers(0, n - m + 1)) for n, m in zip(image.shape, (height, width), strict=False))
+    return image[top : top + height, left : left + width]
+
+
+def perhaps_mirrored(image: Array, random: np.random.Generator) -> Array:
+    """An image [h, w, channels], in half of the cases with left and right exchanged."""
+    return image[:, ::-1] if random.random() < 0.5 else image
 
 
 def fit(image: Array, height: int, width: int, channels: int) -> npt.NDArray[np.float32]:

@@ -59,8 +59,7 @@ def how_to_judge(graph: Graph, output: str) -> Judged:
     """
     value = find_value(graph, output)
     ordered = bool(_selections(value))
-    dtypes = ops.output_dtypes(value.node.op, value.node.attrs) or ()
-    dtype = dtypes[value.port] if value.port < len(dtypes) else None
+    dtype = ops.output_dtype(value.node.op, value.node.attrs, value.port)
     if dtype is not None and not dtype.is_floating and not dtype.name.startswith("complex"):
         scores = _best_of(graph, value)
         tensor = how_to_judge(graph, scores.name).tensor if scores else output
@@ -130,8 +129,7 @@ def _computes_floats(node: Node) -> bool:
 
 
 def _is_float(value: Value) -> bool:
-    dtypes = ops.output_dtypes(value.node.op, value.node.attrs) or ()
-    return value.port < len(dtypes) and dtypes[value.port] is FLOAT
+    return ops.output_dtype(value.node.op, value.node.attrs, value.port) is FLOAT
 
 
 def _is_squashed_later(value: Value) -> bool:

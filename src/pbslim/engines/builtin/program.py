@@ -92,8 +92,8 @@ def _dtype_of(value: Value) -> DType | None:
     node = value.node
     if node.op in FEEDABLE:
         return node.dtype_attr("dtype")
-    dtypes = ops.output_dtypes(node.op, node.attrs) or ()
-    return dtypes[value.port].base if value.port < len(dtypes) else None
+    dtype = ops.output_dtype(node.op, node.attrs, value.port)
+    return dtype.base if dtype else None
 
 
 def _fits(dims: tuple[int, ...], shape: Shape) -> bool:

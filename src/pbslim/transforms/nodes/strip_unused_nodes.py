@@ -14,6 +14,7 @@ from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import FLOAT, DType, Shape
 from pbslim.errors import TransformError, UsageError
 from pbslim.ir import AttrValue, Graph, Node, Value
+from pbslim.ir.order import ancestors
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite.cutting import cut
 
@@ -99,14 +100,8 @@ def _needed(graph: Graph, inputs: Collection[str], outputs: Collection[str]) -> 
     for name in sorted(outputs):
         if name not in graph:
             raise TransformError(f"output '{name}' is not in the graph")
-    found = {graph[name] for name in inputs if name in graph}
-    todo = [graph[name] for name in outputs if name not in inputs]
-    while todo:
-        node = todo.pop()
-        if node not in found:
-            found.add(node)
-            todo += [value.node for value in node.inputs]
-            todo += node.controls
+    fed = {graph[name] for name in inputs if name in graph}
+    found = fed | ancestors([graph[name] for name in outputs if name not in inputs], fed)
     for node in graph.missing():
         if node in found:
             raise TransformError(f"'{node.readers[0].name}' reads '{node.name}', which is not in the graph")
