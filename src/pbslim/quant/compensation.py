@@ -17,6 +17,7 @@ Choose = Callable[[Array, int], Array]
 """Real codes of one row [N] and the row's number → whole codes [N]."""
 
 _BLOCK = 64  # rows whose errors are spread one by one; the rest waits for one matrix product
+_PANEL = 256  # columns that are factored together
 _WIDEST_EXACT = 1500  # rows up to which factors in double precision cost little
 _WIDEST_DENSE = 4096  # rows up to which the moments are one matrix, 128 MB in double precision
 _DIAGONAL_BLOCK = 2048
@@ -84,19 +85,41 @@ def _factor(moments: Array, diagonal: Array) -> Array:
 
     The moments are overwritten where they are in the precision that is used.
     """
-    regular: Array = moments.astype(np.float64 if len(moments) <= _WIDEST_EXACT else np.float32, copy=False)
+    dtype = np.float64 if len(moments) <= _WIDEST_EXACT else np.float32
+    regular: Array = moments.astype(dtype, copy=False)
     regular *= 1 - _SHRINKAGE
     least = _DAMPING * diagonal.mean() if diagonal.any() else 1.0
     while True:
         np.fill_diagonal(regular, diagonal + least)
         try:
             # With rows and columns reversed, the lower Cholesky factor turns into an upper one: H = M M', U = inv(M).
-            upper = np.linalg.cholesky(regular[::-1, ::-1])[::-1, ::-1]
+            upper = _cholesky(regular[::-1, ::-1])[::-1, ::-1].astype(dtype, copy=False)
             break
         except np.linalg.LinAlgError:  # not positive definite, by rounding
             least *= 10
     del moments, regular
     return _inverse_of_upper(upper)
+
+
+def _cholesky(matrix: Array) -> Array:
+    """The lower Cholesky factor, float64.
+
+    That of numpy takes six times the memory of a matrix in single precision, so large ones are factored in blocks.
+
+    Raises:
+        LinAlgError: the matrix is not positive definite.
+    """
+    if len(matrix) <= _WIDEST_EXACT:
+        return np.asarray(np.linalg.cholesky(matrix))
+    left = matrix.astype(np.float64)
+    for start in range(0, len(left), _PANEL):
+        stop = start + _PANEL
+        corner = np.linalg.cholesky(left[start:stop, start:stop])
+        panel = left[stop:, start:stop] @ np.linalg.inv(corner).T
+        left[start:stop, start:stop], left[stop:, start:stop], left[start:stop, stop:] = corner, panel, 0
+        for at in range(stop, len(left), _PANEL):
+            left[at:, at : at + _PANEL] -= panel[at - stop :] @ panel[at - stop : at - stop + _PANEL].T
+    return left
 
 
 def _inverse_of_upper(upper: Array) -> Array:
