@@ -37,7 +37,6 @@ from pbslim.verification.running import (
     likely_size,
     require_fed,
     run_both,
-    stacked,
 )
 from pbslim.verification.verdict import Verdict, judge
 from pbslim.verification.weights import changed_constants
@@ -105,7 +104,7 @@ def compare_files(
         most_held = likely_held(sides[0].path.stat().st_size, given.batches[0]) if cautious else None
         patience = Patience(len(given.batches), budget, most_held, on_progress)
         runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)
-        tried = replace(given, batches=given.batches[: len(runs.first)])
+        tried = replace(given, batches=given.batches[: len(runs.sizes)])
         found = _Found(setting, plan, sides, names, tried, runs, labels)
         result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
         if max_growth is not None:
@@ -142,8 +141,10 @@ class _Plan:
     @property
     def fetches(self) -> tuple[list[str], list[str]]:
         """What to ask each graph for."""
-        mine, other = ([*self.outputs, *(each.tensor for each in side)] for side in (self.first, self.second))
-        return mine, other
+        first, second = (
+            list(dict.fromkeys([*self.outputs, *(each.tensor for each in side)])) for side in (self.first, self.second)
+        )
+        return first, second
 
 
 def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str, batch: Batch) -> _Plan:
@@ -200,30 +201,40 @@ class _Found:
 
     @cached_property
     def _outputs(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        pairs = [self._values(i) for i in range(len(self.plan.outputs))]
-        first, second = (dict(zip(self.plan.outputs, side, strict=True)) for side in zip(*pairs, strict=True))
+        first, second = (
+            {name: side[name].stacked(self._sizes) for name in self.plan.outputs}
+            for side in (self.runs.first, self.runs.second)
+        )
         return first, second
 
-    def _values(self, column: int) -> tuple[Array, Array]:
-        first, second = ([row[column] for row in rows] for rows in (self.runs.first, self.runs.second))
-        return stacked(first, self._sizes), stacked(second, self._sizes)
+    def _shown(self, i: int) -> tuple[Array, Array]:
+        """An output in both graphs."""
+        name = self.plan.outputs[i]
+        return self.runs.first[name].stacked(self._sizes), self.runs.second[name].stacked(self._sizes)
+
+    def _values(self, i: int, shown: tuple[Array, Array]) -> tuple[Array, Array]:
+        """What an output is judged by, perhaps the output itself."""
+        one, other = self.plan.first[i].tensor, self.plan.second[i].tensor
+        if one == other == self.plan.outputs[i]:
+            return shown
+        return self.runs.first[one].stacked(self._sizes), self.runs.second[other].stacked(self._sizes)
 
     def _comparison(self, i: int) -> Comparison:
         name, how = self.plan.outputs[i], self.plan.first[i]
-        for one, other in zip(self.runs.first, self.runs.second, strict=True):
-            found = _difference(name, one[i], other[i])
+        for one, other in zip(self.runs.first[name], self.runs.second[name], strict=True):
+            found = _difference(name, one, other)
             if found.problem:
                 return replace(found, is_ordered=how.is_ordered)
-        first, second = self._outputs[0][name], self._outputs[1][name]
-        found = replace(_difference(name, first, second), is_ordered=how.is_ordered)
-        return _with_metrics(found, how, first, self._values(len(self.plan.outputs) + i), sum(self._sizes))
+        shown = self._shown(i)
+        found = replace(_difference(name, *shown), is_ordered=how.is_ordered)
+        return _with_metrics(found, how, shown[0], self._values(i, shown), sum(self._sizes))
 
     def examples(self, count: int) -> list[Example]:
         """Samples on which the graphs decide differently, of the output where they do so most."""
         best: list[Example] = []
         for i, how in enumerate(self.plan.first):
-            shown = self._outputs[0][how.output], self._outputs[1][how.output]
-            pair = self._values(len(self.plan.outputs) + i)
+            shown = self._shown(i)
+            pair = self._values(i, shown)
             if pair[0].shape == pair[1].shape and not how.is_ordered:
                 kind, first, second = _judged(how, shown[0], pair)
                 found = find_examples(how.output, kind, (first, second), shown, self.given.batches, count)
@@ -231,9 +242,9 @@ class _Found:
         return best
 
     def _rounding(self) -> tuple[list[float], list[float]]:
-        count = len(self.plan.outputs)
-        first, second = ([row[count:] for row in rows] for rows in (self.runs.first, self.runs.second))
-        fetches = self.plan.fetches[0][count:]
+        fetches = [each.tensor for each in self.plan.first]
+        first = [self.runs.first[name] for name in fetches]
+        second = [self.runs.second[each.tensor] for each in self.plan.second]
         return rounding_levels(self.setting, self.sides[0], self.given.batches, fetches, first, second)
 
     def _verdict(self, comparisons: list[Comparison], *, identical: bool) -> tuple[Verdict, list[str]]:

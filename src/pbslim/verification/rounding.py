@@ -49,10 +49,10 @@ def rounding_levels(
 
     Args:
         side: the first graph.
-        first, second: for each batch the values of the fetches in both graphs.
+        first, second: for each fetch its values in both graphs, an array for each batch.
     """
-    apart = [[_distance(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(first, second, strict=True)]
-    largest = [max(column) for column in zip(*apart, strict=True)]
+    apart = [[_distance(a, b) for a, b in zip(*pair, strict=True)] for pair in zip(first, second, strict=True)]
+    largest = [max(distances) for distances in apart]
     levels = [0.0] * len(fetches)
     seeds = range(_DRAWS)
     programs = setting.edited((disturbed_graph(side.graph, seed) for seed in seeds), str(side.path))
@@ -61,14 +61,15 @@ def rounding_levels(
             unexplained = [i for i, distance in enumerate(largest) if distance > levels[i]]
             if not unexplained or (seed and all(largest[i] > _CLEAR * levels[i] > 0 for i in unexplained)):
                 break
-            worst = {int(np.argmax([row[i] for row in apart])) for i in unexplained}
+            worst = {int(np.argmax(apart[i])) for i in unexplained}
             program = next(programs)
             for number in sorted(worst)[:_TRIED_BATCHES]:
                 try:
                     noisy = program.run(disturbed_feeds(side.fed(batches[number]), seed), fetches)
                 except PbslimError:  # the graph refuses such numbers, so nothing is known of how it rounds
                     return levels, largest
-                levels = [max(level, _distance(a, b)) for level, a, b in zip(levels, first[number], noisy, strict=True)]
+                known = [each[number] for each in first]
+                levels = [max(level, _distance(a, b)) for level, a, b in zip(levels, known, noisy, strict=True)]
     return levels, largest
 
 

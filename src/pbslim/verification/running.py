@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from pbslim.engines import choose, engine
@@ -20,6 +19,7 @@ from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.names import node_name
 from pbslim.verification.batches import batch_size
+from pbslim.verification.kept import Kept
 from pbslim.wire import save
 from pbslim.wire.memmapped import lay_out, package_of
 
@@ -123,15 +123,15 @@ def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[st
 
 @dataclass(frozen=True)
 class Runs:
-    """What both graphs gave: for each batch the values of each fetch.
+    """What both graphs gave for each fetch.
 
     Attributes:
         sizes: how many samples each batch holds.
         memory: what each graph took.
     """
 
-    first: list[list[Array]]
-    second: list[list[Array]]
+    first: Mapping[str, Kept]
+    second: Mapping[str, Kept]
     sizes: list[int]
     memory: tuple[Memory | None, Memory | None]
 
@@ -152,22 +152,24 @@ def run_both(
     Raises:
         PbslimError: a graph cannot be loaded or does not run.
     """
-    results: tuple[list[list[Array]], list[list[Array]]] = ([], [])
+    results = [{name: Kept() for name in names} for names in fetches]
     with ExitStack() as stack:
         programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
             program.wait()
         started, held, sizes = time.perf_counter(), 0, list[int]()
         for number, batch in enumerate(batches, 1):
-            for program, side, names in zip(programs, sides, fetches, strict=True):
-                program.start(side.fed(batch), names)
-            for found, program in zip(results, programs, strict=True):
-                found.append(program.result())
-            held += sum(array.nbytes for found in results for array in found[-1])
+            for program, side, kept in zip(programs, sides, results, strict=True):
+                program.start(side.fed(batch), [*kept])
+            for kept, program in zip(results, programs, strict=True):
+                for each, array in zip(kept.values(), program.result(), strict=True):
+                    each.append(array)
+                    held += array.nbytes
             sizes.append(batch_size(batch))
             if enough(number, sum(sizes), time.perf_counter() - started, held):
                 break
-        return Runs(*results, sizes, (programs[0].memory, programs[1].memory))
+        first, second = results
+        return Runs(first, second, sizes, (programs[0].memory, programs[1].memory))
 
 
 def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
@@ -184,20 +186,3 @@ def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
 def has_inner_tensors(name: str) -> bool:
     """Whether an engine gives any tensor, not outputs alone."""
     return engine(name).inner_tensors
-
-
-def stacked(arrays: Sequence[Array], sizes: Sequence[int]) -> Array:
-    """The values of one fetch over all batches, one sample per entry along axis 0 as far as the shapes allow.
-
-    Args:
-        sizes: how many samples each batch holds.
-    """
-    if all(array.ndim and len(array) == size for array, size in zip(arrays, sizes, strict=True)):
-        tails = {array.shape[1:] for array in arrays}
-        if len(tails) == 1:
-            return np.concatenate(arrays)
-    if len({array.shape for array in arrays}) == 1:
-        return np.stack(arrays)
-    last = {array.shape[-1] if array.ndim else 1 for array in arrays}
-    width = last.pop() if len(last) == 1 else 1
-    return np.concatenate([array.reshape(-1, width) for array in arrays]) if width else arrays[0]
