@@ -7,15 +7,17 @@ graph itself, with noise on its constants and inputs, shows what its outputs do 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.dtypes import DOUBLE, FLOAT
 from pbslim.errors import PbslimError
-from pbslim.ir import ArrayTensor, Graph, Tensor
+from pbslim.ir import Graph, Tensor
+from pbslim.ir.tensors import gathered
 from pbslim.verification.metrics import difference
 from pbslim.verification.running import Batch, Setting, Side
 
@@ -29,6 +31,7 @@ summed in blocks.
 """
 
 
+_DISTURBED = (FLOAT, DOUBLE)  # a unit of half precision is a real difference in single precision
 _DRAWS = 6
 _CLEAR = 1000
 """A difference so many times the largest that noise has made is real."""
@@ -87,13 +90,37 @@ def disturbed_graph(graph: Graph, seed: int) -> Graph:
 
     Single numbers stay: they are exponents, rates and limits, of which some must be what they are.
     """
-    random = np.random.default_rng(seed)
-    copy = graph.copy()
+    copy, drawn = graph.copy(), 0
     for node in copy:
         tensor = node.attrs.get("value") if node.op == "Const" else None
-        if isinstance(tensor, Tensor) and tensor.dtype.is_floating and tensor.size > 1:
-            node.set_attr("value", ArrayTensor(_disturbed(tensor.numpy(), random), tensor.dtype))
+        if isinstance(tensor, Tensor) and tensor.dtype in _DISTURBED and tensor.size > 1:
+            node.set_attr("value", _DisturbedTensor(tensor, seed, drawn))
+            drawn += tensor.size
     return copy
+
+
+class _DisturbedTensor(Tensor):
+    """A tensor with noise on it, computed when it is looked at.
+
+    Args:
+        start: how many numbers of the noise go to other tensors before.
+    """
+
+    def __init__(self, tensor: Tensor, seed: int, start: int) -> None:
+        self.dtype, self.shape = tensor.dtype, tensor.shape
+        self._tensor, self._seed, self._start = tensor, seed, start
+
+    def numpy(self) -> Array:
+        """All elements, computed anew."""
+        return gathered(self)
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The computed elements."""
+        source = np.random.PCG64(self._seed)
+        source.advance(self._start)
+        random = np.random.Generator(source)
+        for piece in self._tensor.chunks(multiple_of):
+            yield _disturbed(piece, random)
 
 
 def disturbed_feeds(feeds: Mapping[str, Array], seed: int) -> dict[str, Array]:
@@ -103,11 +130,9 @@ def disturbed_feeds(feeds: Mapping[str, Array], seed: int) -> dict[str, Array]:
 
 
 def _is_inexact(array: Array) -> bool:
-    return array.dtype.kind == "f" and array.size > 1 and not np.array_equal(array, np.rint(array))
+    return array.dtype in (np.float32, np.float64) and array.size > 1 and not np.array_equal(array, np.rint(array))
 
 
 def _disturbed(array: Array, random: np.random.Generator) -> Array:
-    if array.dtype not in (np.float32, np.float64):
-        return array  # a unit of half precision is a real difference in single precision
     noise = random.uniform(-_UNITS, _UNITS, array.shape).astype(array.dtype)
     return np.asarray(array + array * (noise * np.finfo(array.dtype).eps))

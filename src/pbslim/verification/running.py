@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pbslim.engines import choose, engine
 from pbslim.engines.apart import Memory, ProgramApart
+from pbslim.engines.heap import give_back_freed_memory
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.names import node_name
@@ -152,6 +153,7 @@ def run_both(
     Raises:
         PbslimError: a graph cannot be loaded or does not run.
     """
+    give_back_freed_memory()
     results = [{name: Kept() for name in names} for names in fetches]
     with ExitStack() as stack:
         programs = [stack.enter_context(setting.running(side)) for side in sides]
