@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,10 +70,10 @@ class Evaluator:
 def _in_order(
     executor: Executor, work: Callable[[Feeds], _R], samples: Sequence[Feeds], steps: int, on_step: Callable[[], None]
 ) -> Iterator[_R]:
-    futures = [executor.submit(work, sample) for sample in samples]
+    futures = deque(executor.submit(work, sample) for sample in samples)
     try:
-        for future in futures:
-            yield future.result()
+        while futures:
+            yield futures.popleft().result()  # which nothing else holds then
             for _ in range(steps):
                 on_step()
     finally:

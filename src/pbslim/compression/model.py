@@ -91,9 +91,7 @@ class Model:
 
     def rounders(self, moments: Mapping[str, Moments]) -> list[SiteRounder]:
         """What rounds each site."""
-        return [
-            SiteRounder(site, const_value(self.graph[site.name]).numpy(), moments.get(site.name)) for site in self.sites
-        ]
+        return [SiteRounder(site, const_value(self.graph[site.name]), moments.get(site.name)) for site in self.sites]
 
     def content(self, rounded: Mapping[str, Rounded], *, alone: bool = False) -> dict[str, Array]:
         """The constants to run with when these sites are rounded and their biases repaired.

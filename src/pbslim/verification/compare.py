@@ -33,7 +33,6 @@ from pbslim.verification.running import (
     Runs,
     Setting,
     Side,
-    batch_size,
     engine_for,
     has_inner_tensors,
     likely_size,
@@ -107,7 +106,7 @@ def compare_files(
         plan = _plan(sides, outputs, engine, given.batches[0])
         setting = Setting(plan.engine, timeout, likely_size(sides, plan.engine) if cautious else None, spare)
         most_held = likely_held(sides[0].path.stat().st_size, given.batches[0]) if cautious else None
-        patience = Patience(given.batches, budget, most_held, on_progress)
+        patience = Patience(len(given.batches), budget, most_held, on_progress)
         runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)
         tried = replace(given, batches=given.batches[: len(runs.first)])
         found = _Found(setting, plan, sides, names, tried, runs, labels)
@@ -198,9 +197,9 @@ class _Found:
             metric=measured,
         )
 
-    @cached_property
+    @property
     def _sizes(self) -> list[int]:
-        return [batch_size(batch) for batch in self.given.batches]
+        return self.runs.sizes
 
     @cached_property
     def _outputs(self) -> tuple[dict[str, Array], dict[str, Array]]:

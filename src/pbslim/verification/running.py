@@ -20,6 +20,7 @@ from pbslim.engines.apart import Memory, ProgramApart
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.names import node_name
+from pbslim.verification.batches import batch_size
 from pbslim.wire import save
 from pbslim.wire.memmapped import lay_out, package_of
 
@@ -174,11 +175,13 @@ class Runs:
     """What both graphs gave: for each batch the values of each fetch.
 
     Attributes:
+        sizes: how many samples each batch holds.
         memory: what each graph took.
     """
 
     first: list[list[Array]]
     second: list[list[Array]]
+    sizes: list[int]
     memory: tuple[Memory | None, Memory | None]
 
 
@@ -187,13 +190,13 @@ def run_both(
     sides: tuple[Side, Side],
     fetches: tuple[Sequence[str], Sequence[str]],
     batches: Sequence[Batch],
-    enough: Callable[[int, float, int], bool] = lambda _done, _seconds, _held: False,
+    enough: Callable[[int, int, float, int], bool] = lambda _done, _samples, _seconds, _held: False,
 ) -> Runs:
     """Run all batches through both graphs at the same time.
 
     Args:
-        enough: called with the number of batches done, the seconds they took and the bytes of what they gave; it
-            says whether to stop.
+        enough: called with the number of batches done, that of the samples in them, the seconds they took and the
+            bytes of what they gave; it says whether to stop.
 
     Raises:
         PbslimError: a graph cannot be loaded or does not run.
@@ -203,16 +206,17 @@ def run_both(
         programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
             program.wait()
-        started, held = time.perf_counter(), 0
+        started, held, sizes = time.perf_counter(), 0, list[int]()
         for number, batch in enumerate(batches, 1):
             for program, side, names in zip(programs, sides, fetches, strict=True):
                 program.start(side.fed(batch), names)
             for found, program in zip(results, programs, strict=True):
                 found.append(program.result())
             held += sum(array.nbytes for found in results for array in found[-1])
-            if enough(number, time.perf_counter() - started, held):
+            sizes.append(batch_size(batch))
+            if enough(number, sum(sizes), time.perf_counter() - started, held):
                 break
-        return Runs(*results, (programs[0].memory, programs[1].memory))
+        return Runs(*results, sizes, (programs[0].memory, programs[1].memory))
 
 
 def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
@@ -229,12 +233,6 @@ def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
 def has_inner_tensors(name: str) -> bool:
     """Whether an engine gives any tensor, not outputs alone."""
     return engine(name).inner_tensors
-
-
-def batch_size(batch: Batch) -> int:
-    """How many samples a batch holds: the first dimension that its inputs share."""
-    sizes = {len(value) for value in batch.values() if np.ndim(value)}
-    return sizes.pop() if len(sizes) == 1 else 1
 
 
 def stacked(arrays: Sequence[Array], sizes: Sequence[int]) -> Array:
