@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.engines.apart import ProgramApart
 from pbslim.errors import UsageError
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
@@ -74,6 +75,7 @@ def compare_files(
     timeout: float = DEFAULT_TIMEOUT,
     budget: float | None = None,
     cautious: bool = False,
+    spare: list[ProgramApart] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
@@ -85,6 +87,7 @@ def compare_files(
         examples: how many samples of which decisions differ to keep.
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
+        spare: processes for the graphs; see `pbslim.verification.running.spare_processes`.
         on_progress: called with the number of batches done, and of all.
 
     Raises:
@@ -100,7 +103,7 @@ def compare_files(
         given, labels = make.samples(feeds, evaluation)
         require_fed(sides, list(given.batches[0]))
         plan = _plan(sides, outputs, engine, given.batches[0])
-        setting = Setting(plan.engine, timeout, likely_size(sides, plan.engine) if cautious else None)
+        setting = Setting(plan.engine, timeout, likely_size(sides, plan.engine) if cautious else None, spare)
         most_held = likely_held(sides[0].path.stat().st_size, given.batches[0]) if cautious else None
         patience = Patience(len(given.batches), budget, most_held, on_progress)
         runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)

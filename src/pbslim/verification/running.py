@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -59,17 +60,19 @@ class Setting:
         engine: the name of the engine.
         timeout: seconds that one run may take.
         likely: give up on what takes far more time or memory than a file of so many bytes makes likely.
+        spare: processes that have no work; see `spare_processes`.
     """
 
     engine: str
     timeout: float = DEFAULT_TIMEOUT
     likely: int | None = None
+    spare: list[ProgramApart] | None = None
 
     @contextmanager
     def running(self, side: Side) -> Iterator[ProgramApart]:
         """A graph from its file, in a process of its own."""
         if package_of(side.graph) is None:
-            with self._start(side.path, str(side.path)) as program:
+            with self.started(side.path, str(side.path)) as program:
                 yield program
             return
         hint = "; perhaps an op wrote into a constant that is mapped"
@@ -77,7 +80,7 @@ class Setting:
             # TensorFlow's Python has no file system for packages, but any file can be a region. They are laid out
             # here, as a process that crashes would leave them behind.
             path = lay_out(side.path, Path(folder)) if self.engine == "tensorflow" else side.path
-            with self._start(path, str(side.path), hint) as program:
+            with self.started(path, str(side.path), hint=hint, folding=False) as program:
                 yield program
 
     def edited(self, graphs: Iterable[Graph], label: str) -> Generator[ProgramApart, None, None]:
@@ -87,16 +90,62 @@ class Setting:
             for graph in graphs:
                 save(graph, path)
                 if program is None:
-                    program = stack.enter_context(self._start(path, label))
+                    program = stack.enter_context(self.started(path, label))
                 else:
                     program.load(path)
                 yield program
 
-    def _start(self, path: Path, label: str, hint: str = "") -> ProgramApart:
-        name = _LABELS.get(self.engine, self.engine)
-        return ProgramApart(
-            self.engine, path, label=label, timeout=self.timeout, likely=self.likely, hint=hint, name=name
-        )
+    @contextmanager
+    def started(self, path: Path, label: str, *, folding: bool = True, hint: str = "") -> Iterator[ProgramApart]:
+        """The graph in `path` in a process of its own, which messages call `label`; see `ProgramApart`."""
+        spare = self.spare if folding else None
+        if spare:
+            program = spare.pop()
+            program.load(path, label)
+        else:
+            name = _LABELS.get(self.engine, self.engine)
+            # Two graphs run at the same time.
+            threads = max((os.cpu_count() or 1) // 2, 1) if self.engine == "tensorflow" else None
+            program = ProgramApart(
+                self.engine,
+                path,
+                label=label,
+                timeout=self.timeout,
+                name=name,
+                folding=folding,
+                threads=threads,
+                likely=self.likely,
+                hint=hint,
+            )
+        try:
+            yield program
+        except BaseException:
+            program.close()
+            raise
+        if spare is None:
+            program.close()
+        else:
+            spare.append(program)
+
+
+@contextmanager
+def spare_processes(engine: str, path: Path) -> Iterator[list[ProgramApart] | None]:
+    """Processes for several comparisons with one engine, if it takes long to start: two begin to load `path` at once.
+
+    They end with the context.
+    """
+    if engine != "tensorflow":
+        yield None
+        return
+    spare: list[ProgramApart] = []
+    try:
+        setting = Setting(engine, spare=spare)
+        with setting.started(path, str(path)), setting.started(path, str(path)):
+            pass
+        yield spare
+    finally:
+        for program in spare:
+            program.close()
 
 
 def likely_size(sides: tuple[Side, Side], engine: str) -> int | None:

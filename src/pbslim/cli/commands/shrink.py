@@ -139,6 +139,13 @@ class _Rule(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
     type=click.Choice(["speed", "ram"]),
     help="Decode weights once when the graph is loaded, or anew in each run; time and memory are measured.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["builtin", "tensorflow"]),
+    default="builtin",
+    show_default=True,
+    help="What runs the model, to search and to verify.",
+)
 @click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
 @click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
 @click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
@@ -247,6 +254,7 @@ def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Prog
         effort=options["effort"],
         time_limit=options["time_limit"],
         plan=Plan.read(options["plan"]) if options["plan"] else None,
+        engine=options["engine"],
         tell=tell,
         say=terminal.note_meanwhile,
     )
@@ -318,4 +326,11 @@ def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[Progress
     samples = DEFAULT_SAMPLES if recipe else _SAMPLES
     cautious = not any([*given, options["calibrate"]])
     examples = EXAMPLES if options["reports"] else 0
-    return Proof(*given, samples=samples, cautious=cautious, examples=examples, on_progress=on_progress)
+    return Proof(
+        *given,
+        samples=samples,
+        engine=options["engine"],
+        cautious=cautious,
+        examples=examples,
+        on_progress=on_progress,
+    )
