@@ -12,7 +12,7 @@ import click
 from pbslim.analysis.endpoints import Endpoint
 from pbslim.cli.command import Command, typed
 from pbslim.cli.many import require_single, shrink_all
-from pbslim.cli.options import DECIBELS, FILE, INPUTS, NAMES, OUTPUT, PERCENT, SECONDS, SETTINGS, json_option
+from pbslim.cli.options import DECIBELS, FILE, INPUTS, NAMES, OUTPUT, PERCENT, SECONDS, SETTINGS, SIZE, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.estimate import VERIFYING, Progress
 from pbslim.compression.plan import Plan
@@ -146,7 +146,7 @@ class _Rule(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
     show_default=True,
     help="What runs the model, to search and to verify.",
 )
-@click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
+@click.option("--target-size", type=SIZE, metavar="SIZE", help="The best file of at most that size: 60kB, 2.5MB.")
 @click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
 @click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to measure their zipped size.")
