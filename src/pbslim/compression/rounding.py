@@ -25,6 +25,7 @@ from pbslim.quant.channels import (
     finest,
     in_two_bytes,
     is_too_coarse,
+    mean_square,
     nearest,
     power_of_two_steps,
     used_coarseness,
@@ -35,6 +36,7 @@ _CHEAPER_BELOW = 3.0  # bits per weight: above, plain rounding is as good
 _HALF_BITS = 16
 _STEP_BITS = 4  # most channels of a site have one of about ten steps
 _HALF_COARSENESS = 2.0**-12
+_MOST_ERRORS = 1 << 24  # that are looked at together
 _Part = tuple[slice, Callable[[Array, Choose], Array], Array]
 # Rows of the matrix, what rounds them, and how much an error of each counts.
 
@@ -58,9 +60,13 @@ class Rounded:
     @property
     def weights(self) -> Array:
         """What a reader gets, float32 [K, N]."""
-        decoded = self.codes.astype(np.float32)
+        return self.columns(slice(None))
+
+    def columns(self, part: slice) -> Array:
+        """Those of some outputs, float32 [K, n]."""
+        decoded = self.codes[..., part].astype(np.float32)
         if self.steps is not None:
-            decoded *= self.steps.astype(np.float32)
+            decoded *= self.steps[..., part].astype(np.float32)
         return decoded
 
     @property
@@ -137,7 +143,7 @@ class SiteRounder:
         """The coarseness at which evenly spread codes have the error that the nearest ones up to `largest` have."""
         steps = (finest(self._weights) if largest == LARGEST else best_steps(self._weights, largest)).astype(np.float32)
         error = nearest(self._weights / steps, largest=largest) * steps - self._weights
-        power = float(np.square(self._weights, dtype=np.float64).mean()) if error.size else 0.0
+        power = mean_square(self._weights)
         return math.sqrt(12 * float(np.square(error, dtype=np.float64).mean()) / power) if power else 0.0
 
     def _half(self) -> Array | None:
@@ -149,12 +155,15 @@ class SiteRounder:
         plain = Rounded(codes, steps, None)
         if self._mean is None or self.site.bias is None:
             return plain
-        error, mean = self._weights - plain.weights, self._mean
+        weights, mean = self._weights, self._mean
         if self.site.kind == "depthwise":
+            error = weights - plain.weights
             per_input = error.reshape(len(error), len(mean), -1)
             shift = np.einsum("ck,kcm->cm", mean, per_input).reshape(-1)
         else:
-            shift = mean @ error
+            width = max(_MOST_ERRORS // max(len(mean), 1), 1)
+            columns = [slice(at, at + width) for at in range(0, weights.shape[1], width)]
+            shift = np.concatenate([mean @ (weights[:, part] - plain.columns(part)) for part in columns])
         return Rounded(codes, steps, shift.astype(np.float32))
 
     def _codes(self, steps: Array, largest: int = LARGEST) -> Array:

@@ -1,4 +1,4 @@
-"""Values of many batches, in memory or in a file."""
+"""Arrays that are kept in memory or in a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pbslim import kept
 from pbslim.errors import PbslimError
-from pbslim.verification import kept
-from pbslim.verification.kept import Kept
+from pbslim.kept import Kept
 
 CASES: dict[str, list[tuple[int, ...]]] = {
     "samples come first": [(2, 3, 4), (2, 3, 4), (1, 3, 4)],
@@ -65,5 +65,5 @@ def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(kept, "TemporaryFile", full)
-    with pytest.raises(PbslimError, match="outputs do not fit into a temporary file: No space left on device"):
+    with pytest.raises(PbslimError, match="no room for a temporary file: No space left on device"):
         Kept().append(np.zeros(1 << 16))
