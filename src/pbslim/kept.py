@@ -15,8 +15,7 @@ from pbslim.errors import PbslimError
 
 Array = npt.NDArray[Any]
 
-_LARGE = 1 << 16
-"""Bytes of an array that is worth a place in a file."""
+LARGE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,13 @@ class Kept(Sequence[Array]):
     """Arrays in their order: what a tensor is for each of many batches, say.
 
     Large ones lie in a temporary file, and each look reads them anew.
+
+    Args:
+        large: bytes of an array from which on it goes to the file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, large: int = LARGE) -> None:
+        self._large = large
         self._arrays: list[Array | _Place] = []
         self._file: IO[bytes] | None = None
         self._end = 0
@@ -55,7 +58,7 @@ class Kept(Sequence[Array]):
         Raises:
             PbslimError: there is no room for them.
         """
-        if array.nbytes < _LARGE or array.dtype.hasobject:
+        if array.nbytes < self._large or array.dtype.hasobject:
             self._arrays.append(array)
             return
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Protocol
@@ -102,7 +102,7 @@ class SiteRounder:
     def __init__(self, site: Site, weights: Tensor, moments: Moments | None) -> None:
         self.site, self._tensor = site, weights
         self._mean = None if moments is None else moments.mean
-        self._second = [] if moments is None else [*moments.second]  # until they are factored
+        self._second: Sequence[Array] = () if moments is None else moments.second  # until they are factored
         self._is_compensated = bool(self._second)
 
     @property
@@ -184,13 +184,13 @@ class SiteRounder:
     @cached_property
     def _parts(self) -> list[_Part]:
         """The groups of rows that are rounded on their own."""
-        second = (self._second.pop(0) for _ in range(len(self._second)))
+        second, self._second = self._second, ()
         if self.site.kind != "depthwise":
             return [
                 (part, compensation.round, compensation.diagonal[:, None] ** -2.0)
                 for part, compensation in blocks_of(second)
             ]
-        factors = np.repeat(depthwise_factors(next(second)), self.site.shape[3], axis=0)
+        factors = np.repeat(depthwise_factors(second[0]), self.site.shape[3], axis=0)
 
         def rounded(codes: Array, choose: Choose) -> Array:
             return round_depthwise(codes, factors, choose)

@@ -58,13 +58,14 @@ def _constant(node: Node, scope: Scope) -> Action:
     known = scope.shared.constants
 
     def run(_values: list[Any]) -> list[Any]:
-        array = known.get(node)
-        if array is None:
-            array = tensor.numpy()
-            if not array.flags.aligned:
-                array = array.copy()
-                array.flags.writeable = False
-            known[node] = array
+        with scope.shared.reading:  # so that threads that need it at the same time read it once
+            array = known.get(node)
+            if array is None:
+                array = tensor.numpy()
+                if not array.flags.aligned:
+                    array = array.copy()
+                    array.flags.writeable = False
+                known[node] = array
         return [array]
 
     return run
