@@ -77,15 +77,16 @@ def generate_samples(
         samples: how many to make; full batches where an input has a fixed batch size.
         pictures: the photographs, RGB [h, w, 3] each.
         pixels: the range of pixel values that the graph takes; found from the graph when not given.
-        varied: signals of two kinds by turns, of which only the first is made otherwise.
-        made_up: every second gray picture is a drawing, and every fourth colored one a portrait.
+        varied: signals of two kinds by turns, of which only the first is made otherwise; every fourth picture in colors
+            is a portrait.
+        made_up: every second gray picture is a drawing.
         batch: most samples of a batch; 4 when not given, fewer of large inputs, to which many times the memory goes.
 
     Raises:
         UsageError: the type of an input is not known.
     """
     shapes = StaticShapes(graph)
-    plans = [_plan(graph, name, shapes, pixels, made_up=made_up) for name in inputs]
+    plans = [_plan(graph, name, shapes, pixels, drawn=made_up, painted=made_up and varied) for name in inputs]
     fixed = [plan.dims[0] for plan in plans if plan.dims and plan.dims[0] >= 0]
     free = (batch or _fitting(plans)) if any(plan.dims for plan in plans) else 1
     size = max(min(fixed, default=free), 1)
@@ -215,7 +216,15 @@ class _Plan:
         return (second, third, first) if self.channels_first else (first, second, third)
 
 
-def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None, *, made_up: bool = False) -> _Plan:
+def _plan(
+    graph: Graph,
+    name: str,
+    shapes: StaticShapes,
+    pixels: Pixels | None,
+    *,
+    drawn: bool = False,
+    painted: bool = False,
+) -> _Plan:
     value = _value(graph, name)
     dtype = _dtype(value)
     plan = _Plan(name, dtype, ())
@@ -230,9 +239,11 @@ def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None, 
         plan.one = lambda _, dims: np.zeros(dims, np.bool_)
     elif plan.image:
         plan.pixels = pixels or _image_range(graph, value, plan)
-        is_gray = plan.layout[2] == 1
-        plan.turns = (_GRAY_TURNS if is_gray else _COLOR_TURNS) if made_up else 0
-        plan.what = f"{PHOTOGRAPHS} and {'drawings' if is_gray else 'portraits'}" if made_up else PHOTOGRAPHS
+        plan.what = PHOTOGRAPHS
+        if plan.layout[2] == 1 and drawn:
+            plan.turns, plan.what = _GRAY_TURNS, f"{PHOTOGRAPHS} and drawings"
+        elif plan.layout[2] != 1 and painted:
+            plan.turns, plan.what = _COLOR_TURNS, f"{PHOTOGRAPHS} and portraits"
     elif dtype.is_floating and not plan.dims:
         plan.one = _scalar(name)
     else:
