@@ -23,6 +23,7 @@ from pbslim.ir import Graph
 from pbslim.names import shortened
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
+from pbslim.shrinking.stand_ins import notes_of
 from pbslim.verification import Verification
 from pbslim.wire import save
 
@@ -65,6 +66,7 @@ class Compressed:
             `not_verified`.
         attempts: what was tried on the way.
         interrupted: whether the search was stopped before its end.
+        inner: what is to be compared beside the outputs where that is still to be done.
     """
 
     graph: Graph
@@ -74,6 +76,7 @@ class Compressed:
     notes: list[str] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     interrupted: bool = False
+    inner: Sequence[str] = ()
 
     @property
     def verifying(self) -> float:
@@ -186,11 +189,7 @@ class Attempts:
         kept = self._keeps(checked)
         self.tried.append(Attempt(wanted, found.snr, size, checked, kept))
         if kept and (self._kept is None or size < self._kept[1]):
-            notes = list(self.compressor.samples.notes)
-            if self.files.inner:
-                notes.append(
-                    f"outputs after a selection are judged by what it chooses from: {shortened(self.files.inner)}"
-                )
+            notes = [*self.compressor.samples.notes, *notes_of(self.files.inner)]
             if unseen := self.compressor.model.unseen:
                 notes.append(f"float16 at least, as nothing that is compared depends on them: {shortened(unseen)}")
             self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
