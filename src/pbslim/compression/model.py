@@ -32,6 +32,7 @@ class Model:
         sites: the weights whose bits are chosen.
         vectors: other float constants, by name, that are stored as float16.
         unseen: weights that are no sites, as nothing that is compared depends on them: those after a selection, say.
+        exact_vectors: whether vectors are only those that float16 gives back exactly.
     """
 
     graph: Graph
@@ -42,6 +43,7 @@ class Model:
     sites: list[Site] = field(default_factory=list)
     vectors: dict[str, Array] = field(default_factory=dict)
     unseen: Sequence[str] = ()
+    exact_vectors: bool = False
 
     @classmethod
     def of(
@@ -91,6 +93,16 @@ class Model:
         return [
             SiteRounder(site, const_value(self.graph[site.name]).numpy(), moments.get(site.name)) for site in self.sites
         ]
+
+    def keep_vectors(self) -> bool:
+        """Store vectors as float16 only where that is exact; whether that is a change."""
+        before, self.exact_vectors = len(self.vectors), True
+        self.vectors = {
+            name: half
+            for name, half in self.vectors.items()
+            if np.array_equal(half, const_value(self.graph[name]).numpy())
+        }
+        return len(self.vectors) < before
 
     def content(self, rounded: Mapping[str, Rounded], *, alone: bool = False) -> dict[str, Array]:
         """The constants to run with when these sites are rounded and their biases repaired.

@@ -51,6 +51,7 @@ class Plan:
         form: of weights in the file, of `pbslim.compression.writing`.
         effort: what was spent.
         stays: whether weights are decoded anew in each run.
+        exact_vectors: whether vectors are float16 only where that is exact.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Plan:
     form: str
     effort: str
     stays: bool
+    exact_vectors: bool
     choices: tuple[Choice, ...]
 
     @property
