@@ -256,6 +256,7 @@ class Attempts:
             stays=options.stays,
             exact_vectors=compressor.model.exact_vectors,
             choices=choices(compressor, found, options.schemes),
+            engine=options.engine,
         )
 
 
