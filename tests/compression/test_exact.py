@@ -67,7 +67,7 @@ def test_the_noise_of_a_weight_is_worth_a_part_of_a_bit() -> None:
 def test_many_values_and_plain_floats_are_rounded_alone() -> None:
     for graph, form in ((classifier(), "coded"), (rounded(64), "float")):
         for site in find_sites(graph):
-            rounder = SiteRounder(site, graph[site.name].tensor().numpy(), None)
+            rounder = SiteRounder(site, graph[site.name].tensor(), None)
             assert or_exact(rounder, rounder.matrix, form) is rounder
 
 
