@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Protocol
@@ -25,6 +25,7 @@ from pbslim.quant.channels import (
     finest,
     in_two_bytes,
     is_too_coarse,
+    mean_square,
     nearest,
     power_of_two_steps,
     used_coarseness,
@@ -36,6 +37,7 @@ _CHEAPER_BELOW = 3.0  # bits per weight: above, plain rounding is as good
 _STEP_BITS = 4  # most channels of a site have one of about ten steps
 _HALF_COARSENESS = 2.0**-12
 _FAR_TOO_COARSE = 5.0  # times what is wanted: by then its noise costs others the 16 bits that float32 would
+_MOST_ERRORS = 1 << 24  # that are looked at together
 _Part = tuple[slice, Callable[[Array, Choose], Array], Array]
 # Rows of the matrix, what rounds them, and how much an error of each counts.
 
@@ -67,11 +69,18 @@ class Rounded:
     @property
     def weights(self) -> Array:
         """What a reader gets, float32 [K, N]."""
+        return self.columns(slice(None))
+
+    def columns(self, part: slice) -> Array:
+        """Those of some outputs, float32 [K, n]."""
+        codes, steps = self.codes[..., part], self.steps
+        if steps is not None and steps.size > 1:
+            steps = steps[..., part]
         if self.palette is not None:
-            return self.palette.decode(self.codes, self.steps)
-        decoded = self.codes.astype(np.float32)
-        if self.steps is not None:
-            decoded *= self.steps.astype(np.float32)
+            return self.palette.decode(codes, steps)
+        decoded = codes.astype(np.float32)
+        if steps is not None:
+            decoded *= steps.astype(np.float32)
         return decoded
 
     @property
@@ -110,7 +119,7 @@ class SiteRounder:
     def __init__(self, site: Site, weights: Tensor, moments: Moments | None) -> None:
         self.site, self._tensor = site, weights
         self._mean = None if moments is None else moments.mean
-        self._second = [] if moments is None else [*moments.second]  # until they are factored
+        self._second: Sequence[Array] = () if moments is None else moments.second  # until they are factored
         self._is_compensated = bool(self._second)
 
     @property
@@ -164,7 +173,7 @@ class SiteRounder:
         """The coarseness at which evenly spread codes have the error that the nearest ones up to `largest` have."""
         steps = (finest(self._weights) if largest == LARGEST else best_steps(self._weights, largest)).astype(np.float32)
         error = nearest(self._weights / steps, largest=largest) * steps - self._weights
-        power = float(np.square(self._weights, dtype=np.float64).mean()) if error.size else 0.0
+        power = mean_square(self._weights)
         return math.sqrt(12 * float(np.square(error, dtype=np.float64).mean()) / power) if power else 0.0
 
     def _half(self) -> Array | None:
@@ -176,12 +185,15 @@ class SiteRounder:
         plain = Rounded(codes, steps, None)
         if self._mean is None or self.site.bias is None:
             return plain
-        error, mean = self._weights - plain.weights, self._mean
+        weights, mean = self._weights, self._mean
         if self.site.kind == "depthwise":
+            error = weights - plain.weights
             per_input = error.reshape(len(error), len(mean), -1)
             shift = np.einsum("ck,kcm->cm", mean, per_input).reshape(-1)
         else:
-            shift = mean @ error
+            width = max(_MOST_ERRORS // max(len(mean), 1), 1)
+            columns = [slice(at, at + width) for at in range(0, weights.shape[1], width)]
+            shift = np.concatenate([mean @ (weights[:, part] - plain.columns(part)) for part in columns])
         return Rounded(codes, steps, shift.astype(np.float32))
 
     def _codes(self, steps: Array, largest: int = LARGEST) -> Array:
@@ -202,13 +214,13 @@ class SiteRounder:
     @cached_property
     def _parts(self) -> list[_Part]:
         """The groups of rows that are rounded on their own."""
-        second = (self._second.pop(0) for _ in range(len(self._second)))
+        second, self._second = self._second, ()
         if self.site.kind != "depthwise":
             return [
                 (part, compensation.round, compensation.diagonal[:, None] ** -2.0)
                 for part, compensation in blocks_of(second)
             ]
-        factors = np.repeat(depthwise_factors(next(second)), self.site.shape[3], axis=0)
+        factors = np.repeat(depthwise_factors(second[0]), self.site.shape[3], axis=0)
 
         def rounded(codes: Array, choose: Choose) -> Array:
             return round_depthwise(codes, factors, choose)
