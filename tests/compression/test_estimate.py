@@ -54,6 +54,12 @@ def test_outputs_of_a_few_numbers_take_more_attempts(model: Model) -> None:
     assert other[VERIFYING] > 1.5 * one[VERIFYING]
 
 
+def test_a_model_without_weights_to_compress_takes_its_runs_alone(model: Model) -> None:
+    found = estimate(replace(model, sites=[]), PACE, NORMAL, 48)
+    assert found[MEASURING] == pytest.approx(48 * 0.1)
+    assert found[TRYING] == pytest.approx(32 * 0.1 + 8 * 0.2)
+
+
 def test_the_pace_is_that_of_this_machine(model: Model) -> None:
     found = Pace.of(model, generated(model.graph, ["x"]))
     assert found.threads == threads()

@@ -88,7 +88,8 @@ class Pace:
         sample = seconds(batch) / max(batch_size(batch), 1)
         single = seconds(samples.probes[0]) if samples.probes else sample
         square = np.ones((_PROBE, _PROBE), np.float32)
-        return cls(sample, single, _PROBE**3 / _timed(lambda: square @ square), threads())
+        fastest = min(_timed(lambda: square @ square) for _ in range(3))
+        return cls(sample, single, _PROBE**3 / fastest, threads())
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -104,7 +105,7 @@ def estimate(model: Model, pace: Pace, effort: Effort, proven: int) -> dict[str,
         proven: inputs that a result is proven on.
     """
     costs = [_Costs.of(site, effort) for site in model.sites]
-    looking, factoring, rounding = (sum(column) / pace.products for column in zip(*costs, strict=True))
+    looking, factoring, rounding = (sum(each[i] for each in costs) / pace.products for i in range(3))
     searched = effort.validation * pace.sample / pace.threads
     attempts = _ATTEMPTS_IF_NARROW if model.judge.is_narrow else _ATTEMPTS
     tries = min(_TRIES, effort.tries) * effort.passes + _MORE_TRIES * (attempts - 1)
