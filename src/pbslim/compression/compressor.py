@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ Tell = Callable[[str, int, int], None]
 """Called with what is done, how much of it is, and of how much."""
 
 _EXPECTED_TRIES = 4
+_LITTLE, _WANTED = 0.05, 0.01  # noise as a part of the signal
+_FINER, _MOST_FINER, _FINEST = 3, 1 / 16, 2.0**-10  # how often steps are made finer, by how much, and to what
 
 
 def _silent(_what: str, _done: int, _all: int) -> None:
@@ -67,7 +70,7 @@ class Compressor:
     samples: SampleSets
     way: Way
     rounders: list[Rounder]
-    sensitivities: Mapping[str, Sensitivity]
+    sensitivities: dict[str, Sensitivity]
     _evaluator: Evaluator
     _measure: Measure
     _tell: Tell
@@ -134,12 +137,31 @@ class Compressor:
         return Search(self.model, self.rounders, self.sensitivities, self._measure, on_try, self.way.effort)
 
     def _try_each(self, coarseness: Mapping[str, float] | None = None) -> None:
-        """See what each site does alone, at the coarseness that it will have if that is known."""
+        """See what each site does alone, at the coarseness that it will have if that is known.
+
+        Noise grows with the square of the steps as long as it is small. A site that adds more is tried again with finer
+        steps, or it would seem to bear far more than it does.
+        """
+        self.sensitivities = self._tried(self.rounders, coarseness)
+        for _ in range(_FINER):
+            finer = {name: finer for name, each in self.sensitivities.items() if (finer := _finer(each)) is not None}
+            if not finer:
+                return
+            self.sensitivities |= self._tried([each for each in self.rounders if each.site.name in finer], finer)
+
+    def _tried(self, rounders: Sequence[Rounder], coarseness: Mapping[str, float] | None) -> dict[str, Sensitivity]:
         probes, signal = self.samples.probes, self._measure.signal
-        progress = _Counter(self._tell, TRYING, len(self.rounders) * len(probes))
-        self.sensitivities = measure_sites(
-            self.model, self._evaluator, self.rounders, self.model.judge, probes, signal, progress, coarseness
-        )
+        progress = _Counter(self._tell, TRYING, len(rounders) * len(probes))
+        judge = self.model.judge
+        return measure_sites(self.model, self._evaluator, rounders, judge, probes, signal, progress, coarseness)
+
+
+def _finer(found: Sensitivity) -> float | None:
+    """Steps at which a site adds little noise; None where it does already, or no steps would be fine enough."""
+    noise = float(found.noise.max(initial=0))
+    if noise <= _LITTLE or found.coarseness <= _FINEST:
+        return None
+    return max(found.coarseness * max(math.sqrt(_WANTED / noise), _MOST_FINER), _FINEST)
 
 
 class _Counter:

@@ -8,39 +8,20 @@ share a byte before the stream is coded.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from pbslim.dtypes import HALF, INT8, INT32, UINT8
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
-from pbslim.quant.channels import LARGEST, RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
+from pbslim.quant.channels import RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
 from pbslim.quant.deflate import deflated, zlib_stream
-from pbslim.quant.packing import PER_BYTE, packed
+from pbslim.quant.streams import PLAIN, Coded, shortest
 from pbslim.transforms.compressed.decoders import Decoders, become_joined, become_product, become_same
+from pbslim.transforms.compressed.restoring import restored
 from pbslim.transforms.compressed.stored import Stored, groups_of
 
-_PLAIN = 2 * LARGEST + 1
-_PACKINGS = tuple(levels for levels in PER_BYTE if levels % 2)
 _STREAM_COST = 150  # bytes of the nodes that take numbers out of a stream
-_KIND_COST = 420  # bytes of the nodes that decode one more kind of stream
-
-
-@dataclass(frozen=True)
-class _Coded:
-    """The codes of a piece, `levels` different ones at most, as bytes, and what deflate makes of those."""
-
-    levels: int
-    size: int
-    data: bytes
-    deflated: bytes
-
-    @property
-    def per_byte(self) -> int:
-        """How many codes a byte holds."""
-        return PER_BYTE.get(self.levels, 1)
 
 
 def write_groups(
@@ -123,14 +104,15 @@ def _floats(decoders: Decoders, vector: Array) -> Value:
 def _codes(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
     """All pieces as floats in their shapes, those of one kind of stream in groups."""
     narrow = [number for number, piece in enumerate(pieces) if piece.dtype == np.int8]
-    coded = dict(zip(narrow, _best([pieces[number] for number in narrow]), strict=True))
+    coded = dict(zip(narrow, shortest([pieces[number] for number in narrow]), strict=True))
     found: dict[int, Value] = {}
     for levels in sorted({each.levels for each in coded.values()}, reverse=True):
         members = [number for number, each in coded.items() if each.levels == levels]
-        spread = decoders.table(levels) if levels != _PLAIN else None
+        spread = decoders.table(levels) if levels != PLAIN else None
         for group in groups_of([coded[number].size for number in members]):
             numbers = [members[place] for place in group]
             found |= zip(numbers, _group(decoders, [coded[number] for number in numbers], spread), strict=True)
+    found = restored(decoders, coded, found)
     wide = [number for number in range(len(pieces)) if number not in coded]
     for group in groups_of([pieces[number].size for number in wide]):
         numbers = [wide[place] for place in group]
@@ -148,7 +130,7 @@ def _wide(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
     return decoders.split(values, [piece.size for piece in pieces])
 
 
-def _group(decoders: Decoders, members: Sequence[_Coded], spread: Value | None) -> list[Value]:
+def _group(decoders: Decoders, members: Sequence[Coded], spread: Value | None) -> list[Value]:
     """The codes of each member as a vector of floats; `spread` is the table for those that share a byte."""
     stream = zlib_stream((each.data, each.deflated) for each in members)
     if spread is None:
@@ -164,28 +146,3 @@ def _group(decoders: Decoders, members: Sequence[_Coded], spread: Value | None) 
         sizes += [each.size, filler] if filler else [each.size]
     parts = decoders.split(values, sizes)
     return [parts[place] for place in places]
-
-
-def _best(pieces: Sequence[Array]) -> list[_Coded]:
-    """Each piece coded in the way that makes all of them together the smallest."""
-    ways = [{levels: _coded(piece, levels) for levels in _levels(piece)} for piece in pieces]
-
-    def chosen(kinds: Collection[int]) -> list[_Coded]:
-        return [min((way[kind] for kind in kinds if kind in way), key=lambda each: len(each.deflated)) for way in ways]
-
-    def cost(coded: Sequence[_Coded]) -> int:
-        return sum(len(each.deflated) for each in coded) + _KIND_COST * len({each.levels for each in coded})
-
-    subsets = (kinds for count in range(len(_PACKINGS) + 1) for kinds in combinations(_PACKINGS, count))
-    return min((chosen([_PLAIN, *kinds]) for kinds in subsets), key=cost)
-
-
-def _levels(piece: Array) -> list[int]:
-    """The numbers of levels that hold all codes of a piece."""
-    largest = max(int(piece.max(initial=0)), -int(piece.min(initial=0)))
-    return [levels for levels in (_PLAIN, *_PACKINGS) if levels // 2 >= largest]
-
-
-def _coded(piece: Array, levels: int) -> _Coded:
-    data = (piece if levels == _PLAIN else packed(piece, levels)).tobytes()
-    return _Coded(levels, piece.size, data, deflated(data))
