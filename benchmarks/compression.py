@@ -125,7 +125,8 @@ def measured(path: Path, quality: str, options: argparse.Namespace) -> Row:
         zipped = (sizes["zipped"][0]["bytes"], sizes["zipped"][1]["bytes"])
         verification = found["verification"] or {}
         row = Row(name, quality, sizes["size"], zipped, verification.get("snr") or 0.0, seconds=seconds, memory=memory)
-        tried = _tried(path, out, name, options)
+        judged = [each["output"] for each in verification.get("outputs", ())]
+        tried = _tried(path, out, name, judged, options)
         return Row(**{**asdict(row), **tried})
 
 
@@ -150,11 +151,12 @@ def _resident(pid: int) -> int:
     return total
 
 
-def _tried(source: Path, out: Path, name: str, options: argparse.Namespace) -> dict[str, Any]:
+def _tried(source: Path, out: Path, name: str, judged: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
+    """What unseen inputs say of the tensors that shrink judged: of outputs after a selection, what it chooses from."""
     feeds = unseen(source, name, options.photographs, options.inputs, options.parts)
     if feeds is None:
         return {}
-    found = compare_files(source, out, feeds, timeout=600)
+    found = compare_files(source, out, feeds, outputs=judged or None, timeout=600)
     agreement = found.agreement
     snr = found.snr if math.isfinite(found.snr) else None
     return {

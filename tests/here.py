@@ -26,7 +26,7 @@ class Here:
         self._engine, self._folding = find_engine(engine), folding
         self.load(path)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, _label: str = "") -> None:
         self._program: Program = (
             TensorFlowProgram(path, folding=self._folding)
             if self._engine.name == "tensorflow"

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import pbslim
 import pbslim.transforms
+from pbslim.cli.options import SIZE
 from pbslim.passes import registry
 from pbslim.report.terminal import ratio_text
 from tests import commands
@@ -52,7 +54,12 @@ def test_a_slip_suggests_the_nearest(words: list[str], says: str) -> None:
         (["--max-drop", "-1%"], "'--max-drop': '-1%' is not a share from 0% to 100%, such as 1% or 0.01"),
         (["--time-limit", "0"], "'--time-limit': 0 is out of range; give more than 0 seconds"),
         (["--time-limit", "nan"], "'--time-limit': 'nan' is not a number"),
-        (["--target-size", "0"], "'--target-size': 0 is not in the range x>=1."),
+        (["--target-size", "0"], "'--target-size': '0' is not a size such as 60000, 60kB, 2.5MB or 300KiB"),
+        (
+            ["--target-size", "60 pounds"],
+            "'--target-size': '60 pounds' is not a size such as 60000, 60kB, 2.5MB or 300KiB",
+        ),
+        (["--target-size", "0.1B"], "'--target-size': '0.1B' is not a size such as 60000, 60kB, 2.5MB or 300KiB"),
         (["--jobs", "0"], "'--jobs': 0 is not in the range x>=1."),
     ],
 )
@@ -139,3 +146,38 @@ def test_an_unknown_parameter_suggests_the_nearest(tmp_path: Path) -> None:
     done = commands.run(*TRANSFORM, f"--out_graph={tmp_path / 'out.pb'}", "--transforms=round_weights(num_step=3)")
     assert done.code == 0
     assert done.err == "note: round_weights has no parameter 'num_step', it is ignored, did you mean 'num_steps'?\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("60000", 60000),
+        ("60kB", 60000),
+        ("60 KB", 60000),
+        ("2.5MB", 2500000),
+        ("300KiB", 307200),
+        (".5mib", 524288),
+        ("1.GB", 10**9),
+        ("1GiB", 2**30),
+        ("7B", 7),
+        (7, 7),
+    ],
+)
+def test_sizes_have_units(text: str | int, size: int) -> None:
+    assert SIZE.convert(text, None, None) == size
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("60", ["60kB", "60KiB", "60MB", "60MiB"]),
+        ("2.5m", ["2.5MB", "2.5MiB"]),
+        ("60kB", ["60kB"]),
+        ("", []),
+        ("x", []),
+    ],
+)
+def test_units_of_sizes_are_completed(typed: str, offered: list[str]) -> None:
+    option = click.Option(["--target-size"], type=SIZE)
+    found = SIZE.shell_complete(click.Context(click.Command("shrink")), option, typed)
+    assert [item.value for item in found] == offered

@@ -158,7 +158,7 @@ def test_rounding_with_moments_repairs_the_bias() -> None:
     moments = collect(model.program, model.sites, samples.calibration)
     measure = Measure(Evaluator(model.program), Judge.of(graph, OUTPUTS), samples.validation)
     for site in model.sites:
-        weights = graph[site.name].tensor().numpy()
+        weights = graph[site.name].tensor()
         plain, compensated = (SiteRounder(site, weights, each).round(0.5) for each in (None, moments[site.name]))
         noise = [measure.noise(model.content({site.name: each}, alone=True)) for each in (plain, compensated)]
         assert noise[1] < 0.7 * noise[0], site.name

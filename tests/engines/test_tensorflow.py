@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pbslim.engines import engine
 from pbslim.engines.tensorflow import ENGINE
 from pbslim.errors import PbslimError
 from pbslim.wire import save
+from tests.compression.networks import classifier, recurrent
 from tests.graphs import parse
 
 tf = pytest.importorskip("tensorflow")
@@ -33,3 +36,28 @@ def test_an_open_program_leaves_the_default_graph_alone() -> None:
     with ENGINE.load(parse("x = Placeholder()\ny = Neg(x)\n-> y")[0]):
         assert tf.executing_eagerly()
     assert tf.executing_eagerly()
+
+
+def test_threads_share_a_program_whatever_they_feed_and_fetch() -> None:
+    images = np.random.default_rng(0).standard_normal((8, 16, 16, 3)).astype(np.float32)
+    weights = classifier()["dense/weights"].tensor().numpy()
+    with ENGINE.load(classifier()) as program:
+        runs: list[tuple[dict[str, np.ndarray], str]] = [
+            ({"x": images}, "logits"),
+            ({"x": images}, "flat"),
+            ({"x": images, "dense/weights": 2 * weights}, "dense"),
+            ({"flat": np.ones((2, 384), np.float32)}, "dense"),
+        ] * 8
+        one_by_one = [program.run(feeds, [fetch])[0] for feeds, fetch in runs]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda run: program.run(run[0], [run[1]])[0], runs))
+    for one, other in zip(found, one_by_one, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(found[3], np.ones((2, 384)) @ weights, rtol=1e-4, atol=1e-5)
+
+
+def test_loops_run_in_the_thread_that_asks() -> None:
+    rows = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
+    (expected,) = engine("builtin").load(recurrent()).run({"x": rows}, ["y"])
+    with ENGINE.load(recurrent()) as program:
+        np.testing.assert_allclose(program.run({"x": rows}, ["y"])[0], expected, rtol=1e-4, atol=1e-5)

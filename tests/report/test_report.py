@@ -249,7 +249,7 @@ def test_values_after_folding_are_compared_with_values_after_folding() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--target-size=90000"], "at most 90000 bytes"),
+        (["--target-size=90kB"], "at most 90000 bytes"),
         (["--min-agreement=97.5%"], "at least 20 dB, 97.5 % of decisions"),
         (["--quality=small"], "quality small"),
         (["--recipe=round-legacy"], "recipe round-legacy"),

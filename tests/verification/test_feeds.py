@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pbslim.verification.batches import renamed
 from pbslim.verification.feeds import generate_samples
 from tests.graphs import parse
 
@@ -112,3 +113,21 @@ def test_signals_are_made_in_two_ways_where_they_are_to_be_varied() -> None:
 def test_what_neighbours_go_together_in_is_a_signal(shape: list[int], what: str) -> None:
     graph, _ = parse(f"x = Placeholder(dtype='float', shape={[-1, *shape]})\ny = Neg(x)\n-> y")
     assert generate_samples(graph, ["x"], samples=1).origin == f"generated {what}"
+
+
+def test_batches_of_large_inputs_are_smaller_and_hold_the_same_samples() -> None:
+    graph, _ = parse("x = Placeholder(shape=[-1, 256, 256, 3])\ny = Relu(x)\n-> y")
+    small, usual = (generate_samples(graph, ["x"], samples=5, batch=size).batches for size in (None, 4))
+    assert [len(batch["x"]) for batch in small] == [2, 2, 1]
+    assert [len(batch["x"]) for batch in usual] == [4, 1]
+    one, other = (np.concatenate([batch["x"] for batch in batches]) for batches in (small, usual))
+    assert np.array_equal(one, other)
+
+
+def test_a_part_of_the_batches_is_made_of_the_same_numbers() -> None:
+    graph, _ = parse("x = Placeholder(shape=[-1, 3])\ny = Relu(x)\n-> y")
+    batches = generate_samples(graph, ["x"], samples=10).batches
+    assert [len(batch["x"]) for batch in batches] == [4, 4, 2]
+    assert len(batches[1:]) == 2
+    assert np.array_equal(batches[1:][0]["x"], batches[1]["x"])
+    assert np.array_equal(renamed(batches, ["z"])[2]["z"], batches[2]["x"])

@@ -14,6 +14,8 @@ from click.shell_completion import CompletionItem
 from pbslim.cli import completion
 
 _IN_BRACKETS = re.compile(r"\[[^\]]*\]")
+_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)\s*")
+_UNITS = {"b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -154,6 +156,28 @@ class Percent(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gene
         return share
 
 
+class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
+    """A number of bytes, as ``300000``, ``300kB``, ``2.5MB`` or ``300KiB``; capitals do not matter."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read `value`."""
+        found = _SIZE.fullmatch(str(value))
+        factor = _UNITS.get((found[2] or "B").lower()) if found else None
+        size = round(float(found[1]) * factor) if found and factor else 0
+        if size < 1:
+            self.fail(f"'{value}' is not a size such as 60000, 60kB, 2.5MB or 300KiB", param, ctx)
+        return size
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The units, for the number that is there."""
+        del ctx, param
+        found = _SIZE.fullmatch(incomplete)
+        units = [unit for unit in ("kB", "KiB", "MB", "MiB") if found and unit.lower().startswith(found[2].lower())]
+        return [CompletionItem(f"{found[1]}{unit}") for unit in units] if found else []
+
+
 class Number(click.FloatRange):
     """A number that others can be compared with, from 0 on."""
 
@@ -193,6 +217,7 @@ FILE = FileName(path_type=Path)
 OUTPUT = OutputName(path_type=Path)
 INPUTS = InputList()
 PERCENT = Percent()
+SIZE = Size()
 DECIBELS = Number("dB")
 SECONDS = Number("seconds", zero=False)
 TOLERANCE = Number()

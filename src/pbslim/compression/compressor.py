@@ -92,7 +92,7 @@ class Compressor:
         if not model.judge.kinds:
             raise CheckError("no output can be compared by its values, so nothing says how far weights may move")
         rounders = way.rounders(model, samples, tell)
-        evaluator = Evaluator(model.program, model.graph, executor)
+        evaluator = Evaluator(model.program, model.graph, executor, model.engine)
         measure = Measure(evaluator, model.judge, samples.validation)
         found = cls(model, samples, way, rounders, {}, evaluator, measure, tell)
         found._try_each()

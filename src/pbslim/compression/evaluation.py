@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,17 +42,21 @@ class Evaluator:
 
     Attributes:
         program: the graph, loaded in this process.
-        executor: what runs it elsewhere; its workers load the graph with the builtin engine, once for all samples.
+        executor: what runs it elsewhere; its workers load the graph, once for all samples.
+        engine: the name of what runs it there.
     """
 
     program: Program
     graph: Graph | None = None
     executor: Executor | None = None
+    engine: str = "builtin"
 
     def map(self, work: Work[_R], samples: Sequence[Feeds], on_step: Callable[[], None] = lambda: None) -> Iterator[_R]:
         """The results for all samples, in their order."""
         if self.executor is not None and self.graph is not None:
-            yield from _in_order(self.executor, partial(_apart, self._data, work), samples, work.steps, on_step)
+            yield from _in_order(
+                self.executor, partial(_apart, self.engine, self._data, work), samples, work.steps, on_step
+            )
             return
         # numpy computes large arrays in several threads at a time
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as here:
@@ -65,10 +70,10 @@ class Evaluator:
 def _in_order(
     executor: Executor, work: Callable[[Feeds], _R], samples: Sequence[Feeds], steps: int, on_step: Callable[[], None]
 ) -> Iterator[_R]:
-    futures = [executor.submit(work, sample) for sample in samples]
+    futures = deque(executor.submit(work, sample) for sample in samples)
     try:
-        for future in futures:
-            yield future.result()
+        while futures:
+            yield futures.popleft().result()  # which nothing else holds then
             for _ in range(steps):
                 on_step()
     finally:
@@ -76,8 +81,8 @@ def _in_order(
             future.cancel()
 
 
-def _apart(data: bytes, work: Work[_R], sample: Feeds) -> _R:
-    return work(_loaded(data), sample, _nothing)
+def _apart(name: str, data: bytes, work: Work[_R], sample: Feeds) -> _R:
+    return work(_loaded(name, data), sample, _nothing)
 
 
 def _nothing() -> None:
@@ -85,5 +90,5 @@ def _nothing() -> None:
 
 
 @lru_cache(maxsize=2)
-def _loaded(data: bytes) -> Program:
-    return engine("builtin").load(load(data))
+def _loaded(name: str, data: bytes) -> Program:
+    return engine(name).load(load(data))

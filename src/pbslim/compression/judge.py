@@ -73,12 +73,13 @@ class Judge:
         return np.nan_to_num(np.array(parts, np.float64), nan=_HUGE, posinf=_HUGE) / allowed
 
     def values(self, found: Sequence[Array]) -> list[Array]:
-        """What a run gave for `tensors`, without what a softmax does not see."""
-        values = []
-        for kind, array in zip(self.kinds.values(), found, strict=True):
-            exact = array.astype(np.float64)
-            values.append(exact - exact.mean(-1, keepdims=True) if kind is Kind.SCORES else exact)
-        return values
+        """What a run gave for `tensors`, in double precision and without what a softmax does not see."""
+        return [_exact(kind, array) for kind, array in zip(self.kinds.values(), found, strict=True)]
+
+
+def _exact(kind: Kind, array: Array) -> Array:
+    exact: Array = array.astype(np.float64)
+    return exact - exact.mean(-1, keepdims=True) if kind is Kind.SCORES else exact
 
 
 def _with_values(judged: Sequence[Judged]) -> list[Judged]:
@@ -114,8 +115,9 @@ class Measure:
 
     def __init__(self, evaluator: Evaluator, judge: Judge, samples: Sequence[Feeds]) -> None:
         self._evaluator, self._judge, self._samples = evaluator, judge, samples
-        self._reference = list(evaluator.map(_Run(judge, {}), samples))
-        self.signal = [signal_power(column) for column in zip(*self._reference, strict=True)]
+        self._reference = list(evaluator.map(_Run(judge.tensors, {}), samples))  # in as few bytes as they come in
+        columns = zip(*self._reference, strict=True)
+        self.signal = [signal_power(*pair) for pair in zip(columns, judge.kinds.values(), strict=True)]
 
     def noise(self, weights: Feeds, on_sample: Callable[[], None] = lambda: None) -> float:
         """The power of the change of the outputs as a part of that of their signal; the largest over the outputs.
@@ -125,9 +127,9 @@ class Measure:
         """
         power = np.zeros(len(self.signal))
         count = np.zeros(len(self.signal))
-        runs = self._evaluator.map(_Run(self._judge, weights), self._samples, on_sample)
-        for reference, changed in zip(self._reference, runs, strict=True):
-            for i, (before, after) in enumerate(zip(reference, changed, strict=True)):
+        runs = self._evaluator.map(_Run(self._judge.tensors, weights), self._samples, on_sample)
+        for found in zip(self._reference, runs, strict=True):
+            for i, (before, after) in enumerate(zip(*map(self._judge.values, found), strict=True)):
                 power[i] += np.square(after - before).sum()
                 count[i] += before.size
         return float(self._judge.relative(power / np.maximum(count, 1), self.signal).max(initial=0))
@@ -137,24 +139,24 @@ class Measure:
 class _Run:
     """One sample with changed weights."""
 
-    judge: Judge
+    tensors: Sequence[str]
     weights: Feeds
     steps: int = 1
 
     def __call__(self, program: Program, sample: Feeds, on_step: Callable[[], None]) -> list[Array]:
         """What is judged."""
-        found = self.judge.values(program.run({**sample, **self.weights}, self.judge.tensors))
+        found = program.run({**sample, **self.weights}, self.tensors)
         on_step()
         return found
 
 
-def signal_power(values: Sequence[Array]) -> float:
+def signal_power(values: Sequence[Array], kind: Kind = Kind.VALUES) -> float:
     """The power of what varies with the sample; with few samples, of what varies at all."""
     count = sum(map(len, values)) if values[0].ndim else 0
     comparable = count >= _FEW_SAMPLES and len({value.shape[1:] for value in values}) == 1
     if comparable:
-        mean = sum(value.sum(axis=0) for value in values) / count
+        mean = sum(_exact(kind, value).sum(axis=0) for value in values) / count
     else:
-        mean = sum(value.sum() for value in values) / max(sum(value.size for value in values), 1)
-    power = sum(float(np.square(value - mean).sum()) for value in values)
+        mean = sum(_exact(kind, value).sum() for value in values) / max(sum(value.size for value in values), 1)
+    power = sum(float(np.square(_exact(kind, value) - mean).sum()) for value in values)
     return power / max(sum(value.size for value in values), 1)

@@ -32,6 +32,7 @@ class Model:
         sites: the weights whose bits are chosen.
         vectors: other float constants, by name, that are stored as float16.
         unseen: weights that are no sites, as nothing that is compared depends on them: those after a selection, say.
+        engine: the name of what runs the program.
     """
 
     graph: Graph
@@ -42,6 +43,7 @@ class Model:
     sites: list[Site] = field(default_factory=list)
     vectors: dict[str, Array] = field(default_factory=dict)
     unseen: Sequence[str] = ()
+    engine: str = "builtin"
 
     @classmethod
     def of(
@@ -52,6 +54,7 @@ class Model:
         outputs: Sequence[str],
         keep: Sequence[str] = (),
         asked: Sequence[str] = (),
+        engine: str = "builtin",
     ) -> Model:
         """The model with its sites.
 
@@ -68,7 +71,7 @@ class Model:
         names = {site.name for site in sites}
         unseen = [site.name for site in found if site.name not in names]
         vectors = half_constants(graph, protected | names, keep)
-        return cls(graph, program, inputs, outputs, judge, sites, vectors, unseen)
+        return cls(graph, program, inputs, outputs, judge, sites, vectors, unseen, engine)
 
     @property
     def names(self) -> list[str]:
@@ -88,9 +91,7 @@ class Model:
 
     def rounders(self, moments: Mapping[str, Moments]) -> list[SiteRounder]:
         """What rounds each site."""
-        return [
-            SiteRounder(site, const_value(self.graph[site.name]).numpy(), moments.get(site.name)) for site in self.sites
-        ]
+        return [SiteRounder(site, const_value(self.graph[site.name]), moments.get(site.name)) for site in self.sites]
 
     def content(self, rounded: Mapping[str, Rounded], *, alone: bool = False) -> dict[str, Array]:
         """The constants to run with when these sites are rounded and their biases repaired.

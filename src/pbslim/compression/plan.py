@@ -13,6 +13,7 @@ from pbslim._version import __version__
 from pbslim.errors import UsageError
 
 FORMAT = 1
+_BUILTIN = "builtin"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Plan:
         form: of weights in the file, of `pbslim.compression.writing`.
         effort: what was spent.
         stays: whether weights are decoded anew in each run.
+        engine: what has run the search; plans of before it could be chosen do not say so.
     """
 
     model: str
@@ -65,6 +67,7 @@ class Plan:
     effort: str
     stays: bool
     choices: tuple[Choice, ...]
+    engine: str = _BUILTIN
 
     @property
     def coarseness(self) -> dict[str, float]:
@@ -86,6 +89,7 @@ class Plan:
             content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
             if content["format"] != FORMAT:
                 raise UsageError(f"'{path}' has format {content['format']!r}, this release reads {FORMAT}")
+            content = {"engine": _BUILTIN, **content}
             known = {name: content[name] for name in cls.__dataclass_fields__}
             choices = tuple(Choice(**each) for each in content["choices"])
             lists = {name: tuple(known[name]) for name in ("inputs", "outputs", "keep", "rules")}

@@ -12,6 +12,7 @@ import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.moments import Moments
+from pbslim.ir import Tensor
 from pbslim.ir.tensors import Array
 from pbslim.quant.channels import (
     LARGEST,
@@ -88,13 +89,19 @@ class SiteRounder:
     """Rounds the weights of one site at any coarseness.
 
     Args:
-        weights: in their own shape.
+        weights: in their own shape; they are read anew each time, as those of all sites take much memory.
         moments: of the inputs; without them rounding is plain.
     """
 
-    def __init__(self, site: Site, weights: Array, moments: Moments | None) -> None:
-        self.site, self._moments = site, moments
-        self._weights = site.matrix(np.asarray(weights, np.float32))
+    def __init__(self, site: Site, weights: Tensor, moments: Moments | None) -> None:
+        self.site, self._tensor = site, weights
+        self._mean = None if moments is None else moments.mean
+        self._second = [] if moments is None else [*moments.second]  # until they are factored
+        self._is_compensated = bool(self._second)
+
+    @property
+    def _weights(self) -> Array:
+        return self.site.matrix(np.asarray(self._tensor.numpy(), np.float32))
 
     def round(self, coarseness: float) -> Rounded:
         """The weights with steps of `coarseness` times the rms of each channel.
@@ -140,9 +147,9 @@ class SiteRounder:
 
     def _rounded(self, codes: Array, steps: Array | None) -> Rounded:
         plain = Rounded(codes, steps, None)
-        if self._moments is None or self.site.bias is None:
+        if self._mean is None or self.site.bias is None:
             return plain
-        error, mean = self._weights - plain.weights, self._moments.mean
+        error, mean = self._weights - plain.weights, self._mean
         if self.site.kind == "depthwise":
             per_input = error.reshape(len(error), len(mean), -1)
             shift = np.einsum("ck,kcm->cm", mean, per_input).reshape(-1)
@@ -151,30 +158,30 @@ class SiteRounder:
         return Rounded(codes, steps, shift.astype(np.float32))
 
     def _codes(self, steps: Array, largest: int = LARGEST) -> Array:
-        codes = np.empty(self._weights.shape, np.int8 if largest <= LARGEST else np.int16)
+        weights = self._weights
+        codes = np.empty(weights.shape, np.int8 if largest <= LARGEST else np.int16)
         choose = partial(nearest, largest=largest)
-        if self._moments is None or not self._moments.second:
-            codes[:] = choose(self._weights / steps)
+        if not self._is_compensated:
+            codes[:] = choose(weights / steps)
             return codes
         for part, rounded, _ in self._parts:
-            codes[part] = rounded(self._weights[part] / steps, choose)
+            codes[part] = rounded(weights[part] / steps, choose)
         if largest == LARGEST and entropy(codes) < _CHEAPER_BELOW * codes.size:
             bits = code_bits(codes)
             for part, rounded, importance in self._parts:
-                codes[part] = rounded(self._weights[part] / steps, cheaper(importance, steps, bits))
+                codes[part] = rounded(weights[part] / steps, cheaper(importance, steps, bits))
         return codes
 
     @cached_property
     def _parts(self) -> list[_Part]:
         """The groups of rows that are rounded on their own."""
-        if self._moments is None:
-            return []
+        second = (self._second.pop(0) for _ in range(len(self._second)))
         if self.site.kind != "depthwise":
             return [
-                (part, compensation.round, np.diag(compensation.factor)[:, None] ** -2.0)
-                for part, compensation in blocks_of(self._moments.second)
+                (part, compensation.round, compensation.diagonal[:, None] ** -2.0)
+                for part, compensation in blocks_of(second)
             ]
-        factors = np.repeat(depthwise_factors(self._moments.second[0]), self.site.shape[3], axis=0)
+        factors = np.repeat(depthwise_factors(next(second)), self.site.shape[3], axis=0)
 
         def rounded(codes: Array, choose: Choose) -> Array:
             return round_depthwise(codes, factors, choose)

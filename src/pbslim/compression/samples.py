@@ -57,6 +57,7 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     """
     measured = _measured(graph, inputs, effort)
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
+    validation = replace(validation, batches=[*validation.batches])  # each is looked at many times
     return _sets(measured, validation, _one_by_one(validation.batches, graph, inputs), effort)
 
 
@@ -84,6 +85,7 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
         UsageError: it cannot be read, or does not hold two samples of finite numbers.
     """
     found = read_samples(path, graph, inputs)
+    found = replace(found, batches=[*found.batches])
     singles = _one_by_one(found.batches, graph, inputs)
     _require_samples(path, found.batches, singles)
     is_enough = len(singles) >= 4 * _LEAST_TESTS

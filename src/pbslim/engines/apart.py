@@ -101,9 +101,10 @@ class ProgramApart(Program):
         self._engine, self._folding, self._loading, self._likely = engine, folding, False, likely
         self.load(path)
 
-    def load(self, path: Path) -> None:
-        """Begin to load another graph in place of the one there is."""
+    def load(self, path: Path, label: str = "") -> None:
+        """Begin to load another graph, which messages call `label` from now on, in place of the one there is."""
         self.wait()
+        self._label = label or self._label
         self._path, self._loading = str(path), True
         self._send(("load", self._engine, path, self._folding, self._likely))
 

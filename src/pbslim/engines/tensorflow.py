@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from pbslim import ops
-from pbslim.engines.protocol import Array, Engine, Feeds, Program, Unsupported, find_value
+from pbslim.engines.lending import LendingProgram, needed_nodes, take_out
+from pbslim.engines.protocol import Array, Engine, Feeds, Program, Unsupported
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
-from pbslim.ir.order import reachable
 from pbslim.wire import load, to_bytes
 from pbslim.wire.memmapped import lay_out
 from pbslim.wire.packages import is_package
@@ -30,6 +30,7 @@ _TITLE = "Graph execution error:"
 _INITIALIZERS = ("InitializeTable", "LookupTableImport")
 _HEAD = 4096  # bytes in which a text shows that it is one
 _NO_FOLDING = -1  # OptimizerOptions.L0
+_IN_CALLER = -1
 _MISSING = "TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'"
 
 
@@ -65,19 +66,24 @@ class TensorFlowProgram(Program):
     Args:
         source: the graph, or a file in binary form.
         folding: without it TensorFlow computes no constants beforehand, which would load those that are mapped.
+        single: each run takes place in the thread that asks for it, so that many can run at the same time, and round
+            in the same way whatever the machine has.
 
     Raises:
         UsageError: TensorFlow is not installed.
         PbslimError: TensorFlow cannot load the graph.
     """
 
-    def __init__(self, source: Graph | Path, *, folding: bool = True) -> None:
+    def __init__(self, source: Graph | Path, *, folding: bool = True, single: bool = False) -> None:
         self._label = f"'{source}'" if isinstance(source, Path) else "the graph"
         self._stack = ExitStack()
         tf = _module()
         graph_def = tf.compat.v1.GraphDef()
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
         config.graph_options.rewrite_options.disable_meta_optimizer = True
+        if single:
+            config.intra_op_parallelism_threads = 1
+            config.inter_op_parallelism_threads = _IN_CALLER
         if not folding:
             config.graph_options.optimizer_options.opt_level = _NO_FOLDING
         with self._told():
@@ -161,9 +167,7 @@ class TensorFlow(Engine):
 
     def unsupported(self, graph: Graph, fetches: Sequence[str], fed: Collection[str] = ()) -> list[Unsupported]:
         """The nodes of which no TensorFlow knows the op."""
-        given = {find_value(graph, name) for name in fed}
-        roots = [value.node for value in (find_value(graph, name) for name in fetches) if value not in given]
-        needed = reachable(roots, lambda n: [*(v.node for v in n.inputs if v not in given), *n.controls])
+        needed = needed_nodes(graph, fetches, fed)
         return [
             Unsupported(node.name, node.op, "no release of TensorFlow has this op")
             for node in graph
@@ -171,8 +175,12 @@ class TensorFlow(Engine):
         ]
 
     def load(self, source: Graph | Path) -> Program:
-        """A session."""
-        return TensorFlowProgram(source)
+        """A session that threads share; a graph may then be run with any number of sets of feeds and fetches."""
+        if isinstance(source, Path):
+            return TensorFlowProgram(source, single=True)
+        graph = source.copy()
+        constants = take_out(graph)
+        return LendingProgram(TensorFlowProgram(graph, single=True), graph, constants)
 
 
 ENGINE = TensorFlow()

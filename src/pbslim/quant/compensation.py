@@ -6,7 +6,7 @@ second moments of the inputs say is best. The method is OBQ as GPTQ orders it (F
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ Choose = Callable[[Array, int], Array]
 """Real codes of one row [N] and the row's number → whole codes [N]."""
 
 _BLOCK = 64  # rows whose errors are spread one by one; the rest waits for one matrix product
+_PANEL = 256  # columns that are factored together
 _WIDEST_EXACT = 1500  # rows up to which factors in double precision cost little
 _WIDEST_DENSE = 4096  # rows up to which the moments are one matrix, 128 MB in double precision
 _DIAGONAL_BLOCK = 2048
@@ -35,7 +36,9 @@ class Compensation:
 
     Attributes:
         order: the rows, those with the strongest inputs first.
-        factor: upper triangular U with ``inv(H) = U.T @ U``, for the rows in that order.
+        bands: upper triangular U with ``inv(H) = U.T @ U``, for the rows in that order, as a band of rows for each
+            block, from the diagonal on: half of U is zeros.
+        diagonal: that of U.
     """
 
     def __init__(self, moments: Array) -> None:
@@ -46,7 +49,9 @@ class Compensation:
         """
         diagonal = np.diag(moments).astype(np.float64)
         self.order = np.argsort(-diagonal, kind="stable")
-        self.factor = _factor(moments[np.ix_(self.order, self.order)], diagonal[self.order])
+        factor = _factor(moments[np.ix_(self.order, self.order)], diagonal[self.order])
+        self.bands = [factor[at : at + _BLOCK, at:].copy() for at in range(0, len(factor), _BLOCK)]
+        self.diagonal = np.diag(factor).copy()
 
     def round(self, codes: Array, choose: Choose) -> Array:
         """Whole codes for real ones.
@@ -58,35 +63,63 @@ class Compensation:
         Returns:
             float32 [K, N] of whole numbers.
         """
-        left = codes[self.order].astype(self.factor.dtype)
+        left = codes[self.order].astype(self.diagonal.dtype)
         rounded = np.empty_like(left)
-        rows = len(left)
-        for start in range(0, rows, _BLOCK):
-            stop = min(start + _BLOCK, rows)
+        for start, band in zip(range(0, len(left), _BLOCK), self.bands, strict=True):
+            count = len(band)
+            stop = start + count
             errors = np.empty_like(left[start:stop])
-            for row in range(start, stop):
+            for i, row in enumerate(range(start, stop)):
                 rounded[row] = choose(left[row], row)
-                error = (left[row] - rounded[row]) / self.factor[row, row]
-                left[row + 1 : stop] -= np.outer(self.factor[row, row + 1 : stop], error)
-                errors[row - start] = error
-            left[stop:] -= self.factor[start:stop, stop:].T @ errors
+                error = (left[row] - rounded[row]) / band[i, i]
+                left[row + 1 : stop] -= np.outer(band[i, i + 1 : count], error)
+                errors[i] = error
+            left[stop:] -= band[:, count:].T @ errors
         result = np.empty(codes.shape, np.float32)
         result[self.order] = rounded
         return result
 
 
 def _factor(moments: Array, diagonal: Array) -> Array:
-    """U for moments pulled towards their diagonal, as few samples overstate how inputs go together, and off zero."""
-    regular: Array = moments.astype(np.float64 if len(moments) <= _WIDEST_EXACT else np.float32)
+    """U for moments pulled towards their diagonal, as few samples overstate how inputs go together, and off zero.
+
+    The moments are overwritten where they are in the precision that is used.
+    """
+    dtype = np.float64 if len(moments) <= _WIDEST_EXACT else np.float32
+    regular: Array = moments.astype(dtype, copy=False)
     regular *= 1 - _SHRINKAGE
     least = _DAMPING * diagonal.mean() if diagonal.any() else 1.0
     while True:
         np.fill_diagonal(regular, diagonal + least)
         try:
             # With rows and columns reversed, the lower Cholesky factor turns into an upper one: H = M M', U = inv(M).
-            return _inverse_of_upper(np.linalg.cholesky(regular[::-1, ::-1])[::-1, ::-1])
+            upper = _cholesky(regular[::-1, ::-1])[::-1, ::-1].astype(dtype, copy=False)
+            break
         except np.linalg.LinAlgError:  # not positive definite, by rounding
             least *= 10
+    del moments, regular
+    return _inverse_of_upper(upper)
+
+
+def _cholesky(matrix: Array) -> Array:
+    """The lower Cholesky factor, float64.
+
+    That of numpy takes six times the memory of a matrix in single precision, so large ones are factored in blocks.
+
+    Raises:
+        LinAlgError: the matrix is not positive definite.
+    """
+    if len(matrix) <= _WIDEST_EXACT:
+        return np.asarray(np.linalg.cholesky(matrix))
+    left = matrix.astype(np.float64)
+    for start in range(0, len(left), _PANEL):
+        stop = start + _PANEL
+        corner = np.linalg.cholesky(left[start:stop, start:stop])
+        panel = left[stop:, start:stop] @ np.linalg.inv(corner).T
+        left[start:stop, start:stop], left[stop:, start:stop], left[start:stop, stop:] = corner, panel, 0
+        for at in range(stop, len(left), _PANEL):
+            left[at:, at : at + _PANEL] -= panel[at - stop :] @ panel[at - stop : at - stop + _PANEL].T
+    return left
 
 
 def _inverse_of_upper(upper: Array) -> Array:
@@ -138,7 +171,7 @@ def round_depthwise(codes: Array, factors: Array, choose: Choose) -> Array:
     return rounded.astype(np.float32)
 
 
-def blocks_of(moments: list[Array]) -> Iterator[tuple[slice, Compensation]]:
+def blocks_of(moments: Iterable[Array]) -> Iterator[tuple[slice, Compensation]]:
     """The rows of each diagonal block of the moments, with what rounding them needs."""
     at = 0
     for block in moments:

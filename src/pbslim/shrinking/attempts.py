@@ -255,6 +255,7 @@ class Attempts:
             options.effort,
             stays=options.stays,
             choices=choices(compressor, found, options.schemes),
+            engine=options.engine,
         )
 
 

@@ -111,7 +111,7 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
         raise UsageError(f"the plan is for another file than '{files.source}' (SHA-256 {plan.model[:12]}…)")
     rules = tuple(map(Rule.parse, plan.rules))
     calibrate = Path(plan.calibrate) if plan.calibrate else None
-    asked = replace(options, keep=plan.keep, schemes=rules, calibrate=calibrate)
+    asked = replace(options, keep=plan.keep, schemes=rules, calibrate=calibrate, engine=plan.engine)
     model = model_of(graph, files, asked, _kept(asked))
     missing = [name for name in plan.coarseness if name not in model.names]
     if missing:
@@ -121,4 +121,5 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
     files = files._replace(inner=stand_ins(model, files, samples.validation[0]))
     rounded = replayed(model, samples, Way(plan.form, effort, rules), plan.coarseness)
     result = written(model, rounded, plan.form, stays=plan.stays)
+    proof = replace(proof, engine=plan.engine) if proof else None
     return Compressed(result, plan, verified(result, files, proof, 0, samples) if proof else None)

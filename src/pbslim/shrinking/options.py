@@ -34,6 +34,7 @@ class CompressionOptions:
         effort: how much work may be spent; see `pbslim.compression.effort.EFFORTS`.
         time_limit: seconds; what would take longer is done in a cheaper way, and says so.
         plan: of an earlier run, to be replayed; it says all that matters, other options do not.
+        engine: what runs the search, ``builtin`` or ``tensorflow``; the proof has its own, see `Proof`.
         executor: what tries weights on several inputs at the same time, any `concurrent.futures.Executor`; the result
             is the same.
         tell: called with the progress of the work.
@@ -51,6 +52,7 @@ class CompressionOptions:
     effort: str = "normal"
     time_limit: float | None = None
     plan: Plan | None = None
+    engine: str = "builtin"
     executor: Executor | None = None
     tell: Callable[[Progress], None] = _unheard
     say: Callable[[str], None] = _unheard

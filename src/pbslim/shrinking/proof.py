@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pbslim.compression.promises import Promise
+from pbslim.engines.apart import ProgramApart
 from pbslim.errors import CheckError
 from pbslim.ir.tensors import Array
 from pbslim.verification import Verdict, Verification, compare_files
@@ -48,6 +49,7 @@ class Proof:
         engine: what runs the graphs.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
         examples: how many samples of which decisions differ to keep.
+        spare: processes for several proofs; see `pbslim.verification.running.spare_processes`.
         on_progress: called with the number of batches done, and of all.
     """
 
@@ -59,6 +61,7 @@ class Proof:
     engine: str = "builtin"
     cautious: bool = False
     examples: int = 0
+    spare: list[ProgramApart] | None = None
     on_progress: Callable[[int, int], None] | None = None
 
     @property
@@ -105,6 +108,7 @@ class Proof:
             budget=None if self.evaluation or self.is_demanding else _SECONDS,
             cautious=self.cautious,
             examples=self.examples,
+            spare=self.spare,
             on_progress=self.on_progress,
         )
 

@@ -15,7 +15,8 @@ from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import Promise
-from pbslim.errors import PbslimError
+from pbslim.engines import engine
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Signature
 from pbslim.ir.facts import with_ops
 from pbslim.passes import pipeline
@@ -33,6 +34,7 @@ from pbslim.shrinking.recipes import transforms_of
 from pbslim.transforms import set_placeholders
 from pbslim.verification import Verification
 from pbslim.verification.benchmark import Measurement
+from pbslim.verification.running import spare_processes
 from pbslim.wire import save
 from pbslim.wire.files import GraphLike, size_of, write
 from pbslim.wire.given import opened
@@ -124,11 +126,13 @@ def shrink(
 
     Raises:
         CheckError: the result does not meet what `proof` demands, or no weights keep the promise; nothing is written.
-        UsageError: no such recipe, or the inputs or outputs cannot be found.
+        UsageError: no such recipe, the engine is not installed, or the inputs or outputs cannot be found.
         PbslimError: the file is not a frozen graph, or cannot be transformed or written.
     """
     if isinstance(source, str | PathLike):
         require_apart(out, Path(source))
+    if options and (problem := engine(options.engine).missing()):
+        raise UsageError(problem)
     started = time.perf_counter()
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
@@ -141,6 +145,8 @@ def shrink(
         path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
         options = replace(options or CompressionOptions(), keep=(*(options.keep if options else ()), *keep))
+        if proof:
+            proof = replace(proof, spare=stack.enter_context(spare_processes(proof.engine, path)))
         unread = fit(simple.graph, options.target)
         done = _stored(simple, files, recipe, options, proof)
         if recipe != asked:

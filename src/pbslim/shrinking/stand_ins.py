@@ -32,7 +32,7 @@ def stand_ins(model: Model, files: Files, batch: Batch) -> list[str]:
     known = [name for name in wanted if node_name(name) in original]
     names = dict(zip(files.new_inputs, files.inputs, strict=True))
     try:
-        with engine("builtin").load(original) as program:
+        with engine(model.engine).load(original) as program:
             before = program.run({names.get(name, name): value for name, value in batch.items()}, known)
     except PbslimError:
         return []  # it has ops that the simplified graph has not

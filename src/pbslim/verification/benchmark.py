@@ -77,7 +77,7 @@ def benchmark(
             on_progress(done, len(tasks))
         with opened(path) as given:
             fed, fetched = find_names(given.graph, inputs, outputs)
-            feeds = generate_samples(given.graph, fed, samples=samples).batches[0]
+            feeds = generate_samples(given.graph, fed, samples=samples, batch=samples).batches[0]
             try:
                 choose(name, given.graph, fetched, feeds)
                 program = ProgramApart(

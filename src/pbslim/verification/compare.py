@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.engines.apart import ProgramApart
 from pbslim.errors import UsageError
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
@@ -32,13 +33,11 @@ from pbslim.verification.running import (
     Runs,
     Setting,
     Side,
-    batch_size,
     engine_for,
     has_inner_tensors,
     likely_size,
     require_fed,
     run_both,
-    stacked,
 )
 from pbslim.verification.verdict import Verdict, judge
 from pbslim.verification.weights import changed_constants
@@ -76,6 +75,7 @@ def compare_files(
     timeout: float = DEFAULT_TIMEOUT,
     budget: float | None = None,
     cautious: bool = False,
+    spare: list[ProgramApart] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
@@ -87,6 +87,7 @@ def compare_files(
         examples: how many samples of which decisions differ to keep.
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
+        spare: processes for the graphs; see `pbslim.verification.running.spare_processes`.
         on_progress: called with the number of batches done, and of all.
 
     Raises:
@@ -102,11 +103,11 @@ def compare_files(
         given, labels = make.samples(feeds, evaluation)
         require_fed(sides, list(given.batches[0]))
         plan = _plan(sides, outputs, engine, given.batches[0])
-        setting = Setting(plan.engine, timeout, likely_size(sides, plan.engine) if cautious else None)
+        setting = Setting(plan.engine, timeout, likely_size(sides, plan.engine) if cautious else None, spare)
         most_held = likely_held(sides[0].path.stat().st_size, given.batches[0]) if cautious else None
-        patience = Patience(given.batches, budget, most_held, on_progress)
+        patience = Patience(len(given.batches), budget, most_held, on_progress)
         runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)
-        tried = replace(given, batches=given.batches[: len(runs.first)])
+        tried = replace(given, batches=given.batches[: len(runs.sizes)])
         found = _Found(setting, plan, sides, names, tried, runs, labels)
         result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
         if max_growth is not None:
@@ -143,8 +144,10 @@ class _Plan:
     @property
     def fetches(self) -> tuple[list[str], list[str]]:
         """What to ask each graph for."""
-        mine, other = ([*self.outputs, *(each.tensor for each in side)] for side in (self.first, self.second))
-        return mine, other
+        first, second = (
+            list(dict.fromkeys([*self.outputs, *(each.tensor for each in side)])) for side in (self.first, self.second)
+        )
+        return first, second
 
 
 def _plan(sides: tuple[Side, Side], outputs: Sequence[str], engine: str, batch: Batch) -> _Plan:
@@ -195,36 +198,46 @@ class _Found:
             metric=measured,
         )
 
-    @cached_property
+    @property
     def _sizes(self) -> list[int]:
-        return [batch_size(batch) for batch in self.given.batches]
+        return self.runs.sizes
 
     @cached_property
     def _outputs(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        pairs = [self._values(i) for i in range(len(self.plan.outputs))]
-        first, second = (dict(zip(self.plan.outputs, side, strict=True)) for side in zip(*pairs, strict=True))
+        first, second = (
+            {name: side[name].stacked(self._sizes) for name in self.plan.outputs}
+            for side in (self.runs.first, self.runs.second)
+        )
         return first, second
 
-    def _values(self, column: int) -> tuple[Array, Array]:
-        first, second = ([row[column] for row in rows] for rows in (self.runs.first, self.runs.second))
-        return stacked(first, self._sizes), stacked(second, self._sizes)
+    def _shown(self, i: int) -> tuple[Array, Array]:
+        """An output in both graphs."""
+        name = self.plan.outputs[i]
+        return self.runs.first[name].stacked(self._sizes), self.runs.second[name].stacked(self._sizes)
+
+    def _values(self, i: int, shown: tuple[Array, Array]) -> tuple[Array, Array]:
+        """What an output is judged by, perhaps the output itself."""
+        one, other = self.plan.first[i].tensor, self.plan.second[i].tensor
+        if one == other == self.plan.outputs[i]:
+            return shown
+        return self.runs.first[one].stacked(self._sizes), self.runs.second[other].stacked(self._sizes)
 
     def _comparison(self, i: int) -> Comparison:
         name, how = self.plan.outputs[i], self.plan.first[i]
-        for one, other in zip(self.runs.first, self.runs.second, strict=True):
-            found = _difference(name, one[i], other[i])
+        for one, other in zip(self.runs.first[name], self.runs.second[name], strict=True):
+            found = _difference(name, one, other)
             if found.problem:
                 return replace(found, is_ordered=how.is_ordered)
-        first, second = self._outputs[0][name], self._outputs[1][name]
-        found = replace(_difference(name, first, second), is_ordered=how.is_ordered)
-        return _with_metrics(found, how, first, self._values(len(self.plan.outputs) + i), sum(self._sizes))
+        shown = self._shown(i)
+        found = replace(_difference(name, *shown), is_ordered=how.is_ordered)
+        return _with_metrics(found, how, shown[0], self._values(i, shown), sum(self._sizes))
 
     def examples(self, count: int) -> list[Example]:
         """Samples on which the graphs decide differently, of the output where they do so most."""
         best: list[Example] = []
         for i, how in enumerate(self.plan.first):
-            shown = self._outputs[0][how.output], self._outputs[1][how.output]
-            pair = self._values(len(self.plan.outputs) + i)
+            shown = self._shown(i)
+            pair = self._values(i, shown)
             if pair[0].shape == pair[1].shape and not how.is_ordered:
                 kind, first, second = _judged(how, shown[0], pair)
                 found = find_examples(how.output, kind, (first, second), shown, self.given.batches, count)
@@ -232,9 +245,9 @@ class _Found:
         return best
 
     def _rounding(self) -> tuple[list[float], list[float]]:
-        count = len(self.plan.outputs)
-        first, second = ([row[count:] for row in rows] for rows in (self.runs.first, self.runs.second))
-        fetches = self.plan.fetches[0][count:]
+        fetches = [each.tensor for each in self.plan.first]
+        first = [self.runs.first[name] for name in fetches]
+        second = [self.runs.second[each.tensor] for each in self.plan.second]
         return rounding_levels(self.setting, self.sides[0], self.given.batches, fetches, first, second)
 
     def _verdict(self, comparisons: list[Comparison], *, identical: bool) -> tuple[Verdict, list[str]]:

@@ -39,10 +39,11 @@ def find_examples(
     unequal = np.asarray(first != second).reshape(len(first), -1)
     changed = unequal.sum(axis=1)
     order = [int(i) for i in np.argsort(-changed, kind="stable")[:count] if changed[i]]
-    places = [(batch, row) for batch, size in zip(batches, sizes, strict=True) for row in range(size)]
+    places = [(batch, row) for batch, size in enumerate(sizes) for row in range(size)]
     found = []
     for number in order:
-        picture, text = _input(*places[number])
+        batch, row = places[number]
+        picture, text = _input(batches[batch], row)
         example = Example(number, output, unequal.shape[1], int(changed[number]), picture=picture, text=text)
         if unequal.shape[1] == 1:
             one, other = (_decision(each[number].reshape(-1)[0], kind) for each in (first, second))

@@ -19,6 +19,7 @@ from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Value
 from pbslim.names import node_name
 from pbslim.verification import beginnings, images, photographs
+from pbslim.verification.batches import Batch, Made
 from pbslim.verification.signals import events, is_signal, smooth_noise
 
 Array = npt.NDArray[Any]
@@ -31,7 +32,7 @@ PHOTOGRAPHS, SIGNALS, VALUES = "photographs", "generated signals", "generated va
 """What inputs are."""
 
 DEFAULT_SAMPLES = 16
-_BATCH = 4
+_BATCH, _BATCH_BYTES = 4, 2_000_000
 _IMAGE_SIDE, _LENGTH = 128, 64
 _LOWEST, _BEYOND = 0, 10
 _TEXTS = (
@@ -51,12 +52,12 @@ class Samples:
     """Inputs for several runs.
 
     Attributes:
-        batches: for each run the values of all inputs by name.
+        batches: for each run the values of all inputs by name; those that are generated are made by each look.
         origin: what they are, in a few words.
         notes: what had to be guessed.
     """
 
-    batches: list[dict[str, Array]]
+    batches: Sequence[Batch]
     origin: str
     notes: list[str] = field(default_factory=list)
 
@@ -70,6 +71,7 @@ def generate_samples(
     pictures: Callable[[], Pictures] = photographs.tests,
     pixels: Pixels | None = None,
     varied: bool = False,
+    batch: int | None = None,
 ) -> Samples:
     """Values that fit the type, shape and range of each input, the same for the same seed.
 
@@ -81,6 +83,7 @@ def generate_samples(
         pictures: the photographs, RGB [h, w, 3] each.
         pixels: the range of pixel values that the graph takes; found from the graph when not given.
         varied: signals of two kinds by turns, of which only the first is made otherwise.
+        batch: most samples of a batch; 4 when not given, fewer of large inputs, to which many times the memory goes.
 
     Raises:
         UsageError: the type of an input is not known.
@@ -88,22 +91,30 @@ def generate_samples(
     shapes = StaticShapes(graph)
     plans = [_plan(graph, name, shapes, pixels) for name in inputs]
     fixed = [plan.dims[0] for plan in plans if plan.dims and plan.dims[0] >= 0]
-    size = max(min(fixed, default=_BATCH if any(plan.dims for plan in plans) else 1), 1)
-    batches: list[dict[str, Array]] = []
-    done = 0
-    while done < samples or not batches:
-        count = min(size, samples - done) if not fixed else size
-        batches.append({plan.name: plan.values(done, count, seed, pictures, varied=varied) for plan in plans})
-        done += count
-        if not any(plan.dims or plan.random for plan in plans):
-            break  # all batches would be the same
+    free = (batch or _fitting(plans)) if any(plan.dims for plan in plans) else 1
+    size = max(min(fixed, default=free), 1)
+
+    def make(first: int) -> Batch:
+        count = size if fixed else min(size, samples - first)
+        return {plan.name: plan.values(first, count, seed, pictures, varied=varied) for plan in plans}
+
+    differ = any(plan.dims or plan.random for plan in plans)
+    batches = Made(make, range(0, max(samples, 1) if differ else 1, size))
     kinds = dict.fromkeys(plan.what for plan in plans if plan.dims or plan.random)
     return Samples(batches, " and ".join(kinds) or "no inputs", [note for plan in plans for note in plan.notes])
 
 
 def generate_feeds(graph: Graph, inputs: Sequence[str], seed: int = 0) -> dict[str, Array]:
     """The first batch of `generate_samples`."""
-    return generate_samples(graph, inputs, samples=_BATCH, seed=seed).batches[0]
+    return generate_samples(graph, inputs, samples=_BATCH, seed=seed, batch=_BATCH).batches[0]
+
+
+def _fitting(plans: Sequence[_Plan]) -> int:
+    """How many samples make a batch that is not large."""
+    count = _BATCH
+    while count > 1 and count * sum(plan.nbytes for plan in plans) > _BATCH_BYTES:
+        count //= 2
+    return count
 
 
 def as_pixels(graph: Graph, name: str, values: Array, pixels: Pixels | None = None) -> tuple[Array, list[str]]:
@@ -148,6 +159,11 @@ class _Plan:
     random: bool = False
     encoded: bool = False
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def nbytes(self) -> int:
+        """About what a sample takes."""
+        return math.prod(self.dims[1:]) * (self.dtype.itemsize or 1)
 
     def values(
         self, first: int, count: int, seed: int, pictures: Callable[[], Pictures], *, varied: bool = False

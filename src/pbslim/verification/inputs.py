@@ -14,6 +14,7 @@ from pbslim.analysis.endpoints import find_names, require, require_frozen
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.names import node_name
+from pbslim.verification.batches import renamed
 from pbslim.verification.feeds import Pixels, Samples, generate_samples
 from pbslim.verification.given import given_samples, read_labelled, read_samples
 from pbslim.verification.running import Side
@@ -70,5 +71,4 @@ class Inputs:
         if self.cut:  # at inner tensors, of which the second graph says more
             graph, names = self.cut.graph, [self.cut.renamed[name] for name in names]
         made = generate_samples(graph, names, samples=self.count, seed=self.seed, pixels=self.pixels)
-        batches = [dict(zip(self.names, batch.values(), strict=True)) for batch in made.batches]
-        return replace(made, batches=batches), None
+        return replace(made, batches=renamed(made.batches, self.names)), None

@@ -7,15 +7,17 @@ graph itself, with noise on its constants and inputs, shows what its outputs do 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.dtypes import DOUBLE, FLOAT
 from pbslim.errors import PbslimError
-from pbslim.ir import ArrayTensor, Graph, Tensor
+from pbslim.ir import Graph, Tensor
+from pbslim.ir.tensors import gathered
 from pbslim.verification.metrics import difference
 from pbslim.verification.running import Batch, Setting, Side
 
@@ -29,6 +31,7 @@ summed in blocks.
 """
 
 
+_DISTURBED = (FLOAT, DOUBLE)  # a unit of half precision is a real difference in single precision
 _DRAWS = 6
 _CLEAR = 1000
 """A difference so many times the largest that noise has made is real."""
@@ -49,10 +52,10 @@ def rounding_levels(
 
     Args:
         side: the first graph.
-        first, second: for each batch the values of the fetches in both graphs.
+        first, second: for each fetch its values in both graphs, an array for each batch.
     """
-    apart = [[_distance(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(first, second, strict=True)]
-    largest = [max(column) for column in zip(*apart, strict=True)]
+    apart = [[_distance(a, b) for a, b in zip(*pair, strict=True)] for pair in zip(first, second, strict=True)]
+    largest = [max(distances) for distances in apart]
     levels = [0.0] * len(fetches)
     seeds = range(_DRAWS)
     programs = setting.edited((disturbed_graph(side.graph, seed) for seed in seeds), str(side.path))
@@ -61,14 +64,15 @@ def rounding_levels(
             unexplained = [i for i, distance in enumerate(largest) if distance > levels[i]]
             if not unexplained or (seed and all(largest[i] > _CLEAR * levels[i] > 0 for i in unexplained)):
                 break
-            worst = {int(np.argmax([row[i] for row in apart])) for i in unexplained}
+            worst = {int(np.argmax(apart[i])) for i in unexplained}
             program = next(programs)
             for number in sorted(worst)[:_TRIED_BATCHES]:
                 try:
                     noisy = program.run(disturbed_feeds(side.fed(batches[number]), seed), fetches)
                 except PbslimError:  # the graph refuses such numbers, so nothing is known of how it rounds
                     return levels, largest
-                levels = [max(level, _distance(a, b)) for level, a, b in zip(levels, first[number], noisy, strict=True)]
+                known = [each[number] for each in first]
+                levels = [max(level, _distance(a, b)) for level, a, b in zip(levels, known, noisy, strict=True)]
     return levels, largest
 
 
@@ -86,13 +90,37 @@ def disturbed_graph(graph: Graph, seed: int) -> Graph:
 
     Single numbers stay: they are exponents, rates and limits, of which some must be what they are.
     """
-    random = np.random.default_rng(seed)
-    copy = graph.copy()
+    copy, drawn = graph.copy(), 0
     for node in copy:
         tensor = node.attrs.get("value") if node.op == "Const" else None
-        if isinstance(tensor, Tensor) and tensor.dtype.is_floating and tensor.size > 1:
-            node.set_attr("value", ArrayTensor(_disturbed(tensor.numpy(), random), tensor.dtype))
+        if isinstance(tensor, Tensor) and tensor.dtype in _DISTURBED and tensor.size > 1:
+            node.set_attr("value", _DisturbedTensor(tensor, seed, drawn))
+            drawn += tensor.size
     return copy
+
+
+class _DisturbedTensor(Tensor):
+    """A tensor with noise on it, computed when it is looked at.
+
+    Args:
+        start: how many numbers of the noise go to other tensors before.
+    """
+
+    def __init__(self, tensor: Tensor, seed: int, start: int) -> None:
+        self.dtype, self.shape = tensor.dtype, tensor.shape
+        self._tensor, self._seed, self._start = tensor, seed, start
+
+    def numpy(self) -> Array:
+        """All elements, computed anew."""
+        return gathered(self)
+
+    def chunks(self, multiple_of: int = 1) -> Iterator[Array]:
+        """The computed elements."""
+        source = np.random.PCG64(self._seed)
+        source.advance(self._start)
+        random = np.random.Generator(source)
+        for piece in self._tensor.chunks(multiple_of):
+            yield _disturbed(piece, random)
 
 
 def disturbed_feeds(feeds: Mapping[str, Array], seed: int) -> dict[str, Array]:
@@ -102,11 +130,9 @@ def disturbed_feeds(feeds: Mapping[str, Array], seed: int) -> dict[str, Array]:
 
 
 def _is_inexact(array: Array) -> bool:
-    return array.dtype.kind == "f" and array.size > 1 and not np.array_equal(array, np.rint(array))
+    return array.dtype in (np.float32, np.float64) and array.size > 1 and not np.array_equal(array, np.rint(array))
 
 
 def _disturbed(array: Array, random: np.random.Generator) -> Array:
-    if array.dtype not in (np.float32, np.float64):
-        return array  # a unit of half precision is a real difference in single precision
     noise = random.uniform(-_UNITS, _UNITS, array.shape).astype(array.dtype)
     return np.asarray(array + array * (noise * np.finfo(array.dtype).eps))

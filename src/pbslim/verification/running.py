@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,14 +12,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from pbslim.engines import choose, engine
 from pbslim.engines.apart import Memory, ProgramApart
+from pbslim.engines.heap import give_back_freed_memory
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
 from pbslim.names import node_name
+from pbslim.verification.batches import batch_size
+from pbslim.verification.kept import Kept
 from pbslim.wire import save
 from pbslim.wire.memmapped import lay_out, package_of
 
@@ -57,17 +60,19 @@ class Setting:
         engine: the name of the engine.
         timeout: seconds that one run may take.
         likely: give up on what takes far more time or memory than a file of so many bytes makes likely.
+        spare: processes that have no work; see `spare_processes`.
     """
 
     engine: str
     timeout: float = DEFAULT_TIMEOUT
     likely: int | None = None
+    spare: list[ProgramApart] | None = None
 
     @contextmanager
     def running(self, side: Side) -> Iterator[ProgramApart]:
         """A graph from its file, in a process of its own."""
         if package_of(side.graph) is None:
-            with self._start(side.path, str(side.path)) as program:
+            with self.started(side.path, str(side.path)) as program:
                 yield program
             return
         hint = "; perhaps an op wrote into a constant that is mapped"
@@ -75,7 +80,7 @@ class Setting:
             # TensorFlow's Python has no file system for packages, but any file can be a region. They are laid out
             # here, as a process that crashes would leave them behind.
             path = lay_out(side.path, Path(folder)) if self.engine == "tensorflow" else side.path
-            with self._start(path, str(side.path), hint) as program:
+            with self.started(path, str(side.path), hint=hint, folding=False) as program:
                 yield program
 
     def edited(self, graphs: Iterable[Graph], label: str) -> Generator[ProgramApart, None, None]:
@@ -85,16 +90,62 @@ class Setting:
             for graph in graphs:
                 save(graph, path)
                 if program is None:
-                    program = stack.enter_context(self._start(path, label))
+                    program = stack.enter_context(self.started(path, label))
                 else:
                     program.load(path)
                 yield program
 
-    def _start(self, path: Path, label: str, hint: str = "") -> ProgramApart:
-        name = _LABELS.get(self.engine, self.engine)
-        return ProgramApart(
-            self.engine, path, label=label, timeout=self.timeout, likely=self.likely, hint=hint, name=name
-        )
+    @contextmanager
+    def started(self, path: Path, label: str, *, folding: bool = True, hint: str = "") -> Iterator[ProgramApart]:
+        """The graph in `path` in a process of its own, which messages call `label`; see `ProgramApart`."""
+        spare = self.spare if folding else None
+        if spare:
+            program = spare.pop()
+            program.load(path, label)
+        else:
+            name = _LABELS.get(self.engine, self.engine)
+            # Two graphs run at the same time.
+            threads = max((os.cpu_count() or 1) // 2, 1) if self.engine == "tensorflow" else None
+            program = ProgramApart(
+                self.engine,
+                path,
+                label=label,
+                timeout=self.timeout,
+                name=name,
+                folding=folding,
+                threads=threads,
+                likely=self.likely,
+                hint=hint,
+            )
+        try:
+            yield program
+        except BaseException:
+            program.close()
+            raise
+        if spare is None:
+            program.close()
+        else:
+            spare.append(program)
+
+
+@contextmanager
+def spare_processes(engine: str, path: Path) -> Iterator[list[ProgramApart] | None]:
+    """Processes for several comparisons with one engine, if it takes long to start: two begin to load `path` at once.
+
+    They end with the context.
+    """
+    if engine != "tensorflow":
+        yield None
+        return
+    spare: list[ProgramApart] = []
+    try:
+        setting = Setting(engine, spare=spare)
+        with setting.started(path, str(path)), setting.started(path, str(path)):
+            pass
+        yield spare
+    finally:
+        for program in spare:
+            program.close()
 
 
 def likely_size(sides: tuple[Side, Side], engine: str) -> int | None:
@@ -122,14 +173,16 @@ def engine_for(wanted: str, sides: Sequence[Side], fetches: Sequence[Sequence[st
 
 @dataclass(frozen=True)
 class Runs:
-    """What both graphs gave: for each batch the values of each fetch.
+    """What both graphs gave for each fetch.
 
     Attributes:
+        sizes: how many samples each batch holds.
         memory: what each graph took.
     """
 
-    first: list[list[Array]]
-    second: list[list[Array]]
+    first: Mapping[str, Kept]
+    second: Mapping[str, Kept]
+    sizes: list[int]
     memory: tuple[Memory | None, Memory | None]
 
 
@@ -138,32 +191,36 @@ def run_both(
     sides: tuple[Side, Side],
     fetches: tuple[Sequence[str], Sequence[str]],
     batches: Sequence[Batch],
-    enough: Callable[[int, float, int], bool] = lambda _done, _seconds, _held: False,
+    enough: Callable[[int, int, float, int], bool] = lambda _done, _samples, _seconds, _held: False,
 ) -> Runs:
     """Run all batches through both graphs at the same time.
 
     Args:
-        enough: called with the number of batches done, the seconds they took and the bytes of what they gave; it
-            says whether to stop.
+        enough: called with the number of batches done, that of the samples in them, the seconds they took and the
+            bytes of what they gave; it says whether to stop.
 
     Raises:
         PbslimError: a graph cannot be loaded or does not run.
     """
-    results: tuple[list[list[Array]], list[list[Array]]] = ([], [])
+    give_back_freed_memory()
+    results = [{name: Kept() for name in names} for names in fetches]
     with ExitStack() as stack:
         programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
             program.wait()
-        started, held = time.perf_counter(), 0
+        started, held, sizes = time.perf_counter(), 0, list[int]()
         for number, batch in enumerate(batches, 1):
-            for program, side, names in zip(programs, sides, fetches, strict=True):
-                program.start(side.fed(batch), names)
-            for found, program in zip(results, programs, strict=True):
-                found.append(program.result())
-            held += sum(array.nbytes for found in results for array in found[-1])
-            if enough(number, time.perf_counter() - started, held):
+            for program, side, kept in zip(programs, sides, results, strict=True):
+                program.start(side.fed(batch), [*kept])
+            for kept, program in zip(results, programs, strict=True):
+                for each, array in zip(kept.values(), program.result(), strict=True):
+                    each.append(array)
+                    held += array.nbytes
+            sizes.append(batch_size(batch))
+            if enough(number, sum(sizes), time.perf_counter() - started, held):
                 break
-        return Runs(*results, (programs[0].memory, programs[1].memory))
+        first, second = results
+        return Runs(first, second, sizes, (programs[0].memory, programs[1].memory))
 
 
 def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
@@ -180,26 +237,3 @@ def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:
 def has_inner_tensors(name: str) -> bool:
     """Whether an engine gives any tensor, not outputs alone."""
     return engine(name).inner_tensors
-
-
-def batch_size(batch: Batch) -> int:
-    """How many samples a batch holds: the first dimension that its inputs share."""
-    sizes = {len(value) for value in batch.values() if np.ndim(value)}
-    return sizes.pop() if len(sizes) == 1 else 1
-
-
-def stacked(arrays: Sequence[Array], sizes: Sequence[int]) -> Array:
-    """The values of one fetch over all batches, one sample per entry along axis 0 as far as the shapes allow.
-
-    Args:
-        sizes: how many samples each batch holds.
-    """
-    if all(array.ndim and len(array) == size for array, size in zip(arrays, sizes, strict=True)):
-        tails = {array.shape[1:] for array in arrays}
-        if len(tails) == 1:
-            return np.concatenate(arrays)
-    if len({array.shape for array in arrays}) == 1:
-        return np.stack(arrays)
-    last = {array.shape[-1] if array.ndim else 1 for array in arrays}
-    width = last.pop() if len(last) == 1 else 1
-    return np.concatenate([array.reshape(-1, width) for array in arrays]) if width else arrays[0]

@@ -12,7 +12,7 @@ import click
 from pbslim.analysis.endpoints import Endpoint
 from pbslim.cli.command import Command, typed
 from pbslim.cli.many import require_single, shrink_all
-from pbslim.cli.options import DECIBELS, FILE, INPUTS, NAMES, OUTPUT, PERCENT, SECONDS, SETTINGS, json_option
+from pbslim.cli.options import DECIBELS, FILE, INPUTS, NAMES, OUTPUT, PERCENT, SECONDS, SETTINGS, SIZE, json_option
 from pbslim.compression.effort import EFFORTS
 from pbslim.compression.estimate import VERIFYING, Progress
 from pbslim.compression.plan import Plan
@@ -139,7 +139,14 @@ class _Rule(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
     type=click.Choice(["speed", "ram"]),
     help="Decode weights once when the graph is loaded, or anew in each run; time and memory are measured.",
 )
-@click.option("--target-size", type=click.IntRange(min=1), metavar="BYTES", help="The best file of that size.")
+@click.option(
+    "--engine",
+    type=click.Choice(["builtin", "tensorflow"]),
+    default="builtin",
+    show_default=True,
+    help="What runs the model, to search and to verify.",
+)
+@click.option("--target-size", type=SIZE, metavar="SIZE", help="The best file of at most that size: 60kB, 2.5MB.")
 @click.option("--plan", type=FILE, help="Replay the plan of an earlier run.")
 @click.option("--save-plan", type=FILE, help="Write the plan, how each weight is stored, as JSON.")
 @click.option("--exact-zip", is_flag=True, help="Deflate large files whole to measure their zipped size.")
@@ -247,6 +254,7 @@ def _compression(promise: Promise, options: dict[str, Any], tell: Callable[[Prog
         effort=options["effort"],
         time_limit=options["time_limit"],
         plan=Plan.read(options["plan"]) if options["plan"] else None,
+        engine=options["engine"],
         tell=tell,
         say=terminal.note_meanwhile,
     )
@@ -318,4 +326,11 @@ def _proof(recipe: str | None, options: dict[str, Any], tell: Callable[[Progress
     samples = DEFAULT_SAMPLES if recipe else _SAMPLES
     cautious = not any([*given, options["calibrate"]])
     examples = EXAMPLES if options["reports"] else 0
-    return Proof(*given, samples=samples, cautious=cautious, examples=examples, on_progress=on_progress)
+    return Proof(
+        *given,
+        samples=samples,
+        engine=options["engine"],
+        cautious=cautious,
+        examples=examples,
+        on_progress=on_progress,
+    )

@@ -15,8 +15,8 @@ from pbslim.engines.builtin import (  # noqa: F401  # each module registers its 
     tensor_arrays,
     tensor_lists,
 )
-from pbslim.engines.builtin.heap import keep_freed_memory
 from pbslim.engines.builtin.program import BuiltinProgram, find_unsupported
+from pbslim.engines.heap import keep_freed_memory
 from pbslim.engines.protocol import Engine, Program, Unsupported
 from pbslim.ir import Graph
 from pbslim.wire import load

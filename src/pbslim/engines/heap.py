@@ -1,6 +1,10 @@
-"""Memory that a run frees is there for the next one."""
+"""Memory that a run frees is there for the next one, until others need it."""
 
 from __future__ import annotations
+
+import ctypes
+import gc
+import sys
 
 import numpy as np
 
@@ -16,3 +20,14 @@ def keep_freed_memory() -> None:
     mallopt(3)). The block is never touched, so it takes no memory. Other C libraries are left as they are.
     """
     np.empty(_BLOCK, np.uint8)
+
+
+def give_back_freed_memory() -> None:
+    """Let the system have what was freed, as other processes are about to need it; see malloc_trim(3).
+
+    Graphs refer to their nodes and these to them, so that some are still to be freed.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:  # musl has none
+        trim(0)
