@@ -109,6 +109,18 @@ def test_signals_are_made_in_two_ways_where_they_are_to_be_varied() -> None:
     assert strongest[0] < 0.25 < strongest[1]
 
 
+def test_every_second_gray_picture_is_a_drawing_unless_pictures_are_given() -> None:
+    graph, _ = parse("x = Placeholder(dtype='float', shape=[-1, 32, 32, 1])\ny = Neg(x)\n-> y")
+    found, plain = (generate_samples(graph, ["x"], samples=6, drawings=each) for each in (True, False))
+    assert (found.origin, plain.origin) == ("photographs and drawings", "photographs")
+    mixed, photos = (np.concatenate([batch["x"] for batch in each.batches]) for each in (found, plain))
+    np.testing.assert_array_equal(mixed[::2], photos[:3])
+    tones = [[len(np.unique(np.round(picture, 4))) for picture in half] for half in (mixed[::2], mixed[1::2])]
+    assert max(tones[1]) < min(tones[0])  # of a drawing only edges lie between its two tones
+    colored, _ = parse("x = Placeholder(dtype='float', shape=[-1, 32, 32, 3])\ny = Neg(x)\n-> y")
+    assert generate_samples(colored, ["x"], samples=1).origin == "photographs"
+
+
 @pytest.mark.parametrize(("shape", "what"), [([16000], "signals"), ([96, 64], "signals"), ([128], "values")])
 def test_what_neighbours_go_together_in_is_a_signal(shape: list[int], what: str) -> None:
     graph, _ = parse(f"x = Placeholder(dtype='float', shape={[-1, *shape]})\ny = Neg(x)\n-> y")

@@ -20,7 +20,9 @@ from pbslim.ir import Graph, Node, Value
 from pbslim.names import node_name
 from pbslim.verification import beginnings, images, photographs
 from pbslim.verification.batches import Batch, Made
+from pbslim.verification.drawings import drawing
 from pbslim.verification.signals import events, is_signal, smooth_noise
+from pbslim.verification.texts import text
 
 Array = npt.NDArray[Any]
 
@@ -35,16 +37,6 @@ DEFAULT_SAMPLES = 16
 _BATCH, _BATCH_BYTES = 4, 2_000_000
 _IMAGE_SIDE, _LENGTH = 128, 64
 _LOWEST, _BEYOND = 0, 10
-_TEXTS = (
-    b"The quick brown fox jumps over the lazy dog.",
-    b"import os\nfor name in os.listdir('.'):\n    print(name)\n",
-    b'#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n',
-    b"It was the best of times, it was the worst of times, it was the age of wisdom.",
-    b"SELECT name, COUNT(*) FROM orders WHERE price > 10 GROUP BY name;",
-    b"42",
-    b"const add = (a, b) => a + b;\nconsole.log(add(1, 2));\n",
-    b"This film was a complete waste of time, and I want my money back!",
-)
 
 
 @dataclass(frozen=True)
@@ -71,6 +63,7 @@ def generate_samples(
     pictures: Callable[[], Pictures] = photographs.tests,
     pixels: Pixels | None = None,
     varied: bool = False,
+    drawings: bool = True,
     batch: int | None = None,
 ) -> Samples:
     """Values that fit the type, shape and range of each input, the same for the same seed.
@@ -83,13 +76,14 @@ def generate_samples(
         pictures: the photographs, RGB [h, w, 3] each.
         pixels: the range of pixel values that the graph takes; found from the graph when not given.
         varied: signals of two kinds by turns, of which only the first is made otherwise.
+        drawings: gray pictures of two kinds by turns, of which the second are drawings.
         batch: most samples of a batch; 4 when not given, fewer of large inputs, to which many times the memory goes.
 
     Raises:
         UsageError: the type of an input is not known.
     """
     shapes = StaticShapes(graph)
-    plans = [_plan(graph, name, shapes, pixels) for name in inputs]
+    plans = [_plan(graph, name, shapes, pixels, drawings=drawings) for name in inputs]
     fixed = [plan.dims[0] for plan in plans if plan.dims and plan.dims[0] >= 0]
     free = (batch or _fitting(plans)) if any(plan.dims for plan in plans) else 1
     size = max(min(fixed, default=free), 1)
@@ -144,6 +138,7 @@ class _Plan:
         dims: its shape, -1 for a batch size that is not fixed.
         one: makes one sample of a shape from a seeded generator.
         other: makes one of another kind.
+        drawn: whether every second picture is a drawing.
         random: whether values differ although there is no batch.
     """
 
@@ -152,6 +147,7 @@ class _Plan:
     dims: tuple[int, ...]
     what: str = VALUES
     image: bool = False
+    drawn: bool = False
     channels_first: bool = False
     pixels: Pixels = (0.0, 1.0)
     one: _Maker | None = None
@@ -186,14 +182,19 @@ class _Plan:
         return stacked if self.dims else stacked[:1].reshape(stacked.shape[1:])
 
     def _picture(self, number: int, seed: int, pictures: Pictures) -> Any:
-        picture = pictures[number % len(pictures)]
-        if seed or number >= len(pictures):
-            picture = images.variant(picture, np.random.default_rng([seed, number]))
-        if self.encoded:
-            return images.png(picture)
-        height, width, channels = self._layout()
+        random = np.random.default_rng([seed, number])
+        if self.drawn and number % 2:
+            return self._scaled(drawing(random, *self._layout()[:2])[..., None])
+        place = number // 2 if self.drawn else number
+        picture = pictures[place % len(pictures)]
+        if seed or place >= len(pictures):
+            picture = images.variant(picture, random)
+        return images.png(picture) if self.encoded else self._scaled(images.fit(picture, *self._layout()))
+
+    def _scaled(self, picture: Array) -> Array:
+        """A picture [h, w, channels] of 0 to 255 in the range and the order of the input."""
         low, high = self.pixels
-        values = low + images.fit(picture, height, width, channels) * ((high - low) / 255)
+        values = low + picture * ((high - low) / 255)
         if not self.dtype.is_floating:
             values = np.rint(values)
         return values.transpose(2, 0, 1) if self.channels_first else values
@@ -203,7 +204,7 @@ class _Plan:
         return (second, third, first) if self.channels_first else (first, second, third)
 
 
-def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None) -> _Plan:
+def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None, *, drawings: bool = False) -> _Plan:
     value = _value(graph, name)
     dtype = _dtype(value)
     plan = _Plan(name, dtype, ())
@@ -217,8 +218,9 @@ def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None) 
     elif dtype is BOOL:
         plan.one = lambda _, dims: np.zeros(dims, np.bool_)
     elif plan.image:
-        plan.what = PHOTOGRAPHS
         plan.pixels = pixels or _image_range(graph, value, plan)
+        plan.drawn = drawings and 1 in (plan.dims[1], plan.dims[3])
+        plan.what = f"{PHOTOGRAPHS} and drawings" if plan.drawn else PHOTOGRAPHS
     elif dtype.is_floating and not plan.dims:
         plan.one = _scalar(name)
     else:
@@ -290,11 +292,11 @@ def _plan_strings(plan: _Plan, value: Value) -> None:
     if decoder is not None and decoder.op in ("DecodeJpeg", "DecodePng", "DecodeImage", "DecodeAndCropJpeg"):
         plan.encoded, plan.what = True, PHOTOGRAPHS
     else:
-        choices = list(_TEXTS) if keys is None else keys.tolist()
+        known = None if keys is None else keys.tolist()
 
         def texts(random: np.random.Generator, dims: tuple[int, ...]) -> Array:
             made = np.empty(math.prod(dims), object)
-            made[:] = [choices[i] for i in random.integers(0, len(choices), made.size)]
+            made[:] = [known[random.integers(len(known))] if known else text(random) for _ in range(made.size)]
             return made.reshape(dims) if dims else made[0]
 
         plan.one = texts

@@ -36,7 +36,9 @@ def read_samples(path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels
     """
     if path.is_dir():
         pictures = read_pictures(path)
-        found = generate_samples(graph, inputs, samples=len(pictures), pictures=lambda: pictures, pixels=pixels)
+        found = generate_samples(
+            graph, inputs, samples=len(pictures), pictures=lambda: pictures, pixels=pixels, drawings=False
+        )
         return replace(found, origin=f"the images in {path}")
     arrays = {name: array for name, array in read_arrays(path).items() if name not in LABELS or name in graph}
     return replace(given_samples(arrays, graph, inputs, pixels), origin=str(path))
