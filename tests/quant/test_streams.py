@@ -50,10 +50,11 @@ def test_what_was_coded_comes_out_again(rows: int, columns: int, scale: float, d
 
 
 def test_columns_of_their_own_kind_come_one_after_the_other() -> None:
-    codes = _gaussian(512, 64) * np.where(np.arange(64) % 2, 1, 20).astype(np.int8)
-    [coded] = shortest([codes])
+    codes = _gaussian(8192, 64) * np.where(np.arange(64) % 2, 1, 20).astype(np.int8)
+    [coded], [turned] = shortest([codes]), shortest([np.ascontiguousarray(codes.T)])
     assert coded.layout.by_column
-    assert shortest([np.ascontiguousarray(codes.T)])[0].layout == Layout()
+    assert turned.layout == Layout()
+    assert coded.deflated == turned.deflated
 
 
 @pytest.mark.parametrize("axis", [0, 1])

@@ -19,6 +19,7 @@ from pbslim.compression.schemes import Rule, Stepwise, rounders_for
 from pbslim.compression.search import Candidate, Search
 from pbslim.compression.sensitivity import measure_sites
 from pbslim.compression.writing import is_stepwise, write
+from pbslim.engines import Feeds
 from pbslim.errors import CheckError
 from pbslim.ir import Graph
 
@@ -26,6 +27,7 @@ Tell = Callable[[str, int, int], None]
 """Called with what is done, how much of it is, and of how much."""
 
 _EXPECTED_TRIES = 4
+_VECTORS = 2e-5  # noise as a part of the signal: a fiftieth of what the finest promise allows
 _LITTLE, _WANTED = 0.05, 0.01  # noise as a part of the signal
 _FINER, _MOST_FINER, _FINEST = 3, 1 / 16, 2.0**-10  # how often steps are made finer, by how much, and to what
 
@@ -51,6 +53,7 @@ class Way:
     def rounders(self, model: Model, samples: SampleSets, tell: Tell = _silent) -> list[Rounder]:
         """What rounds each site, by the moments of the samples for calibration."""
         progress = _Counter(tell, MEASURING, len(samples.calibration))
+        refine_vectors(model, samples.probes)
         moments = model.moments(samples.calibration, progress, means_only=not self.effort.compensated)
         found = model.rounders(moments)
         return rounders_for(found, self.rules, Stepwise if is_stepwise(self.form) else lambda each: each)
@@ -162,6 +165,15 @@ def _finer(found: Sensitivity) -> float | None:
     if noise <= _LITTLE or found.coarseness <= _FINEST:
         return None
     return max(found.coarseness * max(math.sqrt(_WANTED / noise), _MOST_FINER), _FINEST)
+
+
+def refine_vectors(model: Model, samples: Sequence[Feeds]) -> None:
+    """Let vectors have more bits than float16 where that alone would cost much of what a promise allows."""
+    if samples and model.vectors and model.judge.kinds:
+        measure = Measure(Evaluator(model.program), model.judge, samples)
+        noise = measure.noise(model.content({}))
+        if noise > _VECTORS:
+            model.refine_vectors(math.ceil(math.log(noise / _VECTORS, 4)))
 
 
 class _Counter:

@@ -47,12 +47,14 @@ class Rounded:
         codes: int8 [K, N] in units of `steps`, int16 where a byte is too narrow, or the weights themselves as float16.
         steps: [N]; None where the weights are float16.
         shift: what the bias must make up for, [N]; None where it cannot.
+        noise: about the mean square of what rounding adds to each output of the op, [N]; None where that is not known.
         width: bits that each code takes; None where they are entropy-coded.
     """
 
     codes: Array
     steps: Array | None
     shift: Array | None
+    noise: Array | None = None
     width: float | None = None
 
     @property
@@ -155,7 +157,14 @@ class SiteRounder:
             shift = np.einsum("ck,kcm->cm", mean, per_input).reshape(-1)
         else:
             shift = mean @ error
-        return Rounded(codes, steps, shift.astype(np.float32))
+        return Rounded(codes, steps, shift.astype(np.float32), self._noise(steps))
+
+    def _noise(self, steps: Array | None) -> Array | None:
+        """Errors are even over a step, and each counts as much as those after it could not make up for."""
+        if steps is None or not self._is_compensated:
+            return None
+        weighed = sum(np.broadcast_to(each.sum(axis=0), steps.shape) for _, _, each in self._parts)
+        return np.asarray(np.square(steps, dtype=np.float64) * weighed / 12)
 
     def _codes(self, steps: Array, largest: int = LARGEST) -> Array:
         weights = self._weights

@@ -53,8 +53,7 @@ def layouts_of(codes: Array) -> list[Layout]:
         return [Layout()]
     found = [_ordered(codes, Layout())]
     matrix = codes.reshape(-1, codes.shape[-1])
-    rows: Array = matrix.any(axis=1)
-    columns: Array = matrix.any(axis=0)
+    rows, columns = (np.asarray(matrix.any(axis=axis)) for axis in (1, 0))
     if 0 < rows.mean() * columns.mean() < 1 - _DEAD:
         left = Layout(rows=None if rows.all() else rows, columns=None if columns.all() else columns)
         found.append(_ordered(codes, left))

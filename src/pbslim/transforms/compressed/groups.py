@@ -11,11 +11,12 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 
-from pbslim.dtypes import HALF, INT8, INT32, UINT8
+from pbslim.dtypes import FLOAT, HALF, INT8, INT32, UINT8
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
 from pbslim.quant.channels import RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
 from pbslim.quant.deflate import deflated, zlib_stream
+from pbslim.quant.half import RESOLUTION, in_halves
 from pbslim.quant.streams import PLAIN, Coded, shortest
 from pbslim.transforms.compressed.decoders import Decoders, become_joined, become_product, become_same
 from pbslim.transforms.compressed.restoring import restored
@@ -31,7 +32,8 @@ def write_groups(
 
     Args:
         stored: those that have steps become products of codes and steps, the others reshaped float16.
-        vectors: float16 content of further constants by name; they go, and what reads them reads the group.
+        vectors: content of further constants by name, float16 or finer of `pbslim.quant.half`; they go, and what reads
+            them reads the group.
         kept: names of vectors that must stay.
     """
     decoders = Decoders(graph)
@@ -65,16 +67,26 @@ def write_groups(
 
 
 def _halves(decoders: Decoders, wanted: Mapping[Hashable, Array]) -> dict[Hashable, Value]:
-    """All arrays of `wanted` as pieces of a few float16 vectors, in their shapes."""
+    """All arrays of `wanted` as pieces of a few vectors of float16 numbers or finer ones, in their shapes."""
     found: dict[Hashable, Value] = {}
     keys = list(wanted)
     for group in groups_of([wanted[key].size for key in keys]):
         arrays = [wanted[keys[number]] for number in group]
-        vector = np.concatenate([array.astype(HALF.numpy).reshape(-1) for array in arrays])
-        parts = decoders.split(_floats(decoders, vector), [array.size for array in arrays])
+        half, residual = in_halves(np.concatenate([array.astype(FLOAT.numpy).reshape(-1) for array in arrays]))
+        values = _floats(decoders, half)
+        if residual.any():
+            values = _refined(decoders, values, residual.tobytes())
+        parts = decoders.split(values, [array.size for array in arrays])
         for number, array, part in zip(group, arrays, parts, strict=True):
             found[keys[number]] = decoders.reshaped(part, array.shape, (array.size,))
     return found
+
+
+def _refined(decoders: Decoders, values: Value, residual: bytes) -> Value:
+    """float16 numbers with more bits; see `pbslim.quant.half`."""
+    finer = decoders.cast(decoders.inflated(zlib_stream([(residual, deflated(residual))]), INT8), INT8)
+    one, resolution = (decoders.array(np.array(number, np.float32)) for number in (1, RESOLUTION))
+    return decoders.product(values, decoders.sum(decoders.product(finer, resolution), one))
 
 
 def _steps(decoders: Decoders, steps: Mapping[int, Array]) -> dict[Hashable, Value]:
