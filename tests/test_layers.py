@@ -7,10 +7,11 @@ import pytest
 from tests.shared import script
 
 ROOMS = script("draw_rooms")
-FOUNDATION = {"errors", "dtypes", "lazy", "names", "_version"}
+FOUNDATION = {"errors", "dtypes", "kept", "lazy", "names", "_version"}
 FACTS = FOUNDATION | {"ir", "wire", "ops", "analysis"}
 ALLOWED = {
     "errors": set(),
+    "kept": {"errors"},
     "lazy": set(),
     "names": set(),
     "dtypes": {"errors"},

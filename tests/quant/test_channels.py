@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pbslim.quant import channels
 from pbslim.quant.channels import (
     RADIX,
     WIDEST,
     channel_steps,
+    code_bits,
     entropy,
     exponents_of,
     finest,
     in_two_bytes,
     is_too_coarse,
+    mean_square,
     nearest,
     steps_of,
     used_coarseness,
@@ -74,3 +77,15 @@ def test_entropy_is_that_of_the_counts() -> None:
     assert entropy(np.array([0, 0, 1, 1])) == pytest.approx(4)
     assert entropy(np.array([3, 3, 3])) == 0
     assert entropy(np.array([])) == 0
+
+
+def test_large_arrays_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    weights = random.standard_normal((30, 7)).astype(np.float32)
+    codes = random.integers(-127, 128, (30, 7)).astype(np.int8)
+    whole = mean_square(weights), code_bits(codes)
+    assert whole[0] == np.square(weights, dtype=np.float64).mean()
+    monkeypatch.setattr(channels, "_PART", 50)
+    assert mean_square(weights) == pytest.approx(whole[0], rel=1e-14)
+    assert np.array_equal(code_bits(codes), whole[1])
+    assert mean_square(weights[:0]) == 0

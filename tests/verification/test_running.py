@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import pbslim
 from pbslim.engines.apart import ProgramApart
 from pbslim.errors import PbslimError
-from pbslim.verification.running import Setting, spare_processes
+from pbslim.verification.running import Setting, Side, run_both, spare_processes
 from tests.graphs import parse
 
 
@@ -46,3 +48,31 @@ def test_two_begin_to_load_and_end_with_the_context(tmp_path: Path) -> None:
     with spare_processes("tensorflow", tmp_path / "in.pb") as spare:
         assert spare is not None
         assert len(spare) == 2
+
+
+def test_huge_graphs_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Neg", "Square"):
+        pbslim.save(parse(f"x = Placeholder(shape=[-1])\ny = {name}(x)\n-> y")[0], tmp_path / name)
+    sides = (
+        Side(tmp_path / "Neg", pbslim.load(tmp_path / "Neg")),
+        Side(tmp_path / "Square", pbslim.load(tmp_path / "Square")),
+    )
+    batches = [{"x": np.arange(count, dtype=np.float32)} for count in (3, 2, 1)]
+    running: list[tuple[str, ...]] = []
+
+    class Noted(Setting):
+        @contextmanager
+        def running(self, side: Side) -> Iterator[ProgramApart]:
+            running.append((*(running[-1] if running else ()), side.path.name))
+            with super().running(side) as program:
+                yield program
+            running.append(running[-1][:-1])
+
+    for huge, most in ((1 << 28, 2), (0, 1)):
+        monkeypatch.setattr("pbslim.verification.running._HUGE", huge)
+        running.clear()
+        found = run_both(Noted("builtin"), sides, (["y"], ["y"]), batches, lambda done, *_: done == 2)
+        assert max(map(len, running)) == most
+        assert found.sizes == [3, 2]
+        assert np.array_equal(found.first["y"].stacked(found.sizes), [0, -1, -2, 0, -1])
+        assert np.array_equal(found.second["y"].stacked(found.sizes), [0, 1, 4, 0, 1])

@@ -11,9 +11,10 @@ from pbslim.compression.allocation import Sensitivity
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
 from pbslim.compression.evaluation import Evaluator
+from pbslim.compression.exact import inexact, or_exact
 from pbslim.compression.judge import Measure
 from pbslim.compression.model import Model
-from pbslim.compression.rounding import Rounded, Rounder
+from pbslim.compression.rounding import Rounded, Rounder, SiteRounder
 from pbslim.compression.samples import SampleSets
 from pbslim.compression.schemes import Rule, Stepwise, rounders_for
 from pbslim.compression.search import Candidate, Search
@@ -56,7 +57,10 @@ class Way:
         refine_vectors(model, samples.probes)
         moments = model.moments(samples.calibration, progress, means_only=not self.effort.compensated)
         found = model.rounders(moments)
-        return rounders_for(found, self.rules, Stepwise if is_stepwise(self.form) else lambda each: each)
+        return rounders_for(found, self.rules, self._automatic)
+
+    def _automatic(self, rounder: SiteRounder) -> Rounder:
+        return or_exact(Stepwise(rounder) if is_stepwise(self.form) else rounder, rounder.matrix, self.form)
 
 
 @dataclass
@@ -108,12 +112,14 @@ class Compressor:
             CheckError: there are none.
         """
         found = self._find(snr, start)
+        if found is None and self.model.keep_vectors():
+            found = self._find(snr, None)
         while found and self._passes < self.way.effort.passes:
             self._passes += 1
             self._try_each(found.coarseness)
             again = self._find(snr, None)
             found = again if again and again.bits < found.bits else found
-        if found is None:
+        if found is None or all(each.stays for each in found.rounded.values()):
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return found
 
@@ -155,8 +161,8 @@ class Compressor:
     def _tried(self, rounders: Sequence[Rounder], coarseness: Mapping[str, float] | None) -> dict[str, Sensitivity]:
         probes, signal = self.samples.probes, self._measure.signal
         progress = _Counter(self._tell, TRYING, len(rounders) * len(probes))
-        judge = self.model.judge
-        return measure_sites(self.model, self._evaluator, rounders, judge, probes, signal, progress, coarseness)
+        model, tried = self.model, inexact(rounders)
+        return measure_sites(model, self._evaluator, tried, model.judge, probes, signal, progress, coarseness)
 
 
 def _finer(found: Sensitivity) -> float | None:

@@ -36,6 +36,7 @@ class Model:
         vectors: other float constants, by name, that are stored as float16 or a little finer.
         unseen: weights that are no sites, as nothing that is compared depends on them: those after a selection, say.
         engine: the name of what runs the program.
+        exact_vectors: whether vectors are only those that are stored exactly.
     """
 
     graph: Graph
@@ -47,6 +48,7 @@ class Model:
     vectors: dict[str, Array] = field(default_factory=dict)
     unseen: Sequence[str] = ()
     engine: str = "builtin"
+    exact_vectors: bool = False
 
     @classmethod
     def of(
@@ -100,6 +102,16 @@ class Model:
         """Store vectors in so many bits more than float16 has, or as many as there are."""
         for name in self.vectors:
             self.vectors[name] = finer(const_value(self.graph[name]).numpy(), min(bits, MOST_BITS))
+
+    def keep_vectors(self) -> bool:
+        """Store vectors in few bits only where that is exact; whether that is a change."""
+        before, self.exact_vectors = len(self.vectors), True
+        self.vectors = {
+            name: vector
+            for name, vector in self.vectors.items()
+            if np.array_equal(vector, const_value(self.graph[name]).numpy())
+        }
+        return len(self.vectors) < before
 
     def content(self, rounded: Mapping[str, Rounded], *, alone: bool = False) -> dict[str, Array]:
         """The constants to run with when these sites are rounded and their biases repaired.

@@ -13,10 +13,12 @@ from pbslim.compression.patches import sample_rows
 from pbslim.engines import Feeds, Program
 from pbslim.ir import Node, Use
 from pbslim.ir.tensors import Array
+from pbslim.kept import Kept
 from pbslim.quant.compensation import diagonal_blocks
 
 _ROWS = 5000
 _GATHERED = 1024  # rows for one matrix product: fewer cost more to add up than to multiply
+_LARGE = 8 << 20  # bytes of a matrix that waits in a file until it is needed
 _HELD = 2 << 20  # bytes of rows of one site that may wait for it
 
 
@@ -27,12 +29,13 @@ class Moments:
     Attributes:
         mean: [K]; for a depthwise convolution [C, K].
         second: H [K, K], or its diagonal blocks; for a depthwise convolution one [C, K, K]. The covariance where a
-            bias repairs the mean, else ``X.T @ X / n``. Empty where only means were asked for.
+            bias repairs the mean, else ``X.T @ X / n``. Empty where only means were asked for; large ones
+            are in a file.
         rows: how many samples it is made of.
     """
 
     mean: Array
-    second: list[Array]
+    second: Sequence[Array]
     rows: int
 
 
@@ -136,12 +139,15 @@ class _Dense(_Collector):
     def _moments(self) -> Moments:
         around = self._sum / max(self.rows, 1)
         mean = around + (0 if self._origin is None else self._origin)
-        for part, product in zip(self._blocks, self._products, strict=True):
+        second = Kept(_LARGE)
+        for part in self._blocks:
+            product = self._products.pop(0)
             product /= max(self.rows, 1)
             product -= np.outer(around[part], around[part])
             if not self.site.bias:
                 product += np.outer(mean[part], mean[part])
-        return Moments(mean, self._products, self.rows)
+            second.append(product)
+        return Moments(mean, second, self.rows)
 
 
 class _Depthwise(_Collector):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pbslim.compression.allocation import Sensitivity, allocate
 from pbslim.compression.effort import EFFORTS, Effort
@@ -100,7 +100,7 @@ class Search:
                 if tried.snr < target + self._effort.close:
                     break
             else:
-                bad = tried if bad is None or tried.noise < bad.noise else bad
+                bad = replace(tried, rounded={}) if bad is None or tried.noise < bad.noise else bad
             # Noise is nearly proportional to what was allowed, so the next level is the old one and what is missing.
             # Where codes take whole bytes nothing may change at all, so that a larger step must follow.
             push = push * 2 if tried.bits == last else 1.0

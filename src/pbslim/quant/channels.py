@@ -5,7 +5,7 @@ The step of a channel is a number of its root mean squares, so that one number `
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,29 @@ STEP_SHIFT, STEP_ORIGIN = 21, 127 << 23
 They need not be finer, as the best step is flat.
 """
 
+_PART = 1 << 24  # elements
 _MOST = 127  # of the exponents, which fit in a byte
 _LEAST_HALF, _LARGEST_HALF = 2.0**-14, 65504.0  # normal float16
 _TOO_COARSE = 1.25
 _HEADROOM = 16
 """A part of the codes is left for what the errors of other rows add to the largest weight."""
+
+
+def mean_square(values: Array) -> float:
+    """The mean of the squares, 0 of nothing."""
+    total = sum(float(np.square(part, dtype=np.float64).sum()) for part in _parts(values.reshape(-1)))
+    return total / max(values.size, 1)
+
+
+def _parts(values: Array) -> Iterator[Array]:
+    """Flat values a part at a time, for what takes a multiple of their memory."""
+    return (values[at : at + _PART] for at in range(0, max(values.size, 1), _PART))
+
+
+def _peaks(weights: Array) -> Array:
+    """The largest absolute value of each column; as large as they are, no other array of their size is made."""
+    peaks: Array = np.maximum(weights.max(axis=0, initial=0), np.abs(weights.min(axis=0, initial=0)))
+    return peaks
 
 
 def channel_rms(weights: Array) -> Array:
@@ -47,7 +65,7 @@ def channel_steps(weights: Array, coarseness: float, largest: int = LARGEST) -> 
     Returns:
         float32 [N], each a value of `steps_of`; that of a column of zeros is 1.
     """
-    peak = np.abs(weights).max(axis=0, initial=0)
+    peak = _peaks(weights)
     wanted = (_bits(coarseness * channel_rms(weights)) + (1 << (STEP_SHIFT - 1))) >> STEP_SHIFT
     needed = (_bits(_least_step(peak, largest)) + (1 << STEP_SHIFT) - 1) >> STEP_SHIFT
     exponents = np.clip(np.maximum(wanted, needed), -_MOST, _MOST)
@@ -76,7 +94,7 @@ def exponents_of(steps: Array) -> Array:
 
 def power_of_two_steps(weights: Array, coarseness: float) -> Array:
     """The least powers of two from `coarseness` times the rms on, wide enough for codes of a byte, float32 [N]."""
-    peak = np.abs(weights).max(axis=0, initial=0)
+    peak = _peaks(weights)
     fractions, exponents = np.frexp(np.maximum(coarseness * channel_rms(weights), _least_step(peak, LARGEST)))
     steps = np.ldexp(1.0, np.clip(exponents - (fractions == 0.5), -_MOST // 4, _MOST // 4))
     return np.where(peak == 0, 1, steps).astype(np.float32)
@@ -84,7 +102,7 @@ def power_of_two_steps(weights: Array, coarseness: float) -> Array:
 
 def finest(weights: Array) -> Array:
     """The finest steps that codes up to 127 allow, normal float16 [N]; that of a column of zeros is 1."""
-    peak = np.abs(weights).max(axis=0, initial=0)
+    peak = _peaks(weights)
     steps: Array = np.clip(peak / LARGEST, _LEAST_HALF, _LARGEST_HALF).astype(np.float16)
     steps[peak == 0] = 1
     return steps
@@ -92,7 +110,7 @@ def finest(weights: Array) -> Array:
 
 def used_coarseness(weights: Array, steps: Array) -> float:
     """How coarse `steps` really are: root mean square of the steps per that of the weights, 0 for no weights."""
-    power = float(np.square(weights, dtype=np.float64).mean()) if weights.size else 0.0
+    power = mean_square(weights)
     live = channel_rms(weights) > 0
     if not power or not live.any():
         return 0.0
@@ -115,7 +133,7 @@ def best_steps(weights: Array, largest: int) -> Array:
 
     They are found among twenty that clip the column to 0.25 to 1 times its peak.
     """
-    peak = np.abs(weights).max(axis=0, initial=0)
+    peak = _peaks(weights)
     best = np.ones(weights.shape[1], np.float16)
     least = np.full(weights.shape[1], np.inf)
     for clip in np.linspace(0.25, 1, 20):
@@ -143,7 +161,8 @@ def in_two_bytes(codes: Array) -> tuple[Array, Array]:
 
 def code_bits(codes: Array) -> Array:
     """What each code from -127 to 127 costs in bits by how often it occurs in `codes`, float64 [255]."""
-    counts = np.bincount(codes.astype(np.int64).reshape(-1) + LARGEST, minlength=2 * LARGEST + 1)
+    parts = _parts(codes.reshape(-1))
+    counts = np.sum([np.bincount(part.astype(np.int64) + LARGEST, minlength=2 * LARGEST + 1) for part in parts], axis=0)
     bits: Array = -np.log2((counts + 0.5) / (counts.sum() + 0.5 * len(counts)))
     return bits
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.kept import Kept
+
 Array = npt.NDArray[Any]
 Choose = Callable[[Array, int], Array]
 """Real codes of one row [N] and the row's number → whole codes [N]."""
@@ -37,7 +39,7 @@ class Compensation:
     Attributes:
         order: the rows, those with the strongest inputs first.
         bands: upper triangular U with ``inv(H) = U.T @ U``, for the rows in that order, as a band of rows for each
-            block, from the diagonal on: half of U is zeros.
+            block, from the diagonal on: half of U is zeros. Those of many rows are in a file.
         diagonal: that of U.
     """
 
@@ -50,7 +52,9 @@ class Compensation:
         diagonal = np.diag(moments).astype(np.float64)
         self.order = np.argsort(-diagonal, kind="stable")
         factor = _factor(moments[np.ix_(self.order, self.order)], diagonal[self.order])
-        self.bands = [factor[at : at + _BLOCK, at:].copy() for at in range(0, len(factor), _BLOCK)]
+        self.bands: list[Array] | Kept = Kept() if len(factor) > _WIDEST_EXACT else []
+        for at in range(0, len(factor), _BLOCK):
+            self.bands.append(factor[at : at + _BLOCK, at:].copy())
         self.diagonal = np.diag(factor).copy()
 
     def round(self, codes: Array, choose: Choose) -> Array:

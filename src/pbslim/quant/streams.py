@@ -78,8 +78,7 @@ def _ways(piece: Array) -> dict[int, Coded]:
     layouts = layouts_of(piece)
     return {
         levels: min((_coded(piece, layout, levels) for layout in layouts), key=lambda each: each.cost)
-        for levels in (PLAIN, *_PACKINGS)
-        if levels // 2 >= largest
+        for levels in (PLAIN, *(levels for levels in _PACKINGS if levels // 2 >= largest))
     }
 
 

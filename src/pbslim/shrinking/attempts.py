@@ -254,6 +254,7 @@ class Attempts:
             form,
             options.effort,
             stays=options.stays,
+            exact_vectors=compressor.model.exact_vectors,
             choices=choices(compressor, found, options.schemes),
             engine=options.engine,
         )

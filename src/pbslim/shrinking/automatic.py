@@ -23,7 +23,7 @@ from pbslim.shrinking.inputs import model_of, samples_of
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
 from pbslim.shrinking.stand_ins import stand_ins
-from pbslim.transforms import quantize_weights_per_channel
+from pbslim.transforms import palettize_weights, quantize_weights_per_channel
 
 _SEARCHED_IF_NARROW, _PROVEN_IF_NARROW = 3, 2
 """Times as many inputs where an output is a few numbers: those of one input say little."""
@@ -60,8 +60,8 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
     except PbslimError as error:
         if options.calibrate or options.plan or (proof and proof.is_demanding):
             raise
-        step = quantize_weights_per_channel(keep=_kept(options))
-        pipeline.run(graph, [step], files.new_inputs, files.outputs)
+        steps = [palettize_weights(keep=_kept(options)), quantize_weights_per_channel(keep=_kept(options))]
+        pipeline.run(graph, steps, files.new_inputs, files.outputs)
         return Compressed(graph, not_verified=str(error))
     held = proof.demanding(options.promise) if proof and options.promises else proof
     if held and model.judge.is_narrow:
@@ -116,6 +116,8 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
     missing = [name for name in plan.coarseness if name not in model.names]
     if missing:
         raise UsageError(f"the plan names '{missing[0]}', which is not a weight of '{files.source}'")
+    if plan.exact_vectors:
+        model.keep_vectors()
     effort = effort_of(plan.effort)
     samples = samples_of(graph, files.new_inputs, calibrate, effort)
     files = files._replace(inner=stand_ins(model, files, samples.validation[0]))

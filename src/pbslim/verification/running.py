@@ -19,15 +19,19 @@ from pbslim.engines.apart import Memory, ProgramApart
 from pbslim.engines.heap import give_back_freed_memory
 from pbslim.errors import UsageError
 from pbslim.ir import Graph
+from pbslim.kept import Kept
 from pbslim.names import node_name
 from pbslim.verification.batches import batch_size
-from pbslim.verification.kept import Kept
 from pbslim.wire import save
 from pbslim.wire.memmapped import lay_out, package_of
 
 Array = npt.NDArray[Any]
 Batch = Mapping[str, Array]
 
+Enough = Callable[[int, int, float, int], bool]
+"""Whether to stop, by the number of batches done, of the samples in them, seconds, and bytes of what they gave."""
+
+_HUGE = 1 << 28  # bytes of a file
 DEFAULT_TIMEOUT = 120.0
 """Seconds that one run of a graph may take."""
 
@@ -191,9 +195,9 @@ def run_both(
     sides: tuple[Side, Side],
     fetches: tuple[Sequence[str], Sequence[str]],
     batches: Sequence[Batch],
-    enough: Callable[[int, int, float, int], bool] = lambda _done, _samples, _seconds, _held: False,
+    enough: Enough = lambda _done, _samples, _seconds, _held: False,
 ) -> Runs:
-    """Run all batches through both graphs at the same time.
+    """Run all batches through both graphs at the same time; huge graphs take turns, for memory.
 
     Args:
         enough: called with the number of batches done, that of the samples in them, the seconds they took and the
@@ -204,6 +208,23 @@ def run_both(
     """
     give_back_freed_memory()
     results = [{name: Kept() for name in names} for names in fetches]
+    first, second = results
+    if max(side.path.stat().st_size for side in sides) < _HUGE:
+        sizes, memory = _run(setting, sides, results, batches, enough)
+        return Runs(first, second, sizes, (memory[0], memory[1]))
+    sizes, before = _run(setting, sides[:1], [first], batches, enough)
+    _, after = _run(setting, sides[1:], [second], batches[: len(sizes)])
+    return Runs(first, second, sizes, (before[0], after[0]))
+
+
+def _run(
+    setting: Setting,
+    sides: Sequence[Side],
+    results: Sequence[Mapping[str, Kept]],
+    batches: Sequence[Batch],
+    enough: Enough = lambda _done, _samples, _seconds, _held: False,
+) -> tuple[list[int], list[Memory | None]]:
+    """Run batches through some graphs at the same time; gives the sizes of the batches and what each graph took."""
     with ExitStack() as stack:
         programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
@@ -219,8 +240,7 @@ def run_both(
             sizes.append(batch_size(batch))
             if enough(number, sum(sizes), time.perf_counter() - started, held):
                 break
-        first, second = results
-        return Runs(first, second, sizes, (programs[0].memory, programs[1].memory))
+        return sizes, [program.memory for program in programs]
 
 
 def require_fed(sides: Sequence[Side], names: Sequence[str]) -> None:

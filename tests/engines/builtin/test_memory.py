@@ -9,8 +9,9 @@ import pytest
 
 from pbslim.dtypes import FLOAT
 from pbslim.engines import engine
+from pbslim.engines.builtin import passing
 from pbslim.engines.builtin.memory import OWN_MEMORY
-from pbslim.ir.tensors import MappedTensor
+from pbslim.ir.tensors import DeferredTensor, MappedTensor
 from pbslim.kernels import Prepared, kernel_names
 from tests import graphs
 from tests.kernels.cases import CASES
@@ -98,3 +99,23 @@ def test_nobody_can_write_into_a_constant(start: int) -> None:
         assert found.flags.aligned
         assert not found.flags.writeable
         np.testing.assert_array_equal(program.run({}, ["c", "y"]), [values, -values])
+
+
+def test_a_huge_constant_is_read_by_each_run_and_held_by_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passing, "_HUGE", X.nbytes)
+    graph, _ = graphs.parse("x = Placeholder()\nc = Const([[1.0, 2], [3, 4]])\nd = Const([1.0])\ny = AddN(x, c)\n-> y")
+    reads: list[str] = []
+    for name in ("c", "d"):
+        array = graph[name].tensor().numpy()
+
+        def read(name: str = name, array: Any = array) -> Any:
+            reads.append(name)
+            return array.copy()
+
+        graph[name].set_attr("value", DeferredTensor(read, FLOAT, array.shape))
+    program = engine("builtin").load(graph)
+    for _ in range(3):
+        (y, _) = program.run({"x": X}, ["y", "d"])
+        assert np.array_equal(y, np.add(X, [[1, 2], [3, 4]]))
+    assert reads.count("c") == 3
+    assert reads.count("d") == 1

@@ -21,6 +21,7 @@ PASSING = _ONE | {"Const", "HostConst", "IdentityN", "_HostConst"}
 """Ops that hand on a constant or what they get, and do nothing besides."""
 
 _SHOWN = 8
+_HUGE = 1 << 26  # bytes
 
 
 @action(*_ONE, *ENTERS, *EXITS, *NEXT_ITERATIONS, "LoopCond")
@@ -40,7 +41,15 @@ def _do_nothing(_node: Node, _scope: Scope) -> Action:
     return lambda _values: []
 
 
-@action("Const", "HostConst", "_HostConst")
+CONSTANTS = ("Const", "HostConst", "_HostConst")
+
+
+def is_huge(node: Node) -> bool:
+    """Whether a node is a constant so large that it is read anew by each run rather than held in between."""
+    return node.op in CONSTANTS and node.tensor().nbytes >= _HUGE
+
+
+@action(*CONSTANTS)
 def _constant(node: Node, scope: Scope) -> Action:
     """The array in its file, or a copy where the elements do not lie on boundaries of their own."""
     tensor = node.tensor()
@@ -49,13 +58,14 @@ def _constant(node: Node, scope: Scope) -> Action:
     known = scope.shared.constants
 
     def run(_values: list[Any]) -> list[Any]:
-        array = known.get(node)
-        if array is None:
-            array = tensor.numpy()
-            if not array.flags.aligned:
-                array = array.copy()
-                array.flags.writeable = False
-            known[node] = array
+        with scope.shared.reading:  # so that threads that need it at the same time read it once
+            array = known.get(node)
+            if array is None:
+                array = tensor.numpy()
+                if not array.flags.aligned:
+                    array = array.copy()
+                    array.flags.writeable = False
+                known[node] = array
         return [array]
 
     return run

@@ -10,7 +10,7 @@ from pbslim import ops
 from pbslim.engines.builtin.actions import make_action
 from pbslim.engines.builtin.frames import Frame, frames_of, postorder, producers_of
 from pbslim.engines.builtin.memory import let_overwrite
-from pbslim.engines.builtin.passing import PASSING
+from pbslim.engines.builtin.passing import PASSING, is_huge
 from pbslim.engines.builtin.scope import Action, CannotRun, Scope
 from pbslim.engines.builtin.steps import (
     DEAD,
@@ -224,8 +224,14 @@ class _Level:
         if self._is_doubtful(node):
             self._perhaps_dead.add(node)
             self.steps.append(GuardedStep(step, self._waits(node), self._token(node), node.op in _ALWAYS))
-        elif not (is_pure(node, action) and self._constants.issuperset(step.reads) and self._folded(step)):
+        elif not (self._is_constant(step, node) and self._folded(step)):
             self.steps.append(step)
+
+    def _is_constant(self, step: NodeStep, node: Node) -> bool:
+        """Whether a step gives the same in every run, and that is worth to be held."""
+        often = bool(self._frame or self._planner.scope.function)
+        worth = often or not is_huge(node)
+        return worth and is_pure(node, step.action) and self._constants.issuperset(step.reads)
 
     def _folded(self, step: NodeStep) -> bool:
         """Whether a step could be done at once."""

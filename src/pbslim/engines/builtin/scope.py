@@ -47,12 +47,14 @@ class Shared:
         run: the run that goes on in this thread.
         callees: the functions that were asked for, see `pbslim.engines.builtin.functions`.
         constants: what was read from the file, as long as a plan holds it: there are many plans for other feeds.
+        reading: held by the thread that reads one.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph, self._threads = graph, threading.local()
         self.callees: dict[str, list[Any]] = {}
         self.constants: WeakValueDictionary[Node, Array] = WeakValueDictionary()
+        self.reading = threading.Lock()
 
     @property
     def run(self) -> Run:

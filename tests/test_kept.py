@@ -1,4 +1,4 @@
-"""Values of many batches, in memory or in a file."""
+"""Arrays that are kept in memory or in a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pbslim import kept
 from pbslim.errors import PbslimError
-from pbslim.verification import kept
-from pbslim.verification.kept import Kept
+from pbslim.kept import Kept
 
 CASES: dict[str, list[tuple[int, ...]]] = {
     "samples come first": [(2, 3, 4), (2, 3, 4), (1, 3, 4)],
@@ -38,9 +38,8 @@ def _arrays(shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray[Any, Any]]:
 
 @pytest.mark.parametrize("large", [0, 40, 1 << 16], ids=["all in a file", "some in a file", "none in a file"])
 @pytest.mark.parametrize("case", CASES)
-def test_values_come_back_as_they_were(case: str, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "_LARGE", large)
-    arrays, values = _arrays(CASES[case]), Kept()
+def test_values_come_back_as_they_were(case: str, large: int) -> None:
+    arrays, values = _arrays(CASES[case]), Kept(large)
     for array in arrays:
         values.append(array)
     assert len(values) == len(arrays)
@@ -50,9 +49,8 @@ def test_values_come_back_as_they_were(case: str, large: int, monkeypatch: pytes
     assert np.array_equal(found.reshape(-1), np.concatenate([array.reshape(-1) for array in arrays]))
 
 
-def test_types_that_differ_are_joined_as_numpy_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "_LARGE", 0)
-    values = Kept()
+def test_types_that_differ_are_joined_as_numpy_does() -> None:
+    values = Kept(0)
     for array in (np.ones((2, 3), np.float32), np.arange(6.0).reshape(3, 2).T, np.array([[b"a"] * 3] * 2, object)):
         values.append(array)
     assert [array.dtype for array in values] == [np.float32, np.float64, object]
@@ -65,5 +63,5 @@ def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(kept, "TemporaryFile", full)
-    with pytest.raises(PbslimError, match="outputs do not fit into a temporary file: No space left on device"):
+    with pytest.raises(PbslimError, match="no room for a temporary file: No space left on device"):
         Kept().append(np.zeros(1 << 16))

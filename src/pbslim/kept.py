@@ -1,4 +1,4 @@
-"""What a tensor is for each of many batches, kept outside of memory where it is large."""
+"""Arrays that are kept for later, outside of memory where they are large."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from pbslim.errors import PbslimError
 
 Array = npt.NDArray[Any]
 
-_LARGE = 1 << 16
-"""Bytes of an array that is worth a place in a file."""
+LARGE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,16 @@ class _Place:
 
 
 class Kept(Sequence[Array]):
-    """The values of one tensor, an array for each batch.
+    """Arrays in their order: what a tensor is for each of many batches, say.
 
     Large ones lie in a temporary file, and each look reads them anew.
+
+    Args:
+        large: bytes of an array from which on it goes to the file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, large: int = LARGE) -> None:
+        self._large = large
         self._arrays: list[Array | _Place] = []
         self._file: IO[bytes] | None = None
         self._end = 0
@@ -50,12 +53,12 @@ class Kept(Sequence[Array]):
             self._file.close()
 
     def append(self, array: Array) -> None:
-        """Keep the values for another batch.
+        """Keep another array.
 
         Raises:
             PbslimError: there is no room for them.
         """
-        if array.nbytes < _LARGE or array.dtype.hasobject:
+        if array.nbytes < self._large or array.dtype.hasobject:
             self._arrays.append(array)
             return
         try:
@@ -64,7 +67,7 @@ class Kept(Sequence[Array]):
             self._file.seek(self._end)
             array.tofile(self._file)
         except OSError as error:
-            raise PbslimError(f"outputs do not fit into a temporary file: {error.strerror or error}") from None
+            raise PbslimError(f"no room for a temporary file: {error.strerror or error}") from None
         self._arrays.append(_Place(self._file, self._end, array.shape, array.dtype))
         self._end += array.nbytes
 
@@ -78,14 +81,14 @@ class Kept(Sequence[Array]):
     def __getitem__(self, key: slice) -> list[Array]: ...
 
     def __getitem__(self, key: int | slice) -> Array | list[Array]:
-        """The values for a batch, or for several."""
+        """One array, or several."""
         if isinstance(key, slice):
             return [self[i] for i in range(*key.indices(len(self)))]
         place = self._arrays[key]
         return place.read(math.prod(place.shape)).reshape(place.shape) if isinstance(place, _Place) else place
 
     def stacked(self, sizes: Sequence[int]) -> Array:
-        """The values over all batches, one sample per entry along axis 0 as far as the shapes allow.
+        """All in one array, those of batches with one sample per entry along axis 0 as far as the shapes allow.
 
         Args:
             sizes: how many samples each batch holds.
