@@ -33,6 +33,7 @@ class Model:
         vectors: other float constants, by name, that are stored as float16.
         unseen: weights that are no sites, as nothing that is compared depends on them: those after a selection, say.
         engine: the name of what runs the program.
+        exact_vectors: whether vectors are only those that float16 gives back exactly.
     """
 
     graph: Graph
@@ -44,6 +45,7 @@ class Model:
     vectors: dict[str, Array] = field(default_factory=dict)
     unseen: Sequence[str] = ()
     engine: str = "builtin"
+    exact_vectors: bool = False
 
     @classmethod
     def of(
@@ -92,6 +94,16 @@ class Model:
     def rounders(self, moments: Mapping[str, Moments]) -> list[SiteRounder]:
         """What rounds each site."""
         return [SiteRounder(site, const_value(self.graph[site.name]), moments.get(site.name)) for site in self.sites]
+
+    def keep_vectors(self) -> bool:
+        """Store vectors as float16 only where that is exact; whether that is a change."""
+        before, self.exact_vectors = len(self.vectors), True
+        self.vectors = {
+            name: half
+            for name, half in self.vectors.items()
+            if np.array_equal(half, const_value(self.graph[name]).numpy())
+        }
+        return len(self.vectors) < before
 
     def content(self, rounded: Mapping[str, Rounded], *, alone: bool = False) -> dict[str, Array]:
         """The constants to run with when these sites are rounded and their biases repaired.

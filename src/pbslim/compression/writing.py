@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from pbslim.analysis.constants import const_value
+from pbslim.analysis.weight_sites import find_sites
 from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounded
 from pbslim.dtypes import FLOAT, HALF, INT8, STRING, UINT8, Shape
@@ -13,6 +15,7 @@ from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, AttrValue, Graph
 from pbslim.ir.tensors import Array
 from pbslim.quant.packing import levels_for
+from pbslim.quant.palettes import palettized
 from pbslim.transforms.attributes.remove_default_attributes import drop_defaults
 from pbslim.transforms.compressed.decoders import Decoders
 from pbslim.transforms.compressed.forms import write_channels, write_half, write_packed
@@ -95,7 +98,14 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str,
     for name, values in plain.items():
         graph[name].set_attr("value", ArrayTensor(values.astype(np.float32), FLOAT))
     before = {node.name for node in graph}
-    stored = [_stored(model, name, rounded[name]) for name in model.names if name in rounded]
+    stored = [
+        Stored.of(site, each.codes, each.steps, each.palette)
+        for site in model.sites
+        if (each := rounded.get(site.name)) and not each.stays
+    ]
+    if model.unseen and form != FLOAT_FORM:
+        stored += _few_valued(graph, model.unseen, in_bytes=form != CODED)
+        vectors = {name: vector for name, vector in vectors.items() if name not in {each.name for each in stored}}
     if form == CODED:
         write_groups(graph, stored, vectors)
         drop_defaults(graph)  # those who read this form know them; OpenCV does not
@@ -103,6 +113,13 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str,
         _write_alone(graph, stored, vectors, packed=form == PACKED)
     if stays:
         _keep_decoding(graph, before)
+
+
+def _few_valued(graph: Graph, names: Collection[str], *, in_bytes: bool) -> list[Stored]:
+    """Those of some weights that have few values, exactly."""
+    sites = [site for site in find_sites(graph) if site.name in names]
+    found = {site: palettized(site.matrix(const_value(graph[site.name]).numpy()), in_bytes=in_bytes) for site in sites}
+    return [Stored.of(site, each.codes, each.steps, each.palette) for site, each in found.items() if each]
 
 
 def _keep_decoding(graph: Graph, before: Collection[str]) -> None:
@@ -124,7 +141,7 @@ def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array
     decoders = Decoders(graph)
     for each in (each.as_half() if each.codes.dtype == np.int16 else each for each in stored):
         levels = levels_for(each.largest) if packed else None
-        if each.steps is None:
+        if each.is_half:
             write_half(decoders, graph[each.name], each)
         elif levels is not None and each.codes.size >= _LEAST_PACKED:
             write_packed(decoders, graph[each.name], each, levels)
@@ -136,9 +153,3 @@ def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array
         else:
             graph[name].set_attr("value", ArrayTensor(vector.astype(np.float32), FLOAT))
     decoders.place()
-
-
-def _stored(model: Model, name: str, rounded: Rounded) -> Stored:
-    site = model.site(name)
-    codes = np.ascontiguousarray(site.from_matrix(rounded.codes))
-    return Stored(name, codes, None if rounded.steps is None else rounded.steps.reshape(site.step_shape))

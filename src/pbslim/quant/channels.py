@@ -151,9 +151,17 @@ def nearest(codes: Array, _row: int = 0, *, largest: int = LARGEST) -> Array:
 
 
 def in_two_bytes(codes: Array) -> tuple[Array, Array]:
-    """Codes as two int8 arrays, ``codes = first + 128 * second``; the first is from -64 to 63."""
-    low = (codes.astype(np.int16) + RADIX // 2) % RADIX - RADIX // 2
-    return low.astype(np.int8), ((codes - low) // RADIX).astype(np.int8)
+    """Codes as two int8 arrays, ``codes = first + 128 * second``.
+
+    Where few are too large for one byte the second is nearly always zero, so that it costs next to nothing; else the
+    first is from -64 to 63.
+    """
+    wide = codes.astype(np.int16)
+    if np.abs(wide).max(initial=0) < 2 * RADIX:
+        second = np.where(wide >= RADIX, 1, np.where(wide < -RADIX, -1, 0))
+        return (wide - RADIX * second).astype(np.int8), second.astype(np.int8)
+    low = (wide + RADIX // 2) % RADIX - RADIX // 2
+    return low.astype(np.int8), ((wide - low) // RADIX).astype(np.int8)
 
 
 def code_bits(codes: Array) -> Array:

@@ -19,7 +19,8 @@ from pbslim.ir.tensors import Array
 from pbslim.quant.channels import LARGEST, RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
 from pbslim.quant.deflate import deflated, zlib_stream
 from pbslim.quant.packing import PER_BYTE, packed
-from pbslim.transforms.compressed.decoders import Decoders, become_joined, become_product, become_same
+from pbslim.transforms.compressed.decoders import Decoders, become, become_joined, become_same, product
+from pbslim.transforms.compressed.palettes import decoding, shared_numbers
 from pbslim.transforms.compressed.stored import Stored, groups_of
 
 _PLAIN = 2 * LARGEST + 1
@@ -49,31 +50,36 @@ def write_groups(
     """Store constants as groups of codes.
 
     Args:
-        stored: those that have steps become products of codes and steps, the others reshaped float16.
+        stored: those that are codes become products of these and steps, or what a palette makes of them, the others
+            reshaped float16.
         vectors: float16 content of further constants by name; they go, and what reads them reads the group.
         kept: names of vectors that must stay.
     """
     decoders = Decoders(graph)
-    pieces = {each.name: each.pieces() for each in stored if each.steps is not None}
+    pieces = {each.name: each.pieces() for each in stored if not each.is_half}
     flat = [piece for _, parts in pieces.values() for piece in parts]
-    wanted: dict[Hashable, Array] = {each.name: each.codes for each in stored if each.steps is None}
-    steps = {number: piece.steps for number, piece in enumerate(flat) if piece.steps is not None}
+    wanted: dict[Hashable, Array] = {each.name: each.codes for each in stored if each.is_half}
+    steps = {number: piece.steps for number, piece in enumerate(flat) if piece.steps is not None and not piece.palette}
     short = {number: each for number, each in steps.items() if np.array_equal(steps_of(exponents_of(each)), each)}
     wanted |= {number: each for number, each in steps.items() if number not in short}
     halves = _halves(decoders, wanted | dict(vectors)) | _steps(decoders, short)
+    exact = shared_numbers(decoders, {number: piece for number, piece in enumerate(flat) if piece.palette})
     codes = _codes(decoders, [piece.codes for piece in flat])
-    factors = iter(zip(codes, (halves[number] for number in range(len(flat))), strict=True))
+    ops = (
+        decoding(decoders, each, exact[number]) if number in exact else product(each, halves[number])
+        for number, each in enumerate(codes)
+    )
     for each in stored:
         node = graph[each.name]
         if each.name not in pieces:
             become_same(node, halves[each.name])
             continue
         axis, parts = pieces[each.name]
-        own = [next(factors) for _ in parts]
+        own = [next(ops) for _ in parts]
         if len(own) == 1:
-            become_product(node, *own[0])
+            become(node, own[0])
         else:
-            become_joined(node, decoders, [decoders.product(*pair) for pair in own], axis)
+            become_joined(node, decoders, list(map(decoders.add, own)), axis)
     decoders.place()
     for name in vectors:
         if name in kept:
@@ -183,7 +189,7 @@ def _best(pieces: Sequence[Array]) -> list[_Coded]:
 def _levels(piece: Array) -> list[int]:
     """The numbers of levels that hold all codes of a piece."""
     largest = max(int(piece.max(initial=0)), -int(piece.min(initial=0)))
-    return [levels for levels in (_PLAIN, *_PACKINGS) if levels // 2 >= largest]
+    return [_PLAIN, *(levels for levels in _PACKINGS if levels // 2 >= largest)]
 
 
 def _coded(piece: Array, levels: int) -> _Coded:
