@@ -18,6 +18,7 @@ from pbslim.compression.moments import collect
 from pbslim.compression.patches import sample_rows
 from pbslim.compression.rounding import SiteRounder
 from pbslim.compression.samples import SampleSets, generated
+from pbslim.compression.search import Candidate, Search
 from pbslim.dtypes import Shape
 from pbslim.engines import engine
 from pbslim.errors import CheckError
@@ -192,3 +193,30 @@ def test_a_size_that_nothing_fits_is_refused(compressor: Compressor) -> None:
         compressor.fit(10)
     fitted = compressor.fit(2500)
     assert 2000 < fitted.bits / 8 <= 2500
+
+
+def test_weights_that_are_quieter_without_a_search(compressor: Compressor) -> None:
+    found = compressor.compress(20.0)
+    quieter = compressor.quieter(found, 6.0)
+    assert quieter.snr == pytest.approx(found.snr + 6, abs=2)
+    assert quieter.bits > found.bits
+
+
+def test_a_search_ends_with_what_is_good_enough_when_the_time_is_up(compressor: Compressor) -> None:
+    tried: list[float] = []
+
+    def on_try(candidate: Candidate) -> bool:
+        tried.append(candidate.snr)
+        return True
+
+    search = Search(
+        compressor.model,
+        compressor.rounders,
+        compressor.sensitivities,
+        Measure(Evaluator(compressor.model.program), compressor.model.judge, compressor.samples.validation),
+        on_try,
+    )
+    found = search.find(20.0)
+    assert found is not None
+    assert all(snr < 20 for snr in tried[:-1])
+    assert found.snr == tried[-1] >= 20

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from pbslim.compression.allocation import Sensitivity
+from pbslim.compression.allocation import Sensitivity, allocate
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
 from pbslim.compression.evaluation import Evaluator
@@ -99,23 +101,32 @@ class Compressor:
         found._try_each()
         return found
 
-    def compress(self, snr: float, start: Candidate | None = None) -> Candidate:
+    def compress(self, snr: float, start: Candidate | None = None, until: float = math.inf) -> Candidate:
         """The smallest weights that were found with that signal to noise on the samples of the search, in dB.
+
+        Args:
+            start: weights that were found before, to go on from.
+            until: a time of the clock `time.perf_counter`, from which on the first that are good enough are taken.
 
         Raises:
             CheckError: there are none.
         """
-        found = self._find(snr, start)
+        found = self._find(snr, start, until)
         if found is None and self.model.keep_vectors():
-            found = self._find(snr, None)
-        while found and self._passes < self.way.effort.passes:
+            found = self._find(snr, None, until)
+        while found and self._passes < self.way.effort.passes and time.perf_counter() < until:
             self._passes += 1
             self._try_each(found.coarseness)
-            again = self._find(snr, None)
+            again = self._find(snr, None, until)
             found = again if again and again.bits < found.bits else found
         if found is None or all(each.stays for each in found.rounded.values()):
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return found
+
+    def quieter(self, found: Candidate, decibels: float) -> Candidate:
+        """Weights of so many dB more than `found`, as far as that can be told without a search."""
+        noise = found.noise * 10 ** (-decibels / 10)
+        return self._search().candidate(allocate(self.sensitivities, noise), noise)
 
     def fit(self, nbytes: float) -> Candidate:
         """The best weights that take about so many bytes.
@@ -125,18 +136,19 @@ class Compressor:
         """
         return self._search().fit(nbytes)
 
-    def _find(self, snr: float, start: Candidate | None) -> Candidate | None:
+    def _find(self, snr: float, start: Candidate | None, until: float) -> Candidate | None:
         tries = _Counter(self._tell, SEARCHING, _EXPECTED_TRIES)
         self.best = None
 
-        def on_try(tried: Candidate) -> None:
+        def on_try(tried: Candidate) -> bool:
             if tried.snr >= snr and (self.best is None or tried.bits <= self.best.bits):
                 self.best = tried
             tries()
+            return time.perf_counter() >= until
 
         return self._search(on_try).find(snr, start)
 
-    def _search(self, on_try: Callable[[Candidate], None] = lambda _: None) -> Search:
+    def _search(self, on_try: Callable[[Candidate], bool] = lambda _: False) -> Search:
         return Search(self.model, self.rounders, self.sensitivities, self._measure, on_try, self.way.effort)
 
     def _try_each(self, coarseness: Mapping[str, float] | None = None) -> None:

@@ -31,6 +31,7 @@ from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.readers import fit
 from pbslim.shrinking.recipes import transforms_of
+from pbslim.shrinking.stand_ins import notes_of
 from pbslim.transforms import decode_weights, set_placeholders
 from pbslim.verification import Verification
 from pbslim.verification.benchmark import Measurement
@@ -285,7 +286,8 @@ def _named(given: Source, original: Graph | None) -> Iterator[Path]:
 def _verify(proof: Proof, done: Compressed, files: Files, recipe: str | None) -> None:
     """Compare what was made with what was given."""
     try:
-        done.verification = proof.verify(files)
+        done.verification = proof.verify(files._replace(inner=done.inner))
+        done.notes += notes_of(done.inner)
     except PbslimError as error:
         if proof.is_demanding:
             raise
