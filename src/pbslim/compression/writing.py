@@ -14,9 +14,12 @@ from pbslim.dtypes import FLOAT, HALF, INT8, STRING, UINT8, Shape
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, AttrValue, Graph
 from pbslim.ir.tensors import Array
+from pbslim.passes.bodies import in_bodies
+from pbslim.passes.registry import Context
 from pbslim.quant.half import LARGEST, in_halves
 from pbslim.quant.packing import levels_for
 from pbslim.quant.palettes import palettized
+from pbslim.transforms import obfuscate_names
 from pbslim.transforms.attributes.remove_default_attributes import drop_defaults
 from pbslim.transforms.compressed.decoders import Decoders
 from pbslim.transforms.compressed.forms import write_channels, write_half, write_packed
@@ -108,10 +111,17 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str,
     if form == CODED:
         write_groups(graph, stored, vectors)
         drop_defaults(graph)  # those who read this form know them; OpenCV does not
+        in_bodies(graph, Context(), _shorten)
     elif form != FLOAT_FORM:
         _write_alone(graph, stored, vectors, packed=form == PACKED)
     if stays:
         _keep_decoding(graph, before)
+
+
+def _shorten(body: Graph, context: Context) -> None:
+    """Leave out what takes room in a function and means nothing outside of it."""
+    drop_defaults(body)
+    obfuscate_names.function(body, context)
 
 
 def _few_valued(graph: Graph, names: Collection[str], *, in_bytes: bool) -> list[Stored]:
