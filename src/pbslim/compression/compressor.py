@@ -158,6 +158,7 @@ class Compressor:
         self.sensitivities = measure_sites(
             self.model, self._evaluator, inexact(self.rounders), self.model.judge, probes, signal, progress, coarseness
         )
+        self.model.program.release()  # from now on all weights are fed
 
 
 class _Counter:
