@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pbslim.quant.affine import decoded, quantizer, weights_range
-from pbslim.quant.channels import in_two_bytes
+from pbslim.quant.channels import RADIX, in_two_bytes
 from pbslim.quant.grids import evenly_spaced, per_column, single_precision
 from pbslim.quant.palettes import Array, palettized
 from pbslim.quant.rounding import bucket_rounder, rounder
@@ -110,7 +110,7 @@ def test_257_values_take_two_bytes_of_which_one_costs_next_to_nothing() -> None:
     assert found is not None
     assert np.ptp(found.codes) == 256
     first, second = in_two_bytes(found.codes)
-    assert np.array_equal(first + 128 * second.astype(int), found.codes)
+    assert np.array_equal(first + RADIX * second.astype(int), found.codes)
     assert np.count_nonzero(second) < 10
 
 

@@ -45,7 +45,7 @@ def or_exact(rounder: Rounder, matrix: Array, form: str) -> Rounder:
     if found is None:
         return rounder
     width = _BYTE if is_stepwise(form) else None
-    return OrExact(rounder, Rounded(found.codes, found.steps, None, width, found.palette))
+    return OrExact(rounder, Rounded(found.codes, found.steps, None, width=width, palette=found.palette))
 
 
 def inexact(rounders: Iterable[Rounder]) -> list[Rounder]:

@@ -51,6 +51,7 @@ class Rounded:
             or, where they stay as they are, as float32.
         steps: [N]; None where the weights are floats or codes have a table.
         shift: what the bias must make up for, [N]; None where it cannot.
+        noise: about the mean square of what rounding adds to each output of the op, [N]; None where that is not known.
         width: bits that each code takes; None where they are entropy-coded.
         palette: what codes stand for where they give back all weights as they were.
     """
@@ -58,6 +59,7 @@ class Rounded:
     codes: Array
     steps: Array | None
     shift: Array | None
+    noise: Array | None = None
     width: float | None = None
     palette: Palette | None = None
 
@@ -194,7 +196,14 @@ class SiteRounder:
             width = max(_MOST_ERRORS // max(len(mean), 1), 1)
             columns = [slice(at, at + width) for at in range(0, weights.shape[1], width)]
             shift = np.concatenate([mean @ (weights[:, part] - plain.columns(part)) for part in columns])
-        return Rounded(codes, steps, shift.astype(np.float32))
+        return Rounded(codes, steps, shift.astype(np.float32), self._noise(steps))
+
+    def _noise(self, steps: Array | None) -> Array | None:
+        """Errors are even over a step, and each counts as much as those after it could not make up for."""
+        if steps is None or not self._is_compensated:
+            return None
+        weighed = sum(np.broadcast_to(each.sum(axis=0), steps.shape) for _, _, each in self._parts)
+        return np.asarray(np.square(steps, dtype=np.float64) * weighed / 12)
 
     def _codes(self, steps: Array, largest: int = LARGEST) -> Array:
         weights = self._weights

@@ -16,6 +16,7 @@ from pbslim.ir import ArrayTensor, AttrValue, Graph
 from pbslim.ir.tensors import Array
 from pbslim.passes.bodies import in_bodies
 from pbslim.passes.registry import Context
+from pbslim.quant.half import LARGEST, in_halves
 from pbslim.quant.packing import levels_for
 from pbslim.quant.palettes import palettized
 from pbslim.transforms import obfuscate_names
@@ -83,17 +84,15 @@ def is_stepwise(form: str) -> bool:
 
 
 def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str, *, stays: bool = False) -> None:
-    """Store the sites of a copy of the model's graph as rounded, vectors as float16, and biases repaired.
+    """Store the sites of a copy of the model's graph as rounded, and vectors, repaired biases too, as float16 or finer.
 
     Args:
         stays: decode weights anew in each run, so that they are small in memory as well.
         form: ``coded``, ``codes``, ``packed`` or ``float``.
     """
     repaired = model.biases(rounded)
-    vectors = {
-        name: repaired[name].astype(np.float16) if name in repaired else vector
-        for name, vector in model.vectors.items()
-    }
+    vectors = {name: repaired.get(name, vector) for name, vector in model.vectors.items()}
+    vectors = {name: vector for name, vector in vectors.items() if np.abs(vector).max() < LARGEST}
     plain = {name: bias for name, bias in repaired.items() if name not in vectors}
     if form == FLOAT_FORM:
         plain |= model.content(rounded)
@@ -158,8 +157,8 @@ def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array
         else:
             write_channels(decoders, graph[each.name], each)
     for name, vector in vectors.items():
-        if vector.size >= _LEAST_HALF:
-            write_half(decoders, graph[name], Stored(name, vector))
+        if vector.size >= _LEAST_HALF and not in_halves(vector)[1].any():
+            write_half(decoders, graph[name], Stored(name, vector.astype(np.float16)))
         else:
             graph[name].set_attr("value", ArrayTensor(vector.astype(np.float32), FLOAT))
     decoders.place()

@@ -63,7 +63,7 @@ class Decoders:
         """A new constant that holds one string of bytes."""
         return self.const(StringTensor((data,), ()))
 
-    def int32(self, numbers: int | Sequence[int]) -> Value:
+    def int32(self, numbers: int | Sequence[int] | Sequence[Sequence[int]]) -> Value:
         """A constant of whole numbers; equal ones are shared."""
         array = np.array(numbers, np.int32)
         key = array.shape, array.tobytes()
@@ -104,9 +104,21 @@ class Decoders:
             self._tables[levels] = self.cast(self.array(table(levels), INT8), INT8)
         return self._tables[levels]
 
-    def looked_up(self, table: Value, index: Value) -> Value:
-        """The rows of `table` that an int32 vector names."""
-        return self.add(gathered(table, index, self.int32(0)))
+    def looked_up(self, table: Value, index: Value, axis: int = 0) -> Value:
+        """The rows of `table`, or its slices along another axis, that an int32 vector names."""
+        return self.add(gathered(table, index, self.int32(axis)))
+
+    def transposed(self, matrix: Value) -> Value:
+        """Rows as columns."""
+        return self.node("Transpose", [matrix, self.int32([1, 0])], T=FLOAT).output()
+
+    def padded(self, matrix: Value, rows: int, columns: int) -> Value:
+        """A matrix with so many rows and columns of zeros before its own."""
+        return self.node("Pad", [matrix, self.int32([[rows, 0], [columns, 0]])], T=FLOAT).output()
+
+    def summed_up(self, vector: Value) -> Value:
+        """The sums of all elements up to each."""
+        return self.node("Cumsum", [vector, self.int32(0)], T=FLOAT).output()
 
     def product(self, left: Value, right: Value, dtype: DType = FLOAT) -> Value:
         """A new node for `product`."""
