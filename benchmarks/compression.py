@@ -139,13 +139,16 @@ def _watch(process: subprocess.Popen[Any]) -> int:
     return most
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int, parent: bytes = b"") -> int:
     total = 0
     try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if command == parent:
+            return 0  # it has not begun what it was started for, and until then all its memory is that of its parent
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         total += sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
         for task in Path(f"/proc/{pid}/task").iterdir():
-            total += sum(_resident(int(child)) for child in (task / "children").read_text().split())
+            total += sum(_resident(int(child), command) for child in (task / "children").read_text().split())
     except (OSError, ValueError):
         pass  # it has ended
     return total

@@ -9,7 +9,7 @@ import pytest
 
 from pbslim.analysis.weight_sites import find_sites
 from pbslim.compression.allocation import Sensitivity, allocate
-from pbslim.compression.compressor import Compressor, Way, replayed, written
+from pbslim.compression.compressor import Compressor, Way, refine_vectors, replayed, written
 from pbslim.compression.cuts import Cutter
 from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.judge import Judge, Measure
@@ -18,10 +18,12 @@ from pbslim.compression.moments import collect
 from pbslim.compression.patches import sample_rows
 from pbslim.compression.rounding import SiteRounder
 from pbslim.compression.samples import SampleSets, generated
+from pbslim.compression.search import Candidate, Search
 from pbslim.dtypes import Shape
 from pbslim.engines import engine
 from pbslim.errors import CheckError
-from pbslim.ir import AttrValue, Graph
+from pbslim.ir import ArrayTensor, AttrValue, Graph
+from pbslim.quant.half import in_halves, joined
 from pbslim.verification.metrics import Kind
 from tests.compression.networks import classifier, recurrent
 from tests.graphs import parse
@@ -192,3 +194,59 @@ def test_a_size_that_nothing_fits_is_refused(compressor: Compressor) -> None:
         compressor.fit(10)
     fitted = compressor.fit(2500)
     assert 2000 < fitted.bits / 8 <= 2500
+
+
+def test_a_bias_beside_which_little_happens_is_stored_finer() -> None:
+    """float16 alone would change it by more than all that rounding does."""
+    graph = classifier()
+    bias = graph["conv/bias"]
+    bias.set_attr("value", ArrayTensor(bias.tensor().numpy() + np.float32(100)))
+    found = Compressor.of(_model(graph), generated(graph, ["x"]), Way("coded"))
+    candidate = found.compress(30.0)
+    repaired = found.model.biases(candidate.rounded)["conv/bias"]
+    assert not np.array_equal(repaired, repaired.astype(np.float16))
+    assert np.array_equal(joined(*in_halves(repaired)), repaired)
+    result = written(found.model, candidate.rounded, "coded")
+    x = found.samples.validation[0]
+    expected = found.model.program.run({**x, **found.model.content(candidate.rounded)}, ["logits"])[0]
+    assert np.array_equal(engine("builtin").load(result).run(x, ["logits"])[0], expected)
+
+
+def test_vectors_that_would_cost_much_have_more_bits() -> None:
+    graph = classifier()
+    model = _model(graph)
+    refine_vectors(model, generated(graph, ["x"]).probes)
+    assert all(vector.dtype == np.float16 for vector in model.vectors.values())
+    bias = graph["conv/bias"]
+    bias.set_attr("value", ArrayTensor(bias.tensor().numpy() + 2500 * np.arange(24, dtype=np.float32)))
+    model = _model(graph)
+    refine_vectors(model, generated(graph, ["x"]).probes)
+    exact = bias.tensor().numpy()
+    assert np.abs(model.vectors["conv/bias"] - exact).max() < 0.1 * np.abs(exact.astype(np.float16) - exact).max()
+
+
+def test_weights_that_are_quieter_without_a_search(compressor: Compressor) -> None:
+    found = compressor.compress(20.0)
+    quieter = compressor.quieter(found, 6.0)
+    assert quieter.snr == pytest.approx(found.snr + 6, abs=2)
+    assert quieter.bits > found.bits
+
+
+def test_a_search_ends_with_what_is_good_enough_when_the_time_is_up(compressor: Compressor) -> None:
+    tried: list[float] = []
+
+    def on_try(candidate: Candidate) -> bool:
+        tried.append(candidate.snr)
+        return True
+
+    search = Search(
+        compressor.model,
+        compressor.rounders,
+        compressor.sensitivities,
+        Measure(Evaluator(compressor.model.program), compressor.model.judge, compressor.samples.validation),
+        on_try,
+    )
+    found = search.find(20.0)
+    assert found is not None
+    assert all(snr < 20 for snr in tried[:-1])
+    assert found.snr == tried[-1] >= 20

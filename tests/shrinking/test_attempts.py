@@ -29,10 +29,14 @@ class Searched:
     def __init__(self, most: float = math.inf) -> None:
         self.most = most
 
-    def compress(self, snr: float, _start: Candidate | None) -> Candidate:
+    def compress(self, snr: float, _start: Candidate | None, until: float) -> Candidate:
+        self.until = until
         if snr > self.most:
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return Candidate(0.0, {}, {}, snr)
+
+    def quieter(self, found: Candidate, decibels: float) -> Candidate:
+        return Candidate(0.0, {}, {}, found.snr + decibels)
 
 
 class Told(Attempts):
@@ -90,9 +94,9 @@ def test_what_is_never_kept_ends() -> None:
 
 def test_what_was_kept_stays_when_no_other_weights_are_found() -> None:
     class Once(Searched):
-        def compress(self, snr: float, start: Candidate | None) -> Candidate:
+        def compress(self, snr: float, start: Candidate | None, until: float) -> Candidate:
             self.most = snr if start is None else -math.inf
-            return super().compress(snr, start)
+            return super().compress(snr, start, until)
 
     made = attempts(lambda wanted: wanted + 8, Once())
     assert made.best().verification
@@ -109,3 +113,22 @@ def test_nothing_more_is_tried_when_the_time_is_up() -> None:
     made = attempts(lambda wanted: wanted + 8, deadline=time.perf_counter())
     assert made.best().verification
     assert len(made.tried) == 1
+
+
+def test_the_last_attempt_that_there_is_time_for_goes_far_enough() -> None:
+    made = attempts(lambda wanted: wanted - 1, deadline=time.perf_counter())
+    assert made.best().verification
+    assert [each.wanted for each in made.tried] == pytest.approx([20, 24.3])
+
+
+def test_where_not_even_that_is_kept_the_time_is_up() -> None:
+    made = attempts(lambda _: 10, deadline=time.perf_counter())
+    with pytest.raises(CheckError, match="ask for less"):
+        made.best()
+    assert len(made.tried) == 2
+
+
+def test_a_search_leaves_time_for_the_proof() -> None:
+    compressor = Searched()
+    attempts(lambda wanted: wanted + 1, compressor, deadline=time.perf_counter() + 100, proving=40.0).best()
+    assert compressor.until == pytest.approx(time.perf_counter() + 60, abs=30)

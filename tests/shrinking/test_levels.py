@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 import pbslim
+from pbslim.dtypes import FLOAT, INT32
+from pbslim.ir import ArrayTensor
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.shrinking.recipes import RECIPES
 from pbslim.shrinking.shrink import shrink
-from pbslim.verification import Verification
+from pbslim.verification import Verdict, Verification
 from tests.compression.networks import classifier, recurrent
 from tests.graphs import parse
 from tests.shrinking.test_proof import coarse
@@ -98,3 +100,18 @@ def test_a_graph_without_weights_need_not_run(tmp_path: Path) -> None:
     graph, _ = parse("x = Placeholder(shape=[1, 4])\ny = OpOfNobody(x)\nz = Identity(y)\n-> z")
     pbslim.save(graph, tmp_path / "model.pb")
     assert shrink(tmp_path / "model.pb", tmp_path / "out.pb", "round", outputs=["z"]).notes == []
+
+
+@pytest.mark.parametrize("recipe", LEVELED)
+def test_what_selections_choose_from_is_compared(tmp_path: Path, recipe: str) -> None:
+    graph = classifier()
+    most = graph.add("most", "Const", attrs={"dtype": INT32, "value": ArrayTensor(np.array(5, "i4"))}).output()
+    graph.add("best", "TopKV2", [graph["logits"].output(), most], {"T": FLOAT, "sorted": True})
+    pbslim.save(graph, tmp_path / "in.pb")
+    result = shrink(tmp_path / "in.pb", tmp_path / "out.pb", recipe, outputs=["best"], proof=PROOF)
+    assert result.verification
+    best, logits = result.verification
+    assert (best.output, best.is_ordered, logits.output) == ("best", True, "logits")
+    assert result.verification.snr == logits.snr
+    assert result.verification.verdict is Verdict.NEAR_LOSSLESS
+    assert result.notes == ["outputs after a selection are judged by what it chooses from: logits"]

@@ -12,6 +12,7 @@ from pbslim.dtypes import FLOAT, INT32
 from pbslim.engines import engine
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Value
 from pbslim.quant.channels import channel_steps
+from pbslim.quant.half import finer
 from pbslim.transforms.compressed.groups import write_groups
 from pbslim.transforms.compressed.stored import MOST_FOLDED, Stored
 
@@ -165,3 +166,27 @@ def test_codes_of_two_bytes_are_decoded_as_they_are() -> None:
     write_groups(graph, stored, {})
     found = engine("builtin").load(graph).run({}, [each.name for each in stored])
     assert all(np.array_equal(a, each.codes * each.steps) for a, each in zip(found, stored, strict=True))
+
+
+@pytest.mark.parametrize("reader", ["builtin", pytest.param("tensorflow", marks=pytest.mark.tensorflow)])
+def test_codes_in_another_order_and_finer_vectors_are_decoded_as_they_are(reader: str, tmp_path: Path) -> None:
+    if reader == "tensorflow":
+        pytest.importorskip("tensorflow")
+    random, stored, graph = np.random.default_rng(0), [], Graph()
+    scales = {"turned": np.where(np.arange(60) % 2, 0.2, 20), "pruned": np.full(60, 1.0), "plain": np.full(60, 9.0)}
+    for name, scale in scales.items():
+        codes = np.rint(random.standard_normal((3, 3, 1000, 60)) * scale).clip(-127, 127).astype(np.int8)
+        if name == "pruned":
+            codes[:, :, random.random(1000) < 0.5] = 0
+            codes[..., random.random(60) < 0.3] = 0
+        stored.append(Stored(name, codes, channel_steps(random.standard_normal((3, 60)), 0.1)))
+    vector = finer(random.standard_normal(100).astype(np.float32), 5)
+    for name, shape in [*((each.name, each.codes.shape) for each in stored), ("vector", vector.shape)]:
+        graph.add(name, "Const", attrs={"dtype": FLOAT, "value": ArrayTensor(np.zeros(shape, np.float32))})
+        graph.add(f"{name}/out", "Neg", [graph[name].output()], {"T": FLOAT})
+    write_groups(graph, stored, {"vector": vector})
+    assert {"Transpose", "Cumsum", "Pad"} <= {node.op for node in graph}
+    pbslim.save(graph, tmp_path / "coded.pb")
+    found = engine(reader).load(tmp_path / "coded.pb").run({}, [*scales, "vector/out"])
+    assert all(np.array_equal(a, each.codes * each.steps) for a, each in zip(found, stored, strict=False))
+    assert np.array_equal(-found[-1], vector)

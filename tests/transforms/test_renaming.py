@@ -6,6 +6,7 @@ import pytest
 
 import pbslim
 from pbslim.errors import TransformError, TransformSyntaxError
+from tests import functions
 from tests.graphs import apply, check_transform, parse, show
 
 GRAPH = """
@@ -131,3 +132,11 @@ def test_obfuscated_twice_is_obfuscated_once() -> None:
     twice, results = apply("obfuscate_names obfuscate_names", GRAPH)
     assert show(twice) == show(once)
     assert not results[1].changed
+
+
+def test_arguments_and_results_of_functions_keep_their_names() -> None:
+    body = "long/name = Neg(a)\nother = Relu(long/name:y:0)\nlast = Neg(other:activations:0)\n-> result = last:y:0"
+    main = "x = Placeholder()\ny = F(x)\n-> y"
+    for options, names in (("", ["a", "long/name", "other", "last"]), ("(functions=true)", ["a", "0", "1", "last"])):
+        graph = functions.run(f"obfuscate_names{options}", main, {"F(a: float)": body})
+        assert [node.name for node in graph.library.functions["F"].body().graph] == names

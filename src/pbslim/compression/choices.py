@@ -36,14 +36,16 @@ def _noise(compressor: Compressor, found: Candidate, name: str) -> float:
     """What the site does alone, as predicted from when it was tried."""
     sensitivity = compressor.sensitivities[name]
     per_square = float(sensitivity.noise.max(initial=0)) / max(sensitivity.coarseness, 1e-9) ** 2
-    return per_square * found.coarseness[name] ** 2
+    return 0.0 if found.rounded[name].palette else per_square * found.coarseness[name] ** 2
 
 
 def _form(rounded: Rounded, scheme: str) -> str:
     if scheme != "auto":
         return scheme
+    if rounded.palette:
+        return "exact"
     if rounded.steps is None:
-        return "float16"
+        return "float32" if rounded.stays else "float16"
     if rounded.codes.dtype == np.int16:
         return "int16"
     per_byte = round(_BYTE / rounded.width) if rounded.width else 1
@@ -55,8 +57,10 @@ def _why(name: str, rounded: Rounded, used: float, wanted: float, share: float, 
     if scheme != "auto":
         rule = next(rule for rule in reversed(rules) if scheme_for(name, [rule]) == scheme)
         return f"as '{rule}' says"
+    if rounded.palette:
+        return "it has few values, which cost hardly more than rounded ones"
     if rounded.steps is None:
-        return "codes would be too coarse for it"
+        return f"{'float16' if rounded.stays else 'codes'} would be too coarse for it"
     if used > _NEAR * wanted:
         return f"as fine as its codes allow; {share:.1%} of the noise"
     if share == 0:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from pbslim.compression.allocation import Sensitivity
+from pbslim.compression.allocation import Sensitivity, allocate
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
 from pbslim.compression.evaluation import Evaluator
+from pbslim.compression.exact import inexact, or_exact
 from pbslim.compression.judge import Measure
 from pbslim.compression.model import Model
-from pbslim.compression.rounding import Rounded, Rounder
+from pbslim.compression.rounding import Rounded, Rounder, SiteRounder
 from pbslim.compression.samples import SampleSets
 from pbslim.compression.schemes import Rule, Stepwise, rounders_for
 from pbslim.compression.search import Candidate, Search
 from pbslim.compression.sensitivity import measure_sites
 from pbslim.compression.writing import is_stepwise, write
+from pbslim.engines import Feeds
 from pbslim.errors import CheckError
 from pbslim.ir import Graph
 
@@ -25,6 +29,9 @@ Tell = Callable[[str, int, int], None]
 """Called with what is done, how much of it is, and of how much."""
 
 _EXPECTED_TRIES = 4
+_VECTORS = 2e-5  # noise as a part of the signal: a fiftieth of what the finest promise allows
+_LITTLE, _WANTED = 0.05, 0.01  # noise as a part of the signal
+_FINER, _MOST_FINER, _FINEST = 3, 1 / 16, 2.0**-10  # how often steps are made finer, by how much, and to what
 
 
 def _silent(_what: str, _done: int, _all: int) -> None:
@@ -48,9 +55,13 @@ class Way:
     def rounders(self, model: Model, samples: SampleSets, tell: Tell = _silent) -> list[Rounder]:
         """What rounds each site, by the moments of the samples for calibration."""
         progress = _Counter(tell, MEASURING, len(samples.calibration))
+        refine_vectors(model, samples.probes)
         moments = model.moments(samples.calibration, progress, means_only=not self.effort.compensated)
         found = model.rounders(moments)
-        return rounders_for(found, self.rules, Stepwise if is_stepwise(self.form) else lambda each: each)
+        return rounders_for(found, self.rules, self._automatic)
+
+    def _automatic(self, rounder: SiteRounder) -> Rounder:
+        return or_exact(Stepwise(rounder) if is_stepwise(self.form) else rounder, rounder.matrix, self.form)
 
 
 @dataclass
@@ -67,7 +78,7 @@ class Compressor:
     samples: SampleSets
     way: Way
     rounders: list[Rounder]
-    sensitivities: Mapping[str, Sensitivity]
+    sensitivities: dict[str, Sensitivity]
     _evaluator: Evaluator
     _measure: Measure
     _tell: Tell
@@ -95,21 +106,32 @@ class Compressor:
         found._try_each()
         return found
 
-    def compress(self, snr: float, start: Candidate | None = None) -> Candidate:
+    def compress(self, snr: float, start: Candidate | None = None, until: float = math.inf) -> Candidate:
         """The smallest weights that were found with that signal to noise on the samples of the search, in dB.
+
+        Args:
+            start: weights that were found before, to go on from.
+            until: a time of the clock `time.perf_counter`, from which on the first that are good enough are taken.
 
         Raises:
             CheckError: there are none.
         """
-        found = self._find(snr, start)
-        while found and self._passes < self.way.effort.passes:
+        found = self._find(snr, start, until)
+        if found is None and self.model.keep_vectors():
+            found = self._find(snr, None, until)
+        while found and self._passes < self.way.effort.passes and time.perf_counter() < until:
             self._passes += 1
             self._try_each(found.coarseness)
-            again = self._find(snr, None)
+            again = self._find(snr, None, until)
             found = again if again and again.bits < found.bits else found
-        if found is None:
+        if found is None or all(each.stays for each in found.rounded.values()):
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return found
+
+    def quieter(self, found: Candidate, decibels: float) -> Candidate:
+        """Weights of so many dB more than `found`, as far as that can be told without a search."""
+        noise = found.noise * 10 ** (-decibels / 10)
+        return self._search().candidate(allocate(self.sensitivities, noise), noise)
 
     def fit(self, nbytes: float) -> Candidate:
         """The best weights that take about so many bytes.
@@ -119,27 +141,57 @@ class Compressor:
         """
         return self._search().fit(nbytes)
 
-    def _find(self, snr: float, start: Candidate | None) -> Candidate | None:
+    def _find(self, snr: float, start: Candidate | None, until: float) -> Candidate | None:
         tries = _Counter(self._tell, SEARCHING, _EXPECTED_TRIES)
         self.best = None
 
-        def on_try(tried: Candidate) -> None:
+        def on_try(tried: Candidate) -> bool:
             if tried.snr >= snr and (self.best is None or tried.bits <= self.best.bits):
                 self.best = tried
             tries()
+            return time.perf_counter() >= until
 
         return self._search(on_try).find(snr, start)
 
-    def _search(self, on_try: Callable[[Candidate], None] = lambda _: None) -> Search:
+    def _search(self, on_try: Callable[[Candidate], bool] = lambda _: False) -> Search:
+        self.model.program.release()  # from now on all weights are fed
         return Search(self.model, self.rounders, self.sensitivities, self._measure, on_try, self.way.effort)
 
     def _try_each(self, coarseness: Mapping[str, float] | None = None) -> None:
-        """See what each site does alone, at the coarseness that it will have if that is known."""
+        """See what each site does alone, at the coarseness that it will have if that is known.
+
+        Noise grows with the square of the steps as long as it is small. A site that adds more is tried again with finer
+        steps, or it would seem to bear far more than it does.
+        """
+        self.sensitivities = self._tried(self.rounders, coarseness)
+        for _ in range(_FINER):
+            finer = {name: finer for name, each in self.sensitivities.items() if (finer := _finer(each)) is not None}
+            if not finer:
+                return
+            self.sensitivities |= self._tried([each for each in self.rounders if each.site.name in finer], finer)
+
+    def _tried(self, rounders: Sequence[Rounder], coarseness: Mapping[str, float] | None) -> dict[str, Sensitivity]:
         probes, signal = self.samples.probes, self._measure.signal
-        progress = _Counter(self._tell, TRYING, len(self.rounders) * len(probes))
-        self.sensitivities = measure_sites(
-            self.model, self._evaluator, self.rounders, self.model.judge, probes, signal, progress, coarseness
-        )
+        progress = _Counter(self._tell, TRYING, len(rounders) * len(probes))
+        model, tried = self.model, inexact(rounders)
+        return measure_sites(model, self._evaluator, tried, model.judge, probes, signal, progress, coarseness)
+
+
+def _finer(found: Sensitivity) -> float | None:
+    """Steps at which a site adds little noise; None where it does already, or no steps would be fine enough."""
+    noise = float(found.noise.max(initial=0))
+    if noise <= _LITTLE or found.coarseness <= _FINEST:
+        return None
+    return max(found.coarseness * max(math.sqrt(_WANTED / noise), _MOST_FINER), _FINEST)
+
+
+def refine_vectors(model: Model, samples: Sequence[Feeds]) -> None:
+    """Let vectors have more bits than float16 where that alone would cost much of what a promise allows."""
+    if samples and model.vectors and model.judge.kinds:
+        measure = Measure(Evaluator(model.program), model.judge, samples)
+        noise = measure.noise(model.content({}))
+        if noise > _VECTORS:
+            model.refine_vectors(math.ceil(math.log(noise / _VECTORS, 4)))
 
 
 class _Counter:

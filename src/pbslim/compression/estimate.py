@@ -5,23 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.effort import Effort
+from pbslim.compression.evaluation import threads
 from pbslim.compression.model import Model
 from pbslim.compression.samples import SampleSets
+from pbslim.engines import Feeds
 from pbslim.quant.compensation import diagonal_blocks
+from pbslim.verification.batches import batch_size
 
 MEASURING, TRYING, SEARCHING, VERIFYING = "measuring inputs", "trying each weight", "searching", "verifying"
 _ROWS = 5000  # that moments are made of
-_TRIES = 4  # of a search, as a rule
-_STARTING = 3.0  # seconds that two processes take to start
-_VERIFIED = 48
 _BELOW = 0.5  # of a graph that depends on a weight, on average
 _PROBE = 384  # rows of the matrices that are multiplied to see how fast this machine is
 _MOST_OFF = 4.0
+
+# As a rule, measured on some models:
+_TRIES, _MORE_TRIES = 3, 3  # of the first search, and of each one more
+_ATTEMPTS, _ATTEMPTS_IF_NARROW = 1.25, 2.5  # an output of a few numbers seldom keeps on new inputs what was found
+_STARTING = 1.0  # seconds that the processes of a proof take to start
+_SENDING = 1.2  # a run in another process, as a part of one in this process
+_RECHECKED = 2  # proofs of each attempt after the first
+# What small steps of numpy cost, in the multiplications that large products make in that time:
+_LOOK = 270.0  # at an element of a row for the moments
+_FACTOR = 1e5  # for an element of a depthwise convolution, whose matrices are small
+_ROW, _WEIGHT = 1.2e6, 2500.0  # rounding with compensation
+_PLAIN = 700.0  # rounding a weight plainly
+_LONG = 1.0  # seconds of a run that is not timed a second time
 
 
 @dataclass(frozen=True)
@@ -46,12 +60,16 @@ class Pace:
     """How fast things are here.
 
     Attributes:
-        sample: seconds in which the graph computes one sample.
+        sample: seconds in which one thread computes a sample of a batch.
+        single: the same for a sample alone.
         products: multiplications per second of large matrices.
+        threads: how many samples are computed at the same time.
     """
 
     sample: float
+    single: float
     products: float
+    threads: int = 1
 
     @classmethod
     def of(cls, model: Model, samples: SampleSets) -> Pace:
@@ -60,42 +78,67 @@ class Pace:
         Raises:
             PbslimError: it does not.
         """
+        tensors = model.judge.tensors or list(model.outputs)
+
+        def seconds(batch: Feeds) -> float:
+            found = _timed(lambda: model.program.run(batch, tensors))  # the first run also prepares the graph
+            return found if found > _LONG else _timed(lambda: model.program.run(batch, tensors))
+
         batch = samples.validation[0]
-        started = time.perf_counter()
-        model.program.run(batch, model.judge.tensors or list(model.outputs))
-        seconds = time.perf_counter() - started
-        sizes = {len(array) for array in batch.values() if array.ndim}
+        sample = seconds(batch) / max(batch_size(batch), 1)
+        single = seconds(samples.probes[0]) if samples.probes else sample
         square = np.ones((_PROBE, _PROBE), np.float32)
-        started = time.perf_counter()
-        square @ square
-        return cls(seconds / max(max(sizes, default=1), 1), _PROBE**3 / (time.perf_counter() - started))
+        fastest = min(_timed(lambda: square @ square) for _ in range(3))
+        return cls(sample, single, _PROBE**3 / fastest, threads())
 
 
-def estimate(model: Model, pace: Pace, effort: Effort) -> dict[str, float]:
-    """The seconds that each part of a compression will take."""
-    rounding = sum(_rounding(site, effort) for site in model.sites) / pace.products
-    moments = sum(_moments(site, effort) for site in model.sites) / pace.products
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return max(time.perf_counter() - started, 1e-9)
+
+
+def estimate(model: Model, pace: Pace, effort: Effort, proven: int) -> dict[str, float]:
+    """The seconds that each part of a compression will take.
+
+    Args:
+        proven: inputs that a result is proven on.
+    """
+    costs = [_Costs.of(site, effort) for site in model.sites]
+    looking, factoring, rounding = (sum(each[i] for each in costs) / pace.products for i in range(3))
+    searched = effort.validation * pace.sample / pace.threads
+    attempts = _ATTEMPTS_IF_NARROW if model.judge.is_narrow else _ATTEMPTS
+    tries = min(_TRIES, effort.tries) * effort.passes + _MORE_TRIES * (attempts - 1)
+    tried = effort.probes * pace.single * (1 + _BELOW * len(model.sites)) / pace.threads + rounding
+    # Both graphs run at the same time, where that is possible.
+    proof = _STARTING + 2 * proven * pace.sample * _SENDING / min(pace.threads, 2)
     return {
-        MEASURING: effort.calibration * pace.sample + moments,
-        TRYING: effort.probes * pace.sample * (1 + _BELOW * len(model.sites)) * effort.passes + rounding,
-        SEARCHING: min(_TRIES, effort.tries) * (effort.validation * pace.sample + rounding) * effort.passes,
-        VERIFYING: 2 * _VERIFIED * pace.sample + _STARTING,
+        MEASURING: effort.calibration * pace.sample + looking,
+        TRYING: searched + factoring + tried * effort.passes,
+        SEARCHING: tries * (searched + rounding),
+        VERIFYING: proof * (1 + _RECHECKED * (attempts - 1)) if proven else 0.0,
     }
 
 
-def _moments(site: Site, effort: Effort) -> float:
-    if not effort.compensated or site.kind == "depthwise":
-        return 0.0
-    return float(_ROWS * sum((part.stop - part.start) ** 2 for part in diagonal_blocks(site.size // site.channels)))
+class _Costs(NamedTuple):
+    """What a site takes, in multiplications: its moments, to factor them, and to round once."""
 
+    looking: float
+    factoring: float
+    rounding: float
 
-def _rounding(site: Site, effort: Effort) -> float:
-    """Products to factor moments and to spread errors; plain rounding takes about as long as ten per weight."""
-    inputs = site.size // site.channels
-    if not effort.compensated or site.kind == "depthwise":
-        return 10.0 * site.size
-    widths = [part.stop - part.start for part in diagonal_blocks(inputs)]
-    return float(sum(width**2 * (width / 2 + site.channels) for width in widths)) + 10.0 * site.size
+    @classmethod
+    def of(cls, site: Site, effort: Effort) -> _Costs:
+        inputs = site.size if site.kind == "depthwise" else site.size // site.channels
+        looking = _ROWS * _LOOK * inputs
+        if not effort.compensated:
+            return cls(looking, 0.0, _PLAIN * site.size)
+        if site.kind == "depthwise":
+            return cls(looking, _FACTOR * site.size, _WEIGHT * site.size)
+        widths = [part.stop - part.start for part in diagonal_blocks(inputs)]
+        squares = float(sum(width**2 for width in widths))
+        spreading = squares * site.channels + _ROW * inputs + _WEIGHT * site.size
+        return cls(looking + _ROWS * squares, float(sum(width**3 for width in widths)), spreading)
 
 
 @dataclass

@@ -58,13 +58,17 @@ class Evaluator:
                 self.executor, partial(_apart, self.engine, self._data, work), samples, work.steps, on_step
             )
             return
-        # numpy computes large arrays in several threads at a time
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as here:
+        with ThreadPoolExecutor(threads()) as here:
             yield from _in_order(here, lambda each: work(self.program, each, _nothing), samples, work.steps, on_step)
 
     @cached_property
     def _data(self) -> bytes:
         return to_bytes(self.graph) if self.graph else b""
+
+
+def threads() -> int:
+    """How many samples run at the same time: numpy computes large arrays in several threads."""
+    return min(os.cpu_count() or 1, _THREADS)
 
 
 def _in_order(

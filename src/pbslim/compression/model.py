@@ -18,7 +18,10 @@ from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph
 from pbslim.ir.order import ancestors
 from pbslim.ir.tensors import Array
+from pbslim.quant.half import LARGEST, MOST_BITS, fine_enough, finer
 from pbslim.transforms.compressed.selection import half_constants, matches
+
+_UNKNOWN = 4  # bits more than float16 for a bias where nobody knows how exact it must be
 
 
 @dataclass
@@ -30,9 +33,10 @@ class Model:
         program: the same, loaded by an engine.
         judge: of its outputs.
         sites: the weights whose bits are chosen.
-        vectors: other float constants, by name, that are stored as float16.
+        vectors: other float constants, by name, that are stored as float16 or a little finer.
         unseen: weights that are no sites, as nothing that is compared depends on them: those after a selection, say.
         engine: the name of what runs the program.
+        exact_vectors: whether vectors are only those that are stored exactly.
     """
 
     graph: Graph
@@ -44,6 +48,7 @@ class Model:
     vectors: dict[str, Array] = field(default_factory=dict)
     unseen: Sequence[str] = ()
     engine: str = "builtin"
+    exact_vectors: bool = False
 
     @classmethod
     def of(
@@ -93,11 +98,26 @@ class Model:
         """What rounds each site."""
         return [SiteRounder(site, const_value(self.graph[site.name]), moments.get(site.name)) for site in self.sites]
 
+    def refine_vectors(self, bits: int) -> None:
+        """Store vectors in so many bits more than float16 has, or as many as there are."""
+        for name in self.vectors:
+            self.vectors[name] = finer(const_value(self.graph[name]).numpy(), min(bits, MOST_BITS))
+
+    def keep_vectors(self) -> bool:
+        """Store vectors in few bits only where that is exact; whether that is a change."""
+        before, self.exact_vectors = len(self.vectors), True
+        self.vectors = {
+            name: vector
+            for name, vector in self.vectors.items()
+            if np.array_equal(vector, const_value(self.graph[name]).numpy())
+        }
+        return len(self.vectors) < before
+
     def content(self, rounded: Mapping[str, Rounded], *, alone: bool = False) -> dict[str, Array]:
         """The constants to run with when these sites are rounded and their biases repaired.
 
         Args:
-            alone: nothing else changes; without it all vectors are float16.
+            alone: nothing else changes; without it all vectors are as they are stored.
         """
         found = {} if alone else {name: vector.astype(np.float32) for name, vector in self.vectors.items()}
         found |= self.biases(rounded)
@@ -111,9 +131,14 @@ class Model:
         found = {}
         for site in self.sites:
             shift = rounded[site.name].shift if site.name in rounded else None
-            if site.bias is not None and shift is not None:
+            if site.bias is not None and shift is not None and shift.any():
                 bias = const_value(self.graph[site.bias]).numpy()
                 repaired = bias + shift.reshape(bias.shape)
-                half = repaired.astype(np.float16).astype(np.float32)
-                found[site.bias] = half if site.bias in self.vectors and np.isfinite(half).all() else repaired
+                is_short = site.bias in self.vectors and bool((np.abs(repaired) < LARGEST).all())
+                found[site.bias] = _shortened(repaired, rounded[site.name].noise) if is_short else repaired
         return found
+
+
+def _shortened(bias: Array, noise: Array | None) -> Array:
+    """A bias in few bits: against the other errors of what it is added to, its own is small."""
+    return finer(bias, _UNKNOWN) if noise is None else fine_enough(bias, noise.reshape(bias.shape))

@@ -31,11 +31,12 @@ from pbslim.quant.channels import (
     used_coarseness,
 )
 from pbslim.quant.compensation import Choose, blocks_of, depthwise_factors, round_depthwise
+from pbslim.quant.palettes import Palette, Palettized
 
 _CHEAPER_BELOW = 3.0  # bits per weight: above, plain rounding is as good
-_HALF_BITS = 16
 _STEP_BITS = 4  # most channels of a site have one of about ten steps
 _HALF_COARSENESS = 2.0**-12
+_FAR_TOO_COARSE = 5.0  # times what is wanted: by then its noise costs others the 16 bits that float32 would
 _MOST_ERRORS = 1 << 24  # that are looked at together
 _Part = tuple[slice, Callable[[Array, Choose], Array], Array]
 # Rows of the matrix, what rounds them, and how much an error of each counts.
@@ -46,16 +47,26 @@ class Rounded:
     """A site in fewer bits.
 
     Attributes:
-        codes: int8 [K, N] in units of `steps`, int16 where a byte is too narrow, or the weights themselves as float16.
-        steps: [N]; None where the weights are float16.
+        codes: int8 [K, N] in units of `steps`, int16 where a byte is too narrow, or the weights themselves as float16
+            or, where they stay as they are, as float32.
+        steps: [N]; None where the weights are floats or codes have a table.
         shift: what the bias must make up for, [N]; None where it cannot.
+        noise: about the mean square of what rounding adds to each output of the op, [N]; None where that is not known.
         width: bits that each code takes; None where they are entropy-coded.
+        palette: what codes stand for where they give back all weights as they were.
     """
 
     codes: Array
     steps: Array | None
     shift: Array | None
+    noise: Array | None = None
     width: float | None = None
+    palette: Palette | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Whether the weights stay as they are."""
+        return self.codes.dtype == np.float32
 
     @property
     def weights(self) -> Array:
@@ -64,16 +75,24 @@ class Rounded:
 
     def columns(self, part: slice) -> Array:
         """Those of some outputs, float32 [K, n]."""
-        decoded = self.codes[..., part].astype(np.float32)
-        if self.steps is not None:
-            decoded *= self.steps[..., part].astype(np.float32)
+        codes, steps = self.codes[..., part], self.steps
+        if steps is not None and steps.size > 1:
+            steps = steps[..., part]
+        if self.palette is not None:
+            return self.palette.decode(codes, steps)
+        decoded = codes.astype(np.float32)
+        if steps is not None:
+            decoded *= steps.astype(np.float32)
         return decoded
 
     @property
     def bits(self) -> float:
         """About what it takes in a file."""
+        if self.palette is not None:
+            exact = Palettized(self.codes, self.steps, self.palette)
+            return exact.coded_bits if self.width is None else exact.plain_bits
         if self.steps is None:
-            return float(_HALF_BITS * self.codes.size)
+            return float(8 * self.codes.nbytes)
         parts = in_two_bytes(self.codes) if self.codes.dtype == np.int16 else (self.codes,)
         codes = sum(map(entropy, parts)) if self.width is None else self.width * self.codes.size
         return codes + _STEP_BITS * self.steps.size
@@ -109,14 +128,19 @@ class SiteRounder:
     def _weights(self) -> Array:
         return self.site.matrix(np.asarray(self._tensor.numpy(), np.float32))
 
+    @property
+    def matrix(self) -> Array:
+        """The weights as they are, [K, N]."""
+        return self._weights
+
     def round(self, coarseness: float) -> Rounded:
         """The weights with steps of `coarseness` times the rms of each channel.
 
         Where a byte is too narrow for the codes they take two, and beyond that weights are float16.
         """
         largest = WIDEST if is_too_coarse(self._weights, coarseness) else LARGEST
-        if is_too_coarse(self._weights, coarseness, largest) and (half := self.halved()) is not None:
-            return half
+        if is_too_coarse(self._weights, coarseness, largest) and (floats := self.as_floats(coarseness)) is not None:
+            return floats
         steps = channel_steps(self._weights, coarseness, largest)
         return self._rounded(self._codes(steps, largest), steps)
 
@@ -130,6 +154,12 @@ class SiteRounder:
         steps = (power_of_two_steps if powers_of_two else channel_steps)(self._weights, coarseness)
         return self._rounded(self._codes(steps.astype(np.float32)), steps)
 
+    def as_floats(self, coarseness: float) -> Rounded | None:
+        """The weights as float16, or as they are where that would be far too coarse; None where they do not fit."""
+        if _FAR_TOO_COARSE * coarseness < _HALF_COARSENESS:
+            return Rounded(self._weights, None, None)
+        return self.halved()
+
     def halved(self) -> Rounded | None:
         """The weights as float16; None where they do not fit."""
         half = self._half()
@@ -137,7 +167,9 @@ class SiteRounder:
 
     def coarseness(self, rounded: Rounded) -> float:
         """How coarse that really is: float16 keeps about a 4096th of each weight."""
-        return _HALF_COARSENESS if rounded.steps is None else used_coarseness(self._weights, rounded.steps)
+        if rounded.steps is None:
+            return 0.0 if rounded.stays else _HALF_COARSENESS
+        return used_coarseness(self._weights, rounded.steps)
 
     def plain_coarseness(self, largest: int) -> float:
         """The coarseness at which evenly spread codes have the error that the nearest ones up to `largest` have."""
@@ -164,7 +196,14 @@ class SiteRounder:
             width = max(_MOST_ERRORS // max(len(mean), 1), 1)
             columns = [slice(at, at + width) for at in range(0, weights.shape[1], width)]
             shift = np.concatenate([mean @ (weights[:, part] - plain.columns(part)) for part in columns])
-        return Rounded(codes, steps, shift.astype(np.float32))
+        return Rounded(codes, steps, shift.astype(np.float32), self._noise(steps))
+
+    def _noise(self, steps: Array | None) -> Array | None:
+        """Errors are even over a step, and each counts as much as those after it could not make up for."""
+        if steps is None or not self._is_compensated:
+            return None
+        weighed = sum(np.broadcast_to(each.sum(axis=0), steps.shape) for _, _, each in self._parts)
+        return np.asarray(np.square(steps, dtype=np.float64) * weighed / 12)
 
     def _codes(self, steps: Array, largest: int = LARGEST) -> Array:
         weights = self._weights

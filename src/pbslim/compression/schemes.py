@@ -103,8 +103,8 @@ class Stepwise:
     def round(self, coarseness: float) -> Rounded:
         """The weights in the fewest bits that are no coarser than `coarseness`; see `SiteRounder.round`."""
         best = self._at(LARGEST)
-        if best[1] > _HALF_ABOVE * coarseness and (half := self._rounder.halved()) is not None:
-            return half
+        if best[1] > _HALF_ABOVE * coarseness and (floats := self._rounder.as_floats(coarseness)) is not None:
+            return floats
         for largest in _STEPWISE[1:]:
             tried = self._at(largest)
             if tried[1] > coarseness:

@@ -43,7 +43,11 @@ class Candidate:
 
 
 class Search:
-    """Tries total amounts of noise until the measured one is right."""
+    """Tries total amounts of noise until the measured one is right.
+
+    Args:
+        on_try: is shown each candidate, and says whether one that is good enough is enough.
+    """
 
     def __init__(
         self,
@@ -51,7 +55,7 @@ class Search:
         rounders: Sequence[Rounder],
         sensitivities: Mapping[str, Sensitivity],
         measure: Measure,
-        on_try: Callable[[Candidate], None] = lambda _: None,
+        on_try: Callable[[Candidate], bool] = lambda _: False,
         effort: Effort = EFFORTS["normal"],
     ) -> None:
         self._model, self._rounders, self._sensitivities = model, rounders, sensitivities
@@ -94,10 +98,10 @@ class Search:
             level = min(max(level, -_SILENT), _SILENT)  # where no step is left to choose it runs away
             noise = 10 ** (-level / 10)
             tried = self.candidate(allocate(self._sensitivities, noise), noise)
-            self._on_try(tried)
+            is_enough = self._on_try(tried)
             if tried.snr >= target:
                 good = tried if good is None or tried.bits <= good.bits else good
-                if tried.snr < target + self._effort.close:
+                if is_enough or tried.snr < target + self._effort.close:
                     break
             else:
                 bad = replace(tried, rounded={}) if bad is None or tried.noise < bad.noise else bad

@@ -6,13 +6,20 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from pbslim.analysis.constants import const_value
+from pbslim.analysis.weight_sites import find_sites
 from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounded
 from pbslim.dtypes import FLOAT, HALF, INT8, STRING, UINT8, Shape
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, AttrValue, Graph
 from pbslim.ir.tensors import Array
+from pbslim.passes.bodies import in_bodies
+from pbslim.passes.registry import Context
+from pbslim.quant.half import LARGEST, in_halves
 from pbslim.quant.packing import levels_for
+from pbslim.quant.palettes import palettized
+from pbslim.transforms import obfuscate_names
 from pbslim.transforms.attributes.remove_default_attributes import drop_defaults
 from pbslim.transforms.compressed.decoders import Decoders
 from pbslim.transforms.compressed.forms import write_channels, write_half, write_packed
@@ -77,17 +84,15 @@ def is_stepwise(form: str) -> bool:
 
 
 def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str, *, stays: bool = False) -> None:
-    """Store the sites of a copy of the model's graph as rounded, vectors as float16, and biases repaired.
+    """Store the sites of a copy of the model's graph as rounded, and vectors, repaired biases too, as float16 or finer.
 
     Args:
         stays: decode weights anew in each run, so that they are small in memory as well.
         form: ``coded``, ``codes``, ``packed`` or ``float``.
     """
     repaired = model.biases(rounded)
-    vectors = {
-        name: repaired[name].astype(np.float16) if name in repaired else vector
-        for name, vector in model.vectors.items()
-    }
+    vectors = {name: repaired.get(name, vector) for name, vector in model.vectors.items()}
+    vectors = {name: vector for name, vector in vectors.items() if np.abs(vector).max() < LARGEST}
     plain = {name: bias for name, bias in repaired.items() if name not in vectors}
     if form == FLOAT_FORM:
         plain |= model.content(rounded)
@@ -95,14 +100,35 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str,
     for name, values in plain.items():
         graph[name].set_attr("value", ArrayTensor(values.astype(np.float32), FLOAT))
     before = {node.name for node in graph}
-    stored = [_stored(model, name, rounded[name]) for name in model.names if name in rounded]
+    stored = [
+        Stored.of(site, each.codes, each.steps, each.palette)
+        for site in model.sites
+        if (each := rounded.get(site.name)) and not each.stays
+    ]
+    if model.unseen and form != FLOAT_FORM:
+        stored += _few_valued(graph, model.unseen, in_bytes=form != CODED)
+        vectors = {name: vector for name, vector in vectors.items() if name not in {each.name for each in stored}}
     if form == CODED:
         write_groups(graph, stored, vectors)
         drop_defaults(graph)  # those who read this form know them; OpenCV does not
+        in_bodies(graph, Context(), _shorten)
     elif form != FLOAT_FORM:
         _write_alone(graph, stored, vectors, packed=form == PACKED)
     if stays:
         _keep_decoding(graph, before)
+
+
+def _shorten(body: Graph, context: Context) -> None:
+    """Leave out what takes room in a function and means nothing outside of it."""
+    drop_defaults(body)
+    obfuscate_names.function(body, context)
+
+
+def _few_valued(graph: Graph, names: Collection[str], *, in_bytes: bool) -> list[Stored]:
+    """Those of some weights that have few values, exactly."""
+    sites = [site for site in find_sites(graph) if site.name in names]
+    found = {site: palettized(site.matrix(const_value(graph[site.name]).numpy()), in_bytes=in_bytes) for site in sites}
+    return [Stored.of(site, each.codes, each.steps, each.palette) for site, each in found.items() if each]
 
 
 def _keep_decoding(graph: Graph, before: Collection[str]) -> None:
@@ -124,21 +150,15 @@ def _write_alone(graph: Graph, stored: list[Stored], vectors: Mapping[str, Array
     decoders = Decoders(graph)
     for each in (each.as_half() if each.codes.dtype == np.int16 else each for each in stored):
         levels = levels_for(each.largest) if packed else None
-        if each.steps is None:
+        if each.is_half:
             write_half(decoders, graph[each.name], each)
         elif levels is not None and each.codes.size >= _LEAST_PACKED:
             write_packed(decoders, graph[each.name], each, levels)
         else:
             write_channels(decoders, graph[each.name], each)
     for name, vector in vectors.items():
-        if vector.size >= _LEAST_HALF:
-            write_half(decoders, graph[name], Stored(name, vector))
+        if vector.size >= _LEAST_HALF and not in_halves(vector)[1].any():
+            write_half(decoders, graph[name], Stored(name, vector.astype(np.float16)))
         else:
             graph[name].set_attr("value", ArrayTensor(vector.astype(np.float32), FLOAT))
     decoders.place()
-
-
-def _stored(model: Model, name: str, rounded: Rounded) -> Stored:
-    site = model.site(name)
-    codes = np.ascontiguousarray(site.from_matrix(rounded.codes))
-    return Stored(name, codes, None if rounded.steps is None else rounded.steps.reshape(site.step_shape))

@@ -19,7 +19,7 @@ LARGEST = 127
 WIDEST = 8191
 """The largest code that takes two bytes; beyond, float16 is as good."""
 
-RADIX = 128
+RADIX = 256
 """What the second of two bytes counts."""
 
 STEP_SHIFT, STEP_ORIGIN = 21, 127 << 23
@@ -151,7 +151,10 @@ def nearest(codes: Array, _row: int = 0, *, largest: int = LARGEST) -> Array:
 
 
 def in_two_bytes(codes: Array) -> tuple[Array, Array]:
-    """Codes as two int8 arrays, ``codes = first + 128 * second``; the first is from -64 to 63."""
+    """Codes as two int8 arrays, ``codes = first + 256 * second``.
+
+    A first byte of its whole range: with a narrower one more codes need the second, which tells nothing of the first.
+    """
     low = (codes.astype(np.int16) + RADIX // 2) % RADIX - RADIX // 2
     return low.astype(np.int8), ((codes - low) // RADIX).astype(np.int8)
 

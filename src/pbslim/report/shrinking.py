@@ -118,7 +118,7 @@ def _weights(plan: Plan) -> Any:
             each.kind,
             f"{each.elements:,}",
             each.form,
-            "" if each.form == "float16" else f"{each.coarseness:.3f} rms",
+            "" if each.form in ("float32", "float16", "exact") else f"{each.coarseness:.3f} rms",
             f"{each.bits:.2f}",
             each.why,
         )

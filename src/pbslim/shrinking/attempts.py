@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,9 @@ from pbslim.ir import Graph
 from pbslim.names import shortened
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
+from pbslim.shrinking.stand_ins import notes_of
 from pbslim.verification import Verification
+from pbslim.verification.running import spared
 from pbslim.wire import save
 
 _ATTEMPTS = 8
@@ -31,6 +34,7 @@ _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grow
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
 _LOOSER = 2  # such tries
 _STRUCTURE_TRIES = 5
+_GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Compressed:
             `not_verified`.
         attempts: what was tried on the way.
         interrupted: whether the search was stopped before its end.
+        inner: what is to be compared beside the outputs where that is still to be done.
     """
 
     graph: Graph
@@ -72,6 +77,7 @@ class Compressed:
     notes: list[str] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     interrupted: bool = False
+    inner: Sequence[str] = ()
 
     @property
     def verifying(self) -> float:
@@ -89,6 +95,7 @@ class Attempts:
         proof: how results are compared with the original; without it the search alone decides.
         tell: called with what is done, how much of it is, and of how much.
         deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
+        proving: seconds that the proofs are expected to take.
     """
 
     compressor: Compressor
@@ -97,7 +104,8 @@ class Attempts:
     options: CompressionOptions
     proof: Proof | None
     tell: Tell
-    deadline: float | None = None
+    deadline: float = math.inf
+    proving: float = 0.0
     tried: list[Attempt] = field(default_factory=list)
     _kept: tuple[Compressed, int] | None = None
     _started: float = field(default_factory=time.perf_counter)
@@ -124,7 +132,7 @@ class Attempts:
         wanted, failed, kept, again = promise.snr, None, None, 0
         for _ in range(_ATTEMPTS):
             try:
-                found = self.compressor.compress(wanted, found)
+                found = self.compressor.compress(wanted, found, self.deadline - self.proving)
             except CheckError:
                 if self._kept:
                     return
@@ -138,6 +146,9 @@ class Attempts:
                 unequal *= _GROWTH
             else:
                 kept = wanted if kept is None else min(kept, wanted)
+            if kept is None and not self._has_time():
+                self._attempt(self.compressor.quieter(found, short + _GENEROUS), wanted + short + _GENEROUS)
+                return
             if kept is None:
                 wanted += short
             elif again == _LOOSER or (again and short) or not self._has_time():
@@ -167,27 +178,28 @@ class Attempts:
         """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""
         number = len(self.tried)
         graph, size, form = self._smallest(found)
-        checked = None
-        if self.proof:
-            self.tell(f"{VERIFYING}, attempt {number + 1}", 0, 1)
-            proof = replace(self.proof, on_progress=partial(self.tell, VERIFYING))
-            checked = verified(graph, self.files, proof, number, self.compressor.samples)
-            if number and self._keeps(checked) and self._has_fresh_inputs:
-                # What led here was measured on the first inputs, and no two sets of them agree to the decibel.
-                first = verified(graph, self.files, proof, 0)
-                checked = min(checked, first, key=lambda each: (self._keeps(each), each.snr))
+        checked = self._checked(graph, number, self.proof) if self.proof else None
         kept = self._keeps(checked)
         self.tried.append(Attempt(wanted, found.snr, size, checked, kept))
         if kept and (self._kept is None or size < self._kept[1]):
-            notes = list(self.compressor.samples.notes)
-            if self.files.inner:
-                notes.append(
-                    f"outputs after a selection are judged by what it chooses from: {shortened(self.files.inner)}"
-                )
+            notes = [*self.compressor.samples.notes, *notes_of(self.files.inner)]
             if unseen := self.compressor.model.unseen:
                 notes.append(f"float16 at least, as nothing that is compared depends on them: {shortened(unseen)}")
             self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
         return checked
+
+    def _checked(self, graph: Graph, number: int, proof: Proof) -> Verification:
+        """How the result of an attempt compares with the original."""
+        self.tell(f"{VERIFYING}, attempt {number + 1}", 0, 1)
+        with spared() as spare:
+            spare = spare if proof.spare is None else proof.spare
+            proof = replace(proof, spare=spare, on_progress=partial(self.tell, VERIFYING))
+            checked = verified(graph, self.files, proof, number, self.compressor.samples)
+            if not (number and self._keeps(checked) and self._has_fresh_inputs):
+                return checked
+            # What led here was measured on the first inputs, and no two sets of them agree to the decibel.
+            first = verified(graph, self.files, proof, 0)
+            return min(checked, first, key=lambda each: (self._keeps(each), each.snr))
 
     @property
     def _has_fresh_inputs(self) -> bool:
@@ -197,7 +209,7 @@ class Attempts:
     def _has_time(self) -> bool:
         """Whether there is time for as much again as an attempt took so far."""
         took = time.perf_counter() - self._started
-        return self.deadline is None or time.perf_counter() + took / max(len(self.tried), 1) < self.deadline
+        return time.perf_counter() + took / max(len(self.tried), 1) < self.deadline
 
     def _keeps(self, checked: Verification | None) -> bool:
         """Whether all that was asked for is met."""
@@ -254,6 +266,7 @@ class Attempts:
             form,
             options.effort,
             stays=options.stays,
+            exact_vectors=compressor.model.exact_vectors,
             choices=choices(compressor, found, options.schemes),
             engine=options.engine,
         )

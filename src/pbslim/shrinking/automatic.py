@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from pbslim.compression.compressor import Compressor, Way, replayed, written
 from pbslim.compression.effort import CHEAPER, effort_of
-from pbslim.compression.estimate import Forecast, Pace, estimate
+from pbslim.compression.estimate import VERIFYING, Forecast, Pace, estimate
 from pbslim.compression.model import Model
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.samples import SampleSets
@@ -23,7 +24,7 @@ from pbslim.shrinking.inputs import model_of, samples_of
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
 from pbslim.shrinking.stand_ins import stand_ins
-from pbslim.transforms import quantize_weights_per_channel
+from pbslim.transforms import palettize_weights, quantize_weights_per_channel
 
 _SEARCHED_IF_NARROW, _PROVEN_IF_NARROW = 3, 2
 """Times as many inputs where an output is a few numbers: those of one input say little."""
@@ -49,7 +50,8 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
         if options.plan:
             return _replayed(graph, options.plan, files, options, proof)
         model = model_of(graph, files, options, _kept(options))
-        options, samples, forecast = _affordable(model, files, options, started)
+        held = _held(model, options, proof)
+        options, samples, forecast = _affordable(model, files, options, held, started)
         files = files._replace(inner=stand_ins(model, files, samples.validation[0]))
         if not model.sites:
             return Compressed(graph, notes=["no weights of 256 or more elements that could be stored in fewer bits"])
@@ -60,18 +62,22 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
     except PbslimError as error:
         if options.calibrate or options.plan or (proof and proof.is_demanding):
             raise
-        step = quantize_weights_per_channel(keep=_kept(options))
-        pipeline.run(graph, [step], files.new_inputs, files.outputs)
+        steps = [palettize_weights(keep=_kept(options)), quantize_weights_per_channel(keep=_kept(options))]
+        pipeline.run(graph, steps, files.new_inputs, files.outputs)
         return Compressed(graph, not_verified=str(error))
+    deadline = math.inf if options.time_limit is None else started + options.time_limit
+    proving = forecast.seconds[VERIFYING]
+    return Attempts(compressor, forms, files, options, held, forecast.tell, deadline, proving).best()
+
+
+def _held(model: Model, options: CompressionOptions, proof: Proof | None) -> Proof | None:
+    """How a result is proven: by what is promised, where no more is asked for."""
     held = proof.demanding(options.promise) if proof and options.promises else proof
-    if held and model.judge.is_narrow:
-        held = replace(held, samples=_PROVEN_IF_NARROW * held.samples)
-    deadline = None if options.time_limit is None else started + options.time_limit
-    return Attempts(compressor, forms, files, options, held, forecast.tell, deadline).best()
+    return replace(held, samples=_PROVEN_IF_NARROW * held.samples) if held and model.judge.is_narrow else held
 
 
 def _affordable(
-    model: Model, files: Files, options: CompressionOptions, started: float
+    model: Model, files: Files, options: CompressionOptions, proof: Proof | None, started: float
 ) -> tuple[CompressionOptions, SampleSets, Forecast]:
     """Options of which the effort fits into the time that is allowed, the inputs for it, and what to expect."""
     pace, needed = None, {}
@@ -81,7 +87,7 @@ def _affordable(
             effort = replace(effort, validation=_SEARCHED_IF_NARROW * effort.validation)
         samples = samples_of(model.graph, files.new_inputs, options.calibrate, effort)
         pace = pace or Pace.of(model, samples)
-        seconds = estimate(model, pace, effort)
+        seconds = estimate(model, pace, effort, proof.samples if proof else 0)
         needed[name] = sum(seconds.values())
         left = None if options.time_limit is None else options.time_limit - (time.perf_counter() - started)
         if left is None or needed[name] <= left:
@@ -116,6 +122,8 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
     missing = [name for name in plan.coarseness if name not in model.names]
     if missing:
         raise UsageError(f"the plan names '{missing[0]}', which is not a weight of '{files.source}'")
+    if plan.exact_vectors:
+        model.keep_vectors()
     effort = effort_of(plan.effort)
     samples = samples_of(graph, files.new_inputs, calibrate, effort)
     files = files._replace(inner=stand_ins(model, files, samples.validation[0]))

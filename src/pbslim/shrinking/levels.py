@@ -20,6 +20,7 @@ from pbslim.shrinking.attempts import Compressed
 from pbslim.shrinking.inputs import model_of, samples_of
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files
+from pbslim.shrinking.stand_ins import stand_ins
 from pbslim.transforms.quantization.weights import is_coarse
 
 _LARGE = 1024  # elements
@@ -67,9 +68,11 @@ def store(graph: Graph, files: Files, recipe: str, last: Step, options: Compress
     """
     if not (options.calibrate or find_sites(graph)):  # nothing whose errors could be made up for
         return _plain(graph, files, last)
+    inner: Sequence[str] = ()
     try:
         model = model_of(graph, files, options, options.keep)
         samples = samples_of(graph, files.new_inputs, options.calibrate, effort_of(options.effort))
+        inner = stand_ins(model, files, samples.validation[0])
         moments = model.moments(samples.calibration) if samples.calibration else {}
     except PbslimError as error:
         if options.calibrate:
@@ -78,16 +81,16 @@ def store(graph: Graph, files: Files, recipe: str, last: Step, options: Compress
     else:
         reason = "" if moments or not model.sites else "nothing is known about its inputs"
     if not moments:
-        return _plain(graph, files, last, [f"errors are not made up for: {reason}"] if reason else [])
+        return _plain(graph, files, last, [f"errors are not made up for: {reason}"] if reason else [], inner)
     way = _WAYS[recipe]
     total = sum(site.size for site in model.sites)
     rounded = {each.site.name: _rounded(each, way, total) for each in model.rounders(moments)}
-    return Compressed(written(model, rounded, way.form))
+    return Compressed(written(model, rounded, way.form), inner=inner)
 
 
-def _plain(graph: Graph, files: Files, last: Step, notes: Sequence[str] = ()) -> Compressed:
+def _plain(graph: Graph, files: Files, last: Step, notes: Sequence[str] = (), inner: Sequence[str] = ()) -> Compressed:
     pipeline.run(graph, [last], files.new_inputs, files.outputs)
-    return Compressed(graph, notes=[*notes])
+    return Compressed(graph, notes=[*notes], inner=inner)
 
 
 def _rounded(rounder: SiteRounder, way: _Way, total: int) -> Rounded:

@@ -31,7 +31,8 @@ from pbslim.shrinking.preparation import Wanted, prepare
 from pbslim.shrinking.proof import Files, Proof, require_met
 from pbslim.shrinking.readers import fit
 from pbslim.shrinking.recipes import transforms_of
-from pbslim.transforms import set_placeholders
+from pbslim.shrinking.stand_ins import notes_of
+from pbslim.transforms import decode_weights, set_placeholders
 from pbslim.verification import Verification
 from pbslim.verification.benchmark import Measurement
 from pbslim.verification.running import spare_processes
@@ -141,7 +142,7 @@ def shrink(
         graph, given = loaded.graph, loaded.source
         asked, recipe = recipe, (fitting(recipe, graph) if recipe else None)
         on_step = _measuring(graph, on_step) if look else on_step
-        simple = _simplified(graph, recipe or SIMPLE, values or {}, wanted, on_step)
+        simple = _simplified(graph, recipe, values or {}, wanted, on_step)
         path = stack.enter_context(_named(given, simple.original))
         files = simple.files._replace(source=path)
         options = replace(options or CompressionOptions(), keep=(*(options.keep if options else ()), *keep))
@@ -246,12 +247,12 @@ class _Simple:
 
 def _simplified(
     graph: Graph,
-    recipe: str,
+    recipe: str | None,
     values: Mapping[str, bool | float | str],
     wanted: Callable[[Graph], Wanted],
     on_step: Callable[[StepResult], None] | None,
 ) -> _Simple:
-    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe)).steps
+    steps: Sequence[Step] = pipeline.plan(transforms_of(recipe or SIMPLE)).steps
     counts, done, original = _count(graph), [], None
     if values:
         setting = set_placeholders(name=tuple(values), value=tuple(map(str, values.values())))
@@ -259,6 +260,8 @@ def _simplified(
     asked = wanted(graph)
     ends = asked.inputs, asked.outputs
     steps = [asked.step(step) for step in steps]
+    if recipe is None:  # what is stored in few bits is stored anew
+        steps.insert([step.transform.name for step in steps].index("fold_constants"), decode_weights())
     last = steps.pop() if is_leveled(recipe) else None
     results = pipeline.run(graph, steps, *ends, kept=asked.kept, functions=True, on_step=on_step)
     files = Files(Path(), Path(), ends[0], results[-1].inputs, ends[1])
@@ -283,7 +286,8 @@ def _named(given: Source, original: Graph | None) -> Iterator[Path]:
 def _verify(proof: Proof, done: Compressed, files: Files, recipe: str | None) -> None:
     """Compare what was made with what was given."""
     try:
-        done.verification = proof.verify(files)
+        done.verification = proof.verify(files._replace(inner=done.inner))
+        done.notes += notes_of(done.inner)
     except PbslimError as error:
         if proof.is_demanding:
             raise

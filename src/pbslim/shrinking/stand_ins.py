@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pbslim.compression.model import Model
@@ -9,7 +11,7 @@ from pbslim.compression.variations import Batch
 from pbslim.engines import engine
 from pbslim.errors import PbslimError
 from pbslim.ir.tensors import Array
-from pbslim.names import node_name
+from pbslim.names import node_name, shortened
 from pbslim.shrinking.proof import Files
 from pbslim.verification.outputs import before_selections, how_to_judge
 from pbslim.wire import load
@@ -38,6 +40,11 @@ def stand_ins(model: Model, files: Files, batch: Batch) -> list[str]:
         return []  # it has ops that the simplified graph has not
     after = model.program.run(batch, known)
     return [name for name, one, other in zip(known, before, after, strict=True) if _means_the_same(one, other)]
+
+
+def notes_of(tensors: Sequence[str]) -> list[str]:
+    """What a user should know where these are compared."""
+    return [f"outputs after a selection are judged by what it chooses from: {shortened(tensors)}"] if tensors else []
 
 
 def _means_the_same(one: Array, other: Array) -> bool:

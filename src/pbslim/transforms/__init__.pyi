@@ -18,8 +18,10 @@ from pbslim.transforms.batch_norms.fold_subdivmul_batch_norms import (
     fold_subdivmul_batch_norms as fold_subdivmul_batch_norms,
 )
 from pbslim.transforms.compressed.code_weights import code_weights as code_weights
+from pbslim.transforms.compressed.decode_weights import decode_weights as decode_weights
 from pbslim.transforms.compressed.float16_weights import float16_weights as float16_weights
 from pbslim.transforms.compressed.pack_weights import pack_weights as pack_weights
+from pbslim.transforms.compressed.palettize_weights import palettize_weights as palettize_weights
 from pbslim.transforms.compressed.quantize_weights_per_channel import (
     quantize_weights_per_channel as quantize_weights_per_channel,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,24 @@ def test_a_huge_constant_is_read_by_each_run_and_held_by_none(monkeypatch: pytes
         graph[name].set_attr("value", DeferredTensor(read, FLOAT, array.shape))
     program = engine("builtin").load(graph)
     for _ in range(3):
-        (y, _) = program.run({"x": X}, ["y", "d"])
+        y = program.run({"x": X}, ["y", "d"])[0]
         assert np.array_equal(y, np.add(X, [[1, 2], [3, 4]]))
     assert reads.count("c") == 3
     assert reads.count("d") == 1
+    program.release()
+    assert len(program.run({"x": X}, ["d"])) == 1
+    assert reads.count("d") == 2
+
+
+def test_what_is_folded_goes_as_soon_as_nothing_reads_it() -> None:
+    size, length = 1 << 18, 20
+    chain = "\n".join(f"n{i} = Neg({f'n{i - 1}' if i else 'c'})" for i in range(length))
+    graph, _ = graphs.parse(f"x = Placeholder()\nc = Const([1.0])\n{chain}\ny = Mul(x, n{length - 1})\n-> y")
+    graph["c"].set_attr("value", DeferredTensor(lambda: np.ones(size, np.float32), FLOAT, (size,)))
+    program = engine("builtin").load(graph)
+    tracemalloc.start()
+    (y,) = program.run({"x": np.full((), 2, np.float32)}, ["y"])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (y == 2).all()
+    assert peak < 5 * y.nbytes  # of twenty

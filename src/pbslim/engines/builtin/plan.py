@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,6 +121,7 @@ class _Planner:
                 raise CannotRun(value.node, "it is inside of a loop and cannot be fed")
         self.scope, self.fed = scope, fed
         self.frames = frames_of(needed, fed)
+        self.reads = Counter([*fetched, *(value for node in needed for value in node.inputs)])
         self.ports: dict[Node, set[int]] = {node: {0} for node in needed if node.op in EXITS | NEXT_ITERATIONS}
         for value in [*fetched, *(value for node in needed for value in node.inputs)]:
             if value not in fed:
@@ -224,7 +226,9 @@ class _Level:
         if self._is_doubtful(node):
             self._perhaps_dead.add(node)
             self.steps.append(GuardedStep(step, self._waits(node), self._token(node), node.op in _ALWAYS))
-        elif not (self._is_constant(step, node) and self._folded(step)):
+        elif self._is_constant(step, node) and self._folded(step):
+            self._forget_inputs(node)
+        else:
             self.steps.append(step)
 
     def _is_constant(self, step: NodeStep, node: Node) -> bool:
@@ -241,6 +245,13 @@ class _Level:
             return False  # it fails when it is run
         self._constants.update(register for _, register in step.writes)
         return True
+
+    def _forget_inputs(self, node: Node) -> None:
+        """Let what a folded node reads go if nothing else needs it: weights that are decoded have many forms."""
+        for value in node.inputs:
+            self._planner.reads[value] -= 1
+            if not self._planner.reads[value]:
+                self.template[self.register(value.node, value.port)] = None
 
     def _add_switch(self, node: Node) -> None:
         self._perhaps_dead.add(node)

@@ -8,7 +8,7 @@ not know. The last node of each chain takes over the name of the constant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,14 @@ from pbslim.dtypes import FLOAT, HALF, INT8, INT32, DType
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, StringTensor, Tensor, Value
 from pbslim.ir.tensors import Array
 from pbslim.quant.packing import table
+
+
+class Op(NamedTuple):
+    """A node that is not there yet."""
+
+    op: str
+    inputs: Sequence[Value]
+    attrs: Mapping[str, AttrValue]
 
 
 class Decoders:
@@ -39,6 +47,10 @@ class Decoders:
         self._count += 1
         return self._graph.add(f"{self._prefix}/{self._count}", op, inputs, attrs)
 
+    def add(self, op: Op) -> Value:
+        """The output of a new node."""
+        return self.node(op.op, op.inputs, **op.attrs).output()
+
     def const(self, tensor: Tensor) -> Value:
         """A new constant."""
         return self.node("Const", dtype=tensor.dtype, value=tensor).output()
@@ -51,7 +63,7 @@ class Decoders:
         """A new constant that holds one string of bytes."""
         return self.const(StringTensor((data,), ()))
 
-    def int32(self, numbers: int | Sequence[int]) -> Value:
+    def int32(self, numbers: int | Sequence[int] | Sequence[Sequence[int]]) -> Value:
         """A constant of whole numbers; equal ones are shared."""
         array = np.array(numbers, np.int32)
         key = array.shape, array.tobytes()
@@ -92,18 +104,29 @@ class Decoders:
             self._tables[levels] = self.cast(self.array(table(levels), INT8), INT8)
         return self._tables[levels]
 
-    def looked_up(self, table: Value, index: Value) -> Value:
-        """The rows of `table` that an int32 vector names."""
-        attrs: Mapping[str, Any] = {"Tparams": FLOAT, "Tindices": INT32, "Taxis": INT32}
-        return self.node("GatherV2", [table, index, self.int32(0)], **attrs).output()
+    def looked_up(self, table: Value, index: Value, axis: int = 0) -> Value:
+        """The rows of `table`, or its slices along another axis, that an int32 vector names."""
+        return self.add(gathered(table, index, self.int32(axis)))
+
+    def transposed(self, matrix: Value) -> Value:
+        """Rows as columns."""
+        return self.node("Transpose", [matrix, self.int32([1, 0])], T=FLOAT).output()
+
+    def padded(self, matrix: Value, rows: int, columns: int) -> Value:
+        """A matrix with so many rows and columns of zeros before its own."""
+        return self.node("Pad", [matrix, self.int32([[rows, 0], [columns, 0]])], T=FLOAT).output()
+
+    def summed_up(self, vector: Value) -> Value:
+        """The sums of all elements up to each."""
+        return self.node("Cumsum", [vector, self.int32(0)], T=FLOAT).output()
 
     def product(self, left: Value, right: Value, dtype: DType = FLOAT) -> Value:
-        """Both multiplied, element by element."""
-        return self.node("Mul", [left, right], T=dtype).output()
+        """A new node for `product`."""
+        return self.add(product(left, right, dtype))
 
     def sum(self, left: Value, right: Value, dtype: DType = FLOAT) -> Value:
-        """Both added, element by element."""
-        return self.node("Add", [left, right], T=dtype).output()
+        """A new node for `total`."""
+        return self.add(total(left, right, dtype))
 
     def floats_of(self, bits: Value) -> Value:
         """The floats with these bits, int32."""
@@ -121,9 +144,24 @@ class Decoders:
         self._graph.reorder([*new, *(node for node in self._before if node.name in self._graph)])
 
 
-def become_product(node: Node, weights: Value, steps: Value) -> None:
-    """Turn a Const into the product of codes and their steps."""
-    node.become("Mul", [weights, steps], {"T": FLOAT}, device=node.device)
+def product(left: Value, right: Value, dtype: DType = FLOAT) -> Op:
+    """Both multiplied, element by element."""
+    return Op("Mul", [left, right], {"T": dtype})
+
+
+def total(left: Value, right: Value, dtype: DType = FLOAT) -> Op:
+    """Both added, element by element."""
+    return Op("Add", [left, right], {"T": dtype})
+
+
+def gathered(table: Value, index: Value, axis: Value) -> Op:
+    """The rows of `table` that int32 numbers name."""
+    return Op("GatherV2", [table, index, axis], {"Tparams": FLOAT, "Tindices": INT32, "Taxis": INT32})
+
+
+def become(node: Node, op: Op) -> None:
+    """Turn a Const into what is computed."""
+    node.become(op.op, op.inputs, op.attrs, device=node.device)
 
 
 def become_joined(node: Node, decoders: Decoders, parts: Sequence[Value], axis: int) -> None:

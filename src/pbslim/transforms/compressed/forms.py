@@ -9,7 +9,8 @@ from pbslim.ir import Node, Value
 from pbslim.ir.tensors import Array
 from pbslim.quant.half import as_half
 from pbslim.quant.packing import PER_BYTE, packed
-from pbslim.transforms.compressed.decoders import Decoders, become_cast, become_joined, become_product
+from pbslim.transforms.compressed.decoders import Decoders, Op, become, become_cast, become_joined, product
+from pbslim.transforms.compressed.palettes import decoding, numbers_of
 from pbslim.transforms.compressed.stored import Stored
 
 _CAST_COST = 70  # bytes that a Cast takes in a file
@@ -47,14 +48,20 @@ def write_packed(decoders: Decoders, node: Node, stored: Stored, levels: int) ->
 
 
 def finish(node: Node, stored: Stored, decoders: Decoders, decode: Callable[[Array], Value]) -> None:
-    """Let `node` be the decoded codes times the steps.
+    """Let `node` be the decoded codes times the steps, or what their palette makes of them.
 
     Args:
         decode: adds the nodes that give the codes of a piece as floats, in its shape.
     """
     axis, pieces = stored.pieces()
-    factors = [(decode(piece.codes), _steps(decoders, piece)) for piece in pieces]
-    if len(factors) == 1:
-        become_product(node, *factors[0])
+    ops = [_last(decoders, decode(piece.codes), piece) for piece in pieces]
+    if len(ops) == 1:
+        become(node, ops[0])
     else:
-        become_joined(node, decoders, [decoders.product(*each) for each in factors], axis)
+        become_joined(node, decoders, list(map(decoders.add, ops)), axis)
+
+
+def _last(decoders: Decoders, codes: Value, stored: Stored) -> Op:
+    if stored.palette is None:
+        return product(codes, _steps(decoders, stored))
+    return decoding(decoders, codes, {key: decoders.array(array) for key, array in numbers_of(stored).items()})

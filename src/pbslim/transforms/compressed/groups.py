@@ -8,39 +8,22 @@ share a byte before the stream is coded.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
-from pbslim.dtypes import HALF, INT8, INT32, UINT8
+from pbslim.dtypes import FLOAT, HALF, INT8, INT32, UINT8
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
-from pbslim.quant.channels import LARGEST, RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
+from pbslim.quant.channels import RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
 from pbslim.quant.deflate import deflated, zlib_stream
-from pbslim.quant.packing import PER_BYTE, packed
-from pbslim.transforms.compressed.decoders import Decoders, become_joined, become_product, become_same
+from pbslim.quant.half import RESOLUTION, in_halves
+from pbslim.quant.streams import PLAIN, Coded, shortest
+from pbslim.transforms.compressed.decoders import Decoders, become, become_joined, become_same, product
+from pbslim.transforms.compressed.palettes import decoding, shared_numbers
+from pbslim.transforms.compressed.restoring import restored
 from pbslim.transforms.compressed.stored import Stored, groups_of
 
-_PLAIN = 2 * LARGEST + 1
-_PACKINGS = tuple(levels for levels in PER_BYTE if levels % 2)
 _STREAM_COST = 150  # bytes of the nodes that take numbers out of a stream
-_KIND_COST = 420  # bytes of the nodes that decode one more kind of stream
-
-
-@dataclass(frozen=True)
-class _Coded:
-    """The codes of a piece, `levels` different ones at most, as bytes, and what deflate makes of those."""
-
-    levels: int
-    size: int
-    data: bytes
-    deflated: bytes
-
-    @property
-    def per_byte(self) -> int:
-        """How many codes a byte holds."""
-        return PER_BYTE.get(self.levels, 1)
 
 
 def write_groups(
@@ -49,31 +32,37 @@ def write_groups(
     """Store constants as groups of codes.
 
     Args:
-        stored: those that have steps become products of codes and steps, the others reshaped float16.
-        vectors: float16 content of further constants by name; they go, and what reads them reads the group.
+        stored: those that are codes become products of these and steps, or what a palette makes of them, the others
+            reshaped float16.
+        vectors: content of further constants by name, float16 or finer of `pbslim.quant.half`; they go, and what reads
+            them reads the group.
         kept: names of vectors that must stay.
     """
     decoders = Decoders(graph)
-    pieces = {each.name: each.pieces() for each in stored if each.steps is not None}
+    pieces = {each.name: each.pieces() for each in stored if not each.is_half}
     flat = [piece for _, parts in pieces.values() for piece in parts]
-    wanted: dict[Hashable, Array] = {each.name: each.codes for each in stored if each.steps is None}
-    steps = {number: piece.steps for number, piece in enumerate(flat) if piece.steps is not None}
+    wanted: dict[Hashable, Array] = {each.name: each.codes for each in stored if each.is_half}
+    steps = {number: piece.steps for number, piece in enumerate(flat) if piece.steps is not None and not piece.palette}
     short = {number: each for number, each in steps.items() if np.array_equal(steps_of(exponents_of(each)), each)}
     wanted |= {number: each for number, each in steps.items() if number not in short}
     halves = _halves(decoders, wanted | dict(vectors)) | _steps(decoders, short)
+    exact = shared_numbers(decoders, {number: piece for number, piece in enumerate(flat) if piece.palette})
     codes = _codes(decoders, [piece.codes for piece in flat])
-    factors = iter(zip(codes, (halves[number] for number in range(len(flat))), strict=True))
+    ops = (
+        decoding(decoders, each, exact[number]) if number in exact else product(each, halves[number])
+        for number, each in enumerate(codes)
+    )
     for each in stored:
         node = graph[each.name]
         if each.name not in pieces:
             become_same(node, halves[each.name])
             continue
         axis, parts = pieces[each.name]
-        own = [next(factors) for _ in parts]
+        own = [next(ops) for _ in parts]
         if len(own) == 1:
-            become_product(node, *own[0])
+            become(node, own[0])
         else:
-            become_joined(node, decoders, [decoders.product(*pair) for pair in own], axis)
+            become_joined(node, decoders, list(map(decoders.add, own)), axis)
     decoders.place()
     for name in vectors:
         if name in kept:
@@ -84,16 +73,26 @@ def write_groups(
 
 
 def _halves(decoders: Decoders, wanted: Mapping[Hashable, Array]) -> dict[Hashable, Value]:
-    """All arrays of `wanted` as pieces of a few float16 vectors, in their shapes."""
+    """All arrays of `wanted` as pieces of a few vectors of float16 numbers or finer ones, in their shapes."""
     found: dict[Hashable, Value] = {}
     keys = list(wanted)
     for group in groups_of([wanted[key].size for key in keys]):
         arrays = [wanted[keys[number]] for number in group]
-        vector = np.concatenate([array.astype(HALF.numpy).reshape(-1) for array in arrays])
-        parts = decoders.split(_floats(decoders, vector), [array.size for array in arrays])
+        half, residual = in_halves(np.concatenate([array.astype(FLOAT.numpy).reshape(-1) for array in arrays]))
+        values = _floats(decoders, half)
+        if residual.any():
+            values = _refined(decoders, values, residual.tobytes())
+        parts = decoders.split(values, [array.size for array in arrays])
         for number, array, part in zip(group, arrays, parts, strict=True):
             found[keys[number]] = decoders.reshaped(part, array.shape, (array.size,))
     return found
+
+
+def _refined(decoders: Decoders, values: Value, residual: bytes) -> Value:
+    """float16 numbers with more bits; see `pbslim.quant.half`."""
+    finer = decoders.cast(decoders.inflated(zlib_stream([(residual, deflated(residual))]), INT8), INT8)
+    one, resolution = (decoders.array(np.array(number, np.float32)) for number in (1, RESOLUTION))
+    return decoders.product(values, decoders.sum(decoders.product(finer, resolution), one))
 
 
 def _steps(decoders: Decoders, steps: Mapping[int, Array]) -> dict[Hashable, Value]:
@@ -123,14 +122,15 @@ def _floats(decoders: Decoders, vector: Array) -> Value:
 def _codes(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
     """All pieces as floats in their shapes, those of one kind of stream in groups."""
     narrow = [number for number, piece in enumerate(pieces) if piece.dtype == np.int8]
-    coded = dict(zip(narrow, _best([pieces[number] for number in narrow]), strict=True))
+    coded = dict(zip(narrow, shortest([pieces[number] for number in narrow]), strict=True))
     found: dict[int, Value] = {}
     for levels in sorted({each.levels for each in coded.values()}, reverse=True):
         members = [number for number, each in coded.items() if each.levels == levels]
-        spread = decoders.table(levels) if levels != _PLAIN else None
+        spread = decoders.table(levels) if levels != PLAIN else None
         for group in groups_of([coded[number].size for number in members]):
             numbers = [members[place] for place in group]
             found |= zip(numbers, _group(decoders, [coded[number] for number in numbers], spread), strict=True)
+    found = restored(decoders, coded, found)
     wide = [number for number in range(len(pieces)) if number not in coded]
     for group in groups_of([pieces[number].size for number in wide]):
         numbers = [wide[place] for place in group]
@@ -148,7 +148,7 @@ def _wide(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
     return decoders.split(values, [piece.size for piece in pieces])
 
 
-def _group(decoders: Decoders, members: Sequence[_Coded], spread: Value | None) -> list[Value]:
+def _group(decoders: Decoders, members: Sequence[Coded], spread: Value | None) -> list[Value]:
     """The codes of each member as a vector of floats; `spread` is the table for those that share a byte."""
     stream = zlib_stream((each.data, each.deflated) for each in members)
     if spread is None:
@@ -164,28 +164,3 @@ def _group(decoders: Decoders, members: Sequence[_Coded], spread: Value | None) 
         sizes += [each.size, filler] if filler else [each.size]
     parts = decoders.split(values, sizes)
     return [parts[place] for place in places]
-
-
-def _best(pieces: Sequence[Array]) -> list[_Coded]:
-    """Each piece coded in the way that makes all of them together the smallest."""
-    ways = [{levels: _coded(piece, levels) for levels in _levels(piece)} for piece in pieces]
-
-    def chosen(kinds: Collection[int]) -> list[_Coded]:
-        return [min((way[kind] for kind in kinds if kind in way), key=lambda each: len(each.deflated)) for way in ways]
-
-    def cost(coded: Sequence[_Coded]) -> int:
-        return sum(len(each.deflated) for each in coded) + _KIND_COST * len({each.levels for each in coded})
-
-    subsets = (kinds for count in range(len(_PACKINGS) + 1) for kinds in combinations(_PACKINGS, count))
-    return min((chosen([_PLAIN, *kinds]) for kinds in subsets), key=cost)
-
-
-def _levels(piece: Array) -> list[int]:
-    """The numbers of levels that hold all codes of a piece."""
-    largest = max(int(piece.max(initial=0)), -int(piece.min(initial=0)))
-    return [levels for levels in (_PLAIN, *_PACKINGS) if levels // 2 >= largest]
-
-
-def _coded(piece: Array, levels: int) -> _Coded:
-    data = (piece if levels == _PLAIN else packed(piece, levels)).tobytes()
-    return _Coded(levels, piece.size, data, deflated(data))

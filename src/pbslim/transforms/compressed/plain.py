@@ -24,4 +24,4 @@ def plainly_rounded(graph: Graph, site: Site, coarseness: float | None = None, l
     else:
         steps = finest(weights) if largest == LARGEST else best_steps(weights, largest)
     codes = nearest(weights / steps.astype(np.float32), largest=largest).astype(np.int8)
-    return Stored(site.name, np.ascontiguousarray(site.from_matrix(codes)), steps.reshape(site.step_shape))
+    return Stored.of(site, codes, steps)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pbslim.analysis.weight_sites import Site
 from pbslim.ir.tensors import Array
+from pbslim.quant.palettes import Palette
 
 MOST_FOLDED = 2_000_000
 """Weights that one chain of ops decodes at most: TensorFlow folds no constant above 10 MB."""
@@ -20,12 +22,26 @@ class Stored:
     Attributes:
         name: of the Const.
         codes: int8 in the shape of the constant, int16 where a byte is too narrow; or its values as float16.
-        steps: in a shape that broadcasts to it; None where it is float16.
+        steps: in a shape that broadcasts to it; None where it is float16 or has a table.
+        palette: what codes stand for where that is more than a multiple of their step; steps are exact then.
     """
 
     name: str
     codes: Array
     steps: Array | None = None
+    palette: Palette | None = None
+
+    @classmethod
+    def of(cls, site: Site, codes: Array, steps: Array | None, palette: Palette | None = None) -> Stored:
+        """The same of a matrix [K, N], with steps [N] or one for all."""
+        if steps is not None and steps.size == site.channels:
+            steps = steps.reshape(site.step_shape)
+        return cls(site.name, np.ascontiguousarray(site.from_matrix(codes)), steps, palette)
+
+    @property
+    def is_half(self) -> bool:
+        """Whether it is float16."""
+        return self.steps is None and self.palette is None
 
     @property
     def largest(self) -> int:
@@ -34,6 +50,8 @@ class Stored:
 
     def as_half(self) -> Stored:
         """Its values as float16."""
+        if self.palette is not None:
+            return Stored(self.name, self.palette.decode(self.codes, self.steps).astype(np.float16))
         steps = 1 if self.steps is None else self.steps.astype(np.float32)
         return Stored(self.name, (self.codes * steps).astype(np.float16))
 
@@ -52,7 +70,7 @@ class Stored:
             own = axis - (self.codes.ndim - steps.ndim)  # shapes are aligned at their ends
             if own >= 0 and steps.shape[own] > 1:
                 steps = steps[(slice(None),) * own + (rows,)]
-        return Stored(self.name, self.codes[(slice(None),) * axis + (rows,)], steps)
+        return Stored(self.name, self.codes[(slice(None),) * axis + (rows,)], steps, self.palette)
 
 
 def groups_of(sizes: list[int], most: int = MOST_FOLDED) -> Iterator[list[int]]:

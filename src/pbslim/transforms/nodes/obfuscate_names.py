@@ -4,7 +4,8 @@ Before::  input ─► conv1/weights/read ─► conv1/BiasAdd ─► output
 After::   input ─► 0 ─► 1 ─► output
 
 Names are counted in the order of the file: 0 … 9, a … z, A … Z, 10, 11 and so on. Colocations in
-``_class`` follow; the function library keeps its names.
+``_class`` follow. In functions that happens with ``functions=true`` alone; arguments and what is returned keep their
+names there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pbslim.passes.registry import Context, transform
 _DIGITS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 
 
-@transform(effect="exact")
+@transform(effect="exact", in_functions=True)
 def obfuscate_names(graph: Graph, context: Context) -> None:
     """Rename every node but the inputs and outputs of the graph."""
     kept = context.protected

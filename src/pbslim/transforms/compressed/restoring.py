@@ -1,0 +1,52 @@
+"""Codes that lie by columns, or without rows and columns of zeros, become the matrix that they were taken from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pbslim.dtypes import FLOAT, INT8, INT32
+from pbslim.ir import Value
+from pbslim.ir.tensors import Array
+from pbslim.quant.deflate import deflated, zlib_stream
+from pbslim.quant.streams import Coded
+from pbslim.transforms.compressed.decoders import Decoders
+
+
+def restored(decoders: Decoders, coded: Mapping[int, Coded], values: Mapping[int, Value]) -> dict[int, Value]:
+    """The codes of each constant in the order of its elements.
+
+    Args:
+        values: vectors of floats, one for each of `coded`.
+
+    Returns:
+        Vectors, or matrices [K, N], of all elements.
+    """
+    masks = {(number, i): mask for number, each in coded.items() for i, mask in enumerate(each.layout.masks)}
+    places = _places(decoders, masks)
+    found = {}
+    for number, value in values.items():
+        layout = coded[number].layout
+        if layout.by_column or layout.masks:
+            value = decoders.reshaped(value, coded[number].shape)
+        if layout.by_column:
+            value = decoders.transposed(value)
+        if layout.masks:
+            value = decoders.padded(value, layout.rows is not None, layout.columns is not None)
+            axes = [axis for axis, mask in enumerate((layout.rows, layout.columns)) if mask is not None]
+            for i, axis in enumerate(axes):
+                value = decoders.looked_up(value, places[number, i], axis)
+        found[number] = value
+    return found
+
+
+def _places(decoders: Decoders, masks: Mapping[tuple[int, int], Array]) -> dict[tuple[int, int], Value]:
+    """For each element of a mask the place of what is stored for it, from 1 on; 0 where nothing is."""
+    if not masks:
+        return {}
+    data = np.concatenate(list(masks.values())).tobytes()
+    stream = decoders.cast(decoders.inflated(zlib_stream([(data, deflated(data))]), INT8), INT8)
+    parts = decoders.split(stream, [mask.size for mask in masks.values()])
+    counted = (decoders.product(part, decoders.summed_up(part)) for part in parts)
+    return dict(zip(masks, (decoders.cast(each, FLOAT, INT32) for each in counted), strict=True))
