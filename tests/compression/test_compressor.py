@@ -271,3 +271,14 @@ def test_a_high_effort_codes_along_a_trellis() -> None:
     assert np.array_equal(engine("builtin").load(result).run(x, ["logits"])[0], expected)
     again = replayed(model, samples, Way("coded", effort), best.coarseness, trellis=True)
     assert all(np.array_equal(again[name].codes, each.codes) for name, each in best.rounded.items())
+
+
+def test_nothing_is_placed_where_a_node_is_gone() -> None:
+    """A vector is read where it is decoded, and TensorFlow refuses a node that is colocated with one that is gone."""
+    graph = classifier()
+    graph["conv/add"].set_attr("_class", (b"loc:@conv/bias", b"loc:@conv/weights"))
+    model = _model(graph)
+    rounded = {site.name: each.round(0.2) for site, each in zip(model.sites, model.rounders({}), strict=True)}
+    result = written(model, rounded, "coded")
+    assert "conv/bias" not in result
+    assert result["conv/add"].attrs["_class"] == (b"loc:@conv/weights",)
