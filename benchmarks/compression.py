@@ -181,7 +181,7 @@ def unseen(
     pictures = read_pictures(photographs)
     graph = load(source)
     names = find_names(graph)[0]
-    made = generate_samples(graph, names, samples=parts * len(pictures), pictures=lambda: pictures, drawings=False)
+    made = generate_samples(graph, names, samples=parts * len(pictures), pictures=lambda: pictures, made_up=False)
     if "photographs" not in made.origin:
         return None
     return {key: np.concatenate([batch[key] for batch in made.batches]) for key in made.batches[0]}

@@ -33,6 +33,9 @@ class Here:
             else self._engine.load(path)
         )
 
+    def forget(self) -> None:
+        self._program.close()
+
     def wait(self) -> None:
         pass
 

@@ -12,7 +12,7 @@ import pytest
 import pbslim
 from pbslim.engines.apart import ProgramApart
 from pbslim.errors import PbslimError
-from pbslim.verification.running import Setting, Side, run_both, spare_processes
+from pbslim.verification.running import Setting, Side, run_both, spare_processes, spared
 from tests.graphs import parse
 
 
@@ -20,21 +20,19 @@ from tests.graphs import parse
 def test_a_process_that_is_spared_runs_the_next_graph(tmp_path: Path) -> None:
     for name in ("Neg", "Square"):
         pbslim.save(parse(f"x = Placeholder(shape=[])\ny = {name}(x)\n-> y")[0], tmp_path / name)
-    spare: list[ProgramApart] = []
-    setting = Setting("builtin", spare=spare)
-    try:
+    with spared() as spare:
+        setting = Setting("builtin", spare=spare)
         found = []
         for name in ("Neg", "Square"):
             with setting.started(tmp_path / name, name) as program:
                 found.append((program, *program.run({"x": np.full((), 3, np.float32)}, ["y"])))
             assert spare == [program]
+            with pytest.raises(PbslimError, match="no graph is loaded"):
+                program.run({}, ["y"])
         assert found == [(program, -3), (program, 9)]
         with pytest.raises(PbslimError, match="other"), setting.started(tmp_path / "none", "other") as program:
             program.wait()
         assert not spare  # what became of it nobody knows
-    finally:
-        for each in spare:
-            each.close()
 
 
 def test_an_engine_that_starts_at_once_needs_none(tmp_path: Path) -> None:

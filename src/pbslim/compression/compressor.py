@@ -154,6 +154,7 @@ class Compressor:
         return self._search(on_try).find(snr, start)
 
     def _search(self, on_try: Callable[[Candidate], bool] = lambda _: False) -> Search:
+        self.model.program.release()  # from now on all weights are fed
         return Search(self.model, self.rounders, self.sensitivities, self._measure, on_try, self.way.effort)
 
     def _try_each(self, coarseness: Mapping[str, float] | None = None) -> None:

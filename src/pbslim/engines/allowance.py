@@ -46,6 +46,10 @@ class AllowedProgram(Program):
         except MemoryError:
             raise PbslimError(f"it takes more than {memory >> 20} MB to run, which is a lot for its size") from None
 
+    def release(self) -> None:
+        """Give back what was made for the runs so far."""
+        self._program.release()
+
     def close(self) -> None:
         """Give back what the program holds."""
         self._program.close()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pbslim.engines.heap import give_back_freed_memory
 from pbslim.engines.protocol import Array, Feeds, Program
 from pbslim.errors import PbslimError
 
@@ -107,6 +108,12 @@ class ProgramApart(Program):
         self._label = label or self._label
         self._path, self._loading = str(path), True
         self._send(("load", self._engine, path, self._folding, self._likely))
+
+    def forget(self) -> None:
+        """Give back what the graph takes; the process waits for another one."""
+        self.wait()
+        self._send(("forget",))
+        self._receive("forget", self.timeout)
 
     def wait(self) -> None:
         """Wait until the graph is loaded.
@@ -231,8 +238,7 @@ class _Worker:
 
     def load(self, name: str, path: Path, folding: bool, likely: int | None) -> float:
         """Load a graph; gives the seconds it took without what the engine needs for any graph."""
-        if self._program is not None:
-            self._program.close()
+        self.forget()
         from pbslim.engines import engine, tensorflow
         from pbslim.engines.allowance import AllowedProgram
 
@@ -246,6 +252,13 @@ class _Worker:
         started = time.perf_counter()
         self._program = found() if likely is None else AllowedProgram(found(), likely)
         return time.perf_counter() - started
+
+    def forget(self) -> None:
+        """Give back the graph that is loaded."""
+        if self._program is not None:
+            self._program.close()
+            self._program = None
+            give_back_freed_memory()
 
     def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
         """Run it."""

@@ -47,6 +47,9 @@ class Program(ABC):
             PbslimError: the graph fails on these feeds.
         """
 
+    def release(self) -> None:  # noqa: B027 - most hold nothing of the kind
+        """Give back what was made for the runs so far, and what another run makes again if it needs it."""
+
     def close(self) -> None:  # noqa: B027 - most have nothing to give back
         """Give back what the program holds."""
 

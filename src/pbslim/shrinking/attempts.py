@@ -25,6 +25,7 @@ from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
 from pbslim.shrinking.stand_ins import notes_of
 from pbslim.verification import Verification
+from pbslim.verification.running import spared
 from pbslim.wire import save
 
 _ATTEMPTS = 8
@@ -177,15 +178,7 @@ class Attempts:
         """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""
         number = len(self.tried)
         graph, size, form = self._smallest(found)
-        checked = None
-        if self.proof:
-            self.tell(f"{VERIFYING}, attempt {number + 1}", 0, 1)
-            proof = replace(self.proof, on_progress=partial(self.tell, VERIFYING))
-            checked = verified(graph, self.files, proof, number, self.compressor.samples)
-            if number and self._keeps(checked) and self._has_fresh_inputs:
-                # What led here was measured on the first inputs, and no two sets of them agree to the decibel.
-                first = verified(graph, self.files, proof, 0)
-                checked = min(checked, first, key=lambda each: (self._keeps(each), each.snr))
+        checked = self._checked(graph, number, self.proof) if self.proof else None
         kept = self._keeps(checked)
         self.tried.append(Attempt(wanted, found.snr, size, checked, kept))
         if kept and (self._kept is None or size < self._kept[1]):
@@ -194,6 +187,19 @@ class Attempts:
                 notes.append(f"float16 at least, as nothing that is compared depends on them: {shortened(unseen)}")
             self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
         return checked
+
+    def _checked(self, graph: Graph, number: int, proof: Proof) -> Verification:
+        """How the result of an attempt compares with the original."""
+        self.tell(f"{VERIFYING}, attempt {number + 1}", 0, 1)
+        with spared() as spare:
+            spare = spare if proof.spare is None else proof.spare
+            proof = replace(proof, spare=spare, on_progress=partial(self.tell, VERIFYING))
+            checked = verified(graph, self.files, proof, number, self.compressor.samples)
+            if not (number and self._keeps(checked) and self._has_fresh_inputs):
+                return checked
+            # What led here was measured on the first inputs, and no two sets of them agree to the decibel.
+            first = verified(graph, self.files, proof, 0)
+            return min(checked, first, key=lambda each: (self._keeps(each), each.snr))
 
     @property
     def _has_fresh_inputs(self) -> bool:

@@ -49,7 +49,7 @@ class Proof:
         engine: what runs the graphs.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
         examples: how many samples of which decisions differ to keep.
-        spare: processes for several proofs; see `pbslim.verification.running.spare_processes`.
+        spare: processes for several proofs; see `pbslim.verification.running.spared`.
         on_progress: called with the number of batches done, and of all.
     """
 

@@ -87,7 +87,7 @@ def compare_files(
         examples: how many samples of which decisions differ to keep.
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
-        spare: processes for the graphs; see `pbslim.verification.running.spare_processes`.
+        spare: processes for the graphs; see `pbslim.verification.running.spared`.
         on_progress: called with the number of batches done, and of all.
 
     Raises:

@@ -21,6 +21,7 @@ from pbslim.names import node_name
 from pbslim.verification import beginnings, images, photographs
 from pbslim.verification.batches import Batch, Made
 from pbslim.verification.drawings import drawing
+from pbslim.verification.portraits import portrait
 from pbslim.verification.signals import events, is_signal, smooth_noise
 from pbslim.verification.texts import text
 
@@ -37,6 +38,7 @@ DEFAULT_SAMPLES = 16
 _BATCH, _BATCH_BYTES = 4, 2_000_000
 _IMAGE_SIDE, _LENGTH = 128, 64
 _LOWEST, _BEYOND = 0, 10
+_GRAY_TURNS, _COLOR_TURNS = 2, 4
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def generate_samples(
     pictures: Callable[[], Pictures] = photographs.tests,
     pixels: Pixels | None = None,
     varied: bool = False,
-    drawings: bool = True,
+    made_up: bool = True,
     batch: int | None = None,
 ) -> Samples:
     """Values that fit the type, shape and range of each input, the same for the same seed.
@@ -75,15 +77,16 @@ def generate_samples(
         samples: how many to make; full batches where an input has a fixed batch size.
         pictures: the photographs, RGB [h, w, 3] each.
         pixels: the range of pixel values that the graph takes; found from the graph when not given.
-        varied: signals of two kinds by turns, of which only the first is made otherwise.
-        drawings: gray pictures of two kinds by turns, of which the second are drawings.
+        varied: signals of two kinds by turns, of which only the first is made otherwise; every fourth picture in colors
+            is a portrait.
+        made_up: every second gray picture is a drawing.
         batch: most samples of a batch; 4 when not given, fewer of large inputs, to which many times the memory goes.
 
     Raises:
         UsageError: the type of an input is not known.
     """
     shapes = StaticShapes(graph)
-    plans = [_plan(graph, name, shapes, pixels, drawings=drawings) for name in inputs]
+    plans = [_plan(graph, name, shapes, pixels, drawn=made_up, painted=made_up and varied) for name in inputs]
     fixed = [plan.dims[0] for plan in plans if plan.dims and plan.dims[0] >= 0]
     free = (batch or _fitting(plans)) if any(plan.dims for plan in plans) else 1
     size = max(min(fixed, default=free), 1)
@@ -138,7 +141,7 @@ class _Plan:
         dims: its shape, -1 for a batch size that is not fixed.
         one: makes one sample of a shape from a seeded generator.
         other: makes one of another kind.
-        drawn: whether every second picture is a drawing.
+        turns: one in so many pictures is made up, if it is not 0.
         random: whether values differ although there is no batch.
     """
 
@@ -147,7 +150,7 @@ class _Plan:
     dims: tuple[int, ...]
     what: str = VALUES
     image: bool = False
-    drawn: bool = False
+    turns: int = 0
     channels_first: bool = False
     pixels: Pixels = (0.0, 1.0)
     one: _Maker | None = None
@@ -183,13 +186,20 @@ class _Plan:
 
     def _picture(self, number: int, seed: int, pictures: Pictures) -> Any:
         random = np.random.default_rng([seed, number])
-        if self.drawn and number % 2:
-            return self._scaled(drawing(random, *self._layout()[:2])[..., None])
-        place = number // 2 if self.drawn else number
+        if self.turns and (number + 1) % self.turns == 0:
+            return self._scaled(self._made_up(random))
+        place = number - (number // self.turns if self.turns else 0)
         picture = pictures[place % len(pictures)]
         if seed or place >= len(pictures):
             picture = images.variant(picture, random)
-        return images.png(picture) if self.encoded else self._scaled(images.fit(picture, *self._layout()))
+        return images.png(picture) if self.encoded else self._scaled(images.fit(picture, *self.layout))
+
+    def _made_up(self, random: np.random.Generator) -> Array:
+        """What photographs have little of: lines where pictures are gray, else a face."""
+        height, width, channels = self.layout
+        if channels == 1:
+            return drawing(random, height, width)[..., None]
+        return images.fit(portrait(random), height, width, channels)
 
     def _scaled(self, picture: Array) -> Array:
         """A picture [h, w, channels] of 0 to 255 in the range and the order of the input."""
@@ -199,12 +209,22 @@ class _Plan:
             values = np.rint(values)
         return values.transpose(2, 0, 1) if self.channels_first else values
 
-    def _layout(self) -> tuple[int, int, int]:
+    @property
+    def layout(self) -> tuple[int, int, int]:
+        """Height, width and channels of a picture."""
         first, second, third = self.dims[1:]
         return (second, third, first) if self.channels_first else (first, second, third)
 
 
-def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None, *, drawings: bool = False) -> _Plan:
+def _plan(
+    graph: Graph,
+    name: str,
+    shapes: StaticShapes,
+    pixels: Pixels | None,
+    *,
+    drawn: bool = False,
+    painted: bool = False,
+) -> _Plan:
     value = _value(graph, name)
     dtype = _dtype(value)
     plan = _Plan(name, dtype, ())
@@ -219,8 +239,11 @@ def _plan(graph: Graph, name: str, shapes: StaticShapes, pixels: Pixels | None, 
         plan.one = lambda _, dims: np.zeros(dims, np.bool_)
     elif plan.image:
         plan.pixels = pixels or _image_range(graph, value, plan)
-        plan.drawn = drawings and 1 in (plan.dims[1], plan.dims[3])
-        plan.what = f"{PHOTOGRAPHS} and drawings" if plan.drawn else PHOTOGRAPHS
+        plan.what = PHOTOGRAPHS
+        if plan.layout[2] == 1 and drawn:
+            plan.turns, plan.what = _GRAY_TURNS, f"{PHOTOGRAPHS} and drawings"
+        elif plan.layout[2] != 1 and painted:
+            plan.turns, plan.what = _COLOR_TURNS, f"{PHOTOGRAPHS} and portraits"
     elif dtype.is_floating and not plan.dims:
         plan.one = _scalar(name)
     else:

@@ -37,7 +37,7 @@ def read_samples(path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels
     if path.is_dir():
         pictures = read_pictures(path)
         found = generate_samples(
-            graph, inputs, samples=len(pictures), pictures=lambda: pictures, pixels=pixels, drawings=False
+            graph, inputs, samples=len(pictures), pictures=lambda: pictures, pixels=pixels, made_up=False
         )
         return replace(found, origin=f"the images in {path}")
     arrays = {name: array for name, array in read_arrays(path).items() if name not in LABELS or name in graph}

@@ -64,7 +64,7 @@ class Setting:
         engine: the name of the engine.
         timeout: seconds that one run may take.
         likely: give up on what takes far more time or memory than a file of so many bytes makes likely.
-        spare: processes that have no work; see `spare_processes`.
+        spare: processes that have no work; see `spared`.
     """
 
     engine: str
@@ -107,20 +107,7 @@ class Setting:
             program = spare.pop()
             program.load(path, label)
         else:
-            name = _LABELS.get(self.engine, self.engine)
-            # Two graphs run at the same time.
-            threads = max((os.cpu_count() or 1) // 2, 1) if self.engine == "tensorflow" else None
-            program = ProgramApart(
-                self.engine,
-                path,
-                label=label,
-                timeout=self.timeout,
-                name=name,
-                folding=folding,
-                threads=threads,
-                likely=self.likely,
-                hint=hint,
-            )
+            program = self.start(path, label, folding=folding, hint=hint)
         try:
             yield program
         except BaseException:
@@ -129,27 +116,45 @@ class Setting:
         if spare is None:
             program.close()
         else:
+            program.forget()
             spare.append(program)
+
+    def start(self, path: Path, label: str, *, folding: bool = True, hint: str = "") -> ProgramApart:
+        """A new process that begins to load the graph in `path`."""
+        return ProgramApart(
+            self.engine,
+            path,
+            label=label,
+            timeout=self.timeout,
+            name=_LABELS.get(self.engine, self.engine),
+            folding=folding,
+            # Two graphs run at the same time.
+            threads=max((os.cpu_count() or 1) // 2, 1) if self.engine == "tensorflow" else None,
+            likely=self.likely,
+            hint=hint,
+        )
 
 
 @contextmanager
-def spare_processes(engine: str, path: Path) -> Iterator[list[ProgramApart] | None]:
-    """Processes for several comparisons with one engine, if it takes long to start: two begin to load `path` at once.
-
-    They end with the context.
-    """
-    if engine != "tensorflow":
-        yield None
-        return
+def spared() -> Iterator[list[ProgramApart]]:
+    """A list of processes without work, each of which may run the next graph; they end with the context."""
     spare: list[ProgramApart] = []
     try:
-        setting = Setting(engine, spare=spare)
-        with setting.started(path, str(path)), setting.started(path, str(path)):
-            pass
         yield spare
     finally:
         for program in spare:
             program.close()
+
+
+@contextmanager
+def spare_processes(engine: str, path: Path) -> Iterator[list[ProgramApart] | None]:
+    """As `spared`, for an engine that takes long to start: two processes start at once, and look at `path`."""
+    if engine != "tensorflow":
+        yield None
+        return
+    with spared() as spare:
+        spare += [Setting(engine).start(path, str(path)) for _ in range(2)]
+        yield spare
 
 
 def likely_size(sides: tuple[Side, Side], engine: str) -> int | None:

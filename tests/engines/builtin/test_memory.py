@@ -116,10 +116,13 @@ def test_a_huge_constant_is_read_by_each_run_and_held_by_none(monkeypatch: pytes
         graph[name].set_attr("value", DeferredTensor(read, FLOAT, array.shape))
     program = engine("builtin").load(graph)
     for _ in range(3):
-        (y, _) = program.run({"x": X}, ["y", "d"])
+        y = program.run({"x": X}, ["y", "d"])[0]
         assert np.array_equal(y, np.add(X, [[1, 2], [3, 4]]))
     assert reads.count("c") == 3
     assert reads.count("d") == 1
+    program.release()
+    assert len(program.run({"x": X}, ["d"])) == 1
+    assert reads.count("d") == 2
 
 
 def test_what_is_folded_goes_as_soon_as_nothing_reads_it() -> None:

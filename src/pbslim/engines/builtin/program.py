@@ -52,9 +52,13 @@ class BuiltinProgram(Program):
                 raise UsageError(f"'{name}' is not a tensor but a resource")
         return results
 
-    def close(self) -> None:
-        """Forget the plans and what they hold."""
+    def release(self) -> None:
+        """Forget the plans and the constants that they hold."""
         self._plans.clear()
+
+    def close(self) -> None:
+        """Forget all that runs have left."""
+        self.release()
         self._scope = Scope(self._graph, Shared(self._graph))
 
     def _fed(self, name: str, value: object) -> Array:
