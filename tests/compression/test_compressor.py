@@ -250,3 +250,14 @@ def test_a_search_ends_with_what_is_good_enough_when_the_time_is_up(compressor: 
     assert found is not None
     assert all(snr < 20 for snr in tried[:-1])
     assert found.snr == tried[-1] >= 20
+
+
+def test_nothing_is_placed_where_a_node_is_gone() -> None:
+    """A vector is read where it is decoded, and TensorFlow refuses a node that is colocated with one that is gone."""
+    graph = classifier()
+    graph["conv/add"].set_attr("_class", (b"loc:@conv/bias", b"loc:@conv/weights"))
+    model = _model(graph)
+    rounded = {site.name: each.round(0.2) for site, each in zip(model.sites, model.rounders({}), strict=True)}
+    result = written(model, rounded, "coded")
+    assert "conv/bias" not in result
+    assert result["conv/add"].attrs["_class"] == (b"loc:@conv/weights",)

@@ -13,6 +13,7 @@ from pbslim.compression.rounding import Rounded
 from pbslim.dtypes import FLOAT, HALF, INT8, STRING, UINT8, Shape
 from pbslim.errors import UsageError
 from pbslim.ir import ArrayTensor, AttrValue, Graph
+from pbslim.ir.order import drop_lost_colocations
 from pbslim.ir.tensors import Array
 from pbslim.passes.bodies import in_bodies
 from pbslim.passes.registry import Context
@@ -110,6 +111,7 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str,
         vectors = {name: vector for name, vector in vectors.items() if name not in {each.name for each in stored}}
     if form == CODED:
         write_groups(graph, stored, vectors)
+        drop_lost_colocations(graph, before)  # with vectors, which are read where they are decoded
         drop_defaults(graph)  # those who read this form know them; OpenCV does not
         in_bodies(graph, Context(), _shorten)
     elif form != FLOAT_FORM:
