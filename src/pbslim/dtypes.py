@@ -136,7 +136,7 @@ _FLOATING = {"float", "double", "half", "bfloat16", "float8_e5m2", "float8_e4m3f
 _BY_SCALAR: dict[type[np.generic], DType] = {t.scalar: t for t in _TABLE if t.scalar is not None and not t.is_quantized}
 
 BOOL, DOUBLE, FLOAT, HALF = _BY_NAME["bool"], _BY_NAME["double"], _BY_NAME["float"], _BY_NAME["half"]
-BFLOAT16, INT8, INT32, INT64 = (_BY_NAME[name] for name in ("bfloat16", "int8", "int32", "int64"))
+BFLOAT16, INT8, INT16, INT32, INT64 = (_BY_NAME[name] for name in ("bfloat16", "int8", "int16", "int32", "int64"))
 QUINT8, RESOURCE, STRING, UINT8 = _BY_NAME["quint8"], _BY_NAME["resource"], _BY_NAME["string"], _BY_NAME["uint8"]
 QINT32, VARIANT = _BY_NAME["qint32"], _BY_NAME["variant"]
 

@@ -25,7 +25,7 @@ class Builder:
         return self.graph.add(name, op, inputs, {"T": FLOAT, **attrs}).output()
 
 
-def classifier(seed: int = 0) -> Graph:
+def classifier(seed: int = 0, classes: int = 10) -> Graph:
     """Two convolutions, one of them depthwise, and a dense layer, on images of 16x16 in three colors."""
     build = Builder(seed)
     x = build.graph.add("x", "Placeholder", attrs={"dtype": FLOAT, "shape": Shape((-1, 16, 16, 3))}).output()
@@ -35,8 +35,8 @@ def classifier(seed: int = 0) -> Graph:
     y = build.op("deep/add", "BiasAdd", y, build.const("deep/bias", (24,), 0.1))
     shape = build.graph.add("shape", "Const", attrs={"dtype": INT32, "value": ArrayTensor(np.array([-1, 384], "i4"))})
     y = build.op("flat", "Reshape", y, shape.output())
-    y = build.op("dense", "MatMul", y, build.const("dense/weights", (384, 10), 0.05))
-    y = build.op("logits", "BiasAdd", y, build.const("dense/bias", (10,), 0.1))
+    y = build.op("dense", "MatMul", y, build.const("dense/weights", (384, classes), 0.05))
+    y = build.op("logits", "BiasAdd", y, build.const("dense/bias", (classes,), 0.1))
     build.op("scores", "Softmax", y)
     return build.graph
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pbslim.analysis.weight_sites import find_sites
 from pbslim.compression.allocation import Sensitivity, allocate
 from pbslim.compression.compressor import Compressor, Way, refine_vectors, replayed, written
 from pbslim.compression.cuts import Cutter
+from pbslim.compression.effort import EFFORTS
 from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.judge import Judge, Measure
 from pbslim.compression.model import Model
@@ -250,6 +252,25 @@ def test_a_search_ends_with_what_is_good_enough_when_the_time_is_up(compressor: 
     assert found is not None
     assert all(snr < 20 for snr in tried[:-1])
     assert found.snr == tried[-1] >= 20
+
+
+def test_a_high_effort_codes_along_a_trellis() -> None:
+    graph, found = classifier(classes=200), {}
+    samples = generated(graph, ["x"])
+    for trellis in (False, True):
+        effort = replace(EFFORTS["normal"], trellis=trellis, close=0.05)
+        found[trellis] = Compressor.of(_model(graph), samples, Way("coded", effort)).compress(20.0)
+    plain, best = found[False], found[True]
+    assert best.rounded["dense/weights"].order is not None
+    assert best.rounded["deep/weights"].order is None
+    assert best.snr >= 20
+    assert best.bits < 0.99 * plain.bits
+    model, x = _model(graph), samples.validation[0]
+    expected = model.program.run({**x, **model.content(best.rounded)}, ["logits"])[0]
+    result = written(model, best.rounded, "coded")
+    assert np.array_equal(engine("builtin").load(result).run(x, ["logits"])[0], expected)
+    again = replayed(model, samples, Way("coded", effort), best.coarseness, trellis=True)
+    assert all(np.array_equal(again[name].codes, each.codes) for name, each in best.rounded.items())
 
 
 def test_nothing_is_placed_where_a_node_is_gone() -> None:

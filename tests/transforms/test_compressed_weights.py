@@ -12,7 +12,9 @@ from pbslim.dtypes import FLOAT, INT32
 from pbslim.engines import engine
 from pbslim.ir import ArrayTensor, AttrValue, Graph, Value
 from pbslim.quant.channels import channel_steps
+from pbslim.quant.compensation import Compensation
 from pbslim.quant.half import finer
+from pbslim.quant.trellis import round_trellis, values
 from pbslim.transforms.compressed.groups import write_groups
 from pbslim.transforms.compressed.stored import MOST_FOLDED, Stored
 
@@ -190,3 +192,32 @@ def test_codes_in_another_order_and_finer_vectors_are_decoded_as_they_are(reader
     found = engine(reader).load(tmp_path / "coded.pb").run({}, [*scales, "vector/out"])
     assert all(np.array_equal(a, each.codes * each.steps) for a, each in zip(found, stored, strict=False))
     assert np.array_equal(-found[-1], vector)
+
+
+@pytest.mark.parametrize("reader", ["builtin", pytest.param("tensorflow", marks=pytest.mark.tensorflow)])
+def test_codes_along_a_trellis_are_decoded_as_they_are(reader: str, tmp_path: Path) -> None:
+    if reader == "tensorflow":
+        pytest.importorskip("tensorflow")
+    random, stored, graph, expected = np.random.default_rng(0), [], Graph(), {}
+    for name, (rows, columns, scale) in {
+        "w": (301, 7, 9),
+        "v": (40, 50, 2),
+        "u": (64, 32, 0.6),
+        "t": (90, 60, 9),
+    }.items():
+        weights = random.standard_normal((rows, columns)).astype(np.float32) * scale
+        compensation = Compensation(np.diag(random.random(rows)).astype(np.float32))
+        order = None if name == "t" else compensation.order
+        codes = np.rint(weights)
+        if order is not None:
+            codes = round_trellis(compensation, weights, np.zeros((255, columns), np.float32))
+        steps = channel_steps(random.standard_normal((3, columns)), 0.1)
+        expected[name] = (codes if order is None else values(codes, order)) * steps
+        stored.append(Stored(name, codes.astype(np.int8), steps, order=order))
+        zeros = ArrayTensor(np.zeros((rows, columns), np.float32))
+        graph.add(name, "Const", attrs={"dtype": FLOAT, "value": zeros})
+        graph.add(f"{name}/out", "Neg", [graph[name].output()], {"T": FLOAT})
+    write_groups(graph, stored, {})
+    pbslim.save(graph, tmp_path / "coded.pb")
+    found = engine(reader).load(tmp_path / "coded.pb").run({}, [*expected])
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected.values(), strict=True))

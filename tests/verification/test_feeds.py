@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pbslim.verification.batches import renamed
+from pbslim.verification.batches import kept, renamed
 from pbslim.verification.feeds import generate_samples
 from tests.graphs import parse
 
@@ -142,3 +142,13 @@ def test_a_part_of_the_batches_is_made_of_the_same_numbers() -> None:
     assert len(batches[1:]) == 2
     assert np.array_equal(batches[1:][0]["x"], batches[1]["x"])
     assert np.array_equal(renamed(batches, ["z"])[2]["z"], batches[2]["x"])
+
+
+def test_kept_batches_are_those_that_were_made() -> None:
+    graph, _ = parse("x = Placeholder(shape=[-1, 256, 256, 3])\nk = Placeholder(shape=[])\ny = Mul(x, k)\n-> y")
+    batches = generate_samples(graph, ["x", "k"], samples=3).batches
+    found = kept(batches)
+    assert [batch.keys() for batch in found] == [{"x", "k"}] * 2
+    assert all(
+        np.array_equal(one[name], other[name]) for one, other in zip(batches, found, strict=True) for name in one
+    )

@@ -6,13 +6,13 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pbslim.compression.allocation import Sensitivity, allocate
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
 from pbslim.compression.evaluation import Evaluator
-from pbslim.compression.exact import inexact, or_exact
+from pbslim.compression.exact import OrExact, inexact, or_exact
 from pbslim.compression.judge import Measure
 from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounded, Rounder, SiteRounder
@@ -20,7 +20,7 @@ from pbslim.compression.samples import SampleSets
 from pbslim.compression.schemes import Rule, Stepwise, rounders_for
 from pbslim.compression.search import Candidate, Search
 from pbslim.compression.sensitivity import measure_sites
-from pbslim.compression.writing import is_stepwise, write
+from pbslim.compression.writing import CODED, is_stepwise, write
 from pbslim.engines import Feeds
 from pbslim.errors import CheckError
 from pbslim.ir import Graph
@@ -29,6 +29,7 @@ Tell = Callable[[str, int, int], None]
 """Called with what is done, how much of it is, and of how much."""
 
 _EXPECTED_TRIES = 4
+_TRELLIS_GAIN = 0.5  # dB that are expected of it
 _VECTORS = 2e-5  # noise as a part of the signal: a fiftieth of what the finest promise allows
 _LITTLE, _WANTED = 0.05, 0.01  # noise as a part of the signal
 _FINER, _MOST_FINER, _FINEST = 3, 1 / 16, 2.0**-10  # how often steps are made finer, by how much, and to what
@@ -124,9 +125,18 @@ class Compressor:
             self._try_each(found.coarseness)
             again = self._find(snr, None, until)
             found = again if again and again.bits < found.bits else found
+        if found and self._may_follow_trellis and time.perf_counter() < until:
+            self.rounders = list(map(with_trellis, self.rounders))
+            found = self._find(snr, replace(found, snr=found.snr + _TRELLIS_GAIN), until) or found
         if found is None or all(each.stays for each in found.rounded.values()):
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return found
+
+    @property
+    def _may_follow_trellis(self) -> bool:
+        """Whether weights are wanted along a trellis and are not yet."""
+        is_done = any(isinstance(each, SiteRounder) and each.has_trellis for each in inexact(self.rounders))
+        return self.way.effort.trellis and self.way.form == CODED and not is_done
 
     def quieter(self, found: Candidate, decibels: float) -> Candidate:
         """Weights of so many dB more than `found`, as far as that can be told without a search."""
@@ -185,6 +195,13 @@ def _finer(found: Sensitivity) -> float | None:
     return max(found.coarseness * max(math.sqrt(_WANTED / noise), _MOST_FINER), _FINEST)
 
 
+def with_trellis(rounder: Rounder) -> Rounder:
+    """What rounds a site along a trellis, where that suits it."""
+    if isinstance(rounder, OrExact):
+        return OrExact(with_trellis(rounder.rounder), rounder.exact)
+    return rounder.with_trellis() if isinstance(rounder, SiteRounder) else rounder
+
+
 def refine_vectors(model: Model, samples: Sequence[Feeds]) -> None:
     """Let vectors have more bits than float16 where that alone would cost much of what a promise allows."""
     if samples and model.vectors and model.judge.kinds:
@@ -212,7 +229,15 @@ def written(model: Model, rounded: Mapping[str, Rounded], form: str, *, stays: b
     return graph
 
 
-def replayed(model: Model, samples: SampleSets, way: Way, coarseness: Mapping[str, float]) -> dict[str, Rounded]:
-    """The weights at these steps per rms, rounded by the moments of the samples as `Compressor` does."""
+def replayed(
+    model: Model, samples: SampleSets, way: Way, coarseness: Mapping[str, float], *, trellis: bool = False
+) -> dict[str, Rounded]:
+    """The weights at these steps per rms, rounded by the moments of the samples as `Compressor` does.
+
+    Args:
+        trellis: along one, where that suits them.
+    """
     rounders = way.rounders(model, samples)
+    if trellis:
+        rounders = list(map(with_trellis, rounders))
     return {each.site.name: each.round(coarseness[each.site.name]) for each in rounders if each.site.name in coarseness}

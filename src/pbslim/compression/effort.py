@@ -19,6 +19,7 @@ class Effort:
         passes: how often each weight is tried: after the first time at the coarseness that it is about to have.
         close: dB above the target that are not worth another try.
         tries: most tries of one search.
+        trellis: code what was found along a trellis, where the form of weights allows that.
     """
 
     calibration: int = 48
@@ -28,13 +29,14 @@ class Effort:
     passes: int = 1
     close: float = 0.4
     tries: int = 8
+    trellis: bool = False
 
 
 EFFORTS = {
     "least": Effort(calibration=4, validation=4, probes=0, compensated=False, tries=6),
     "low": Effort(calibration=12, validation=8, probes=2, compensated=False, tries=6),
     "normal": Effort(),
-    "high": Effort(calibration=192, validation=64, probes=16, passes=2, close=0.1, tries=12),
+    "high": Effort(calibration=192, validation=64, probes=16, passes=2, close=0.1, tries=12, trellis=True),
 }
 """Name → what is spent."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from pbslim.engines import Feeds, Program, engine
@@ -59,7 +60,8 @@ class Evaluator:
             )
             return
         with ThreadPoolExecutor(threads()) as here:
-            yield from _in_order(here, lambda each: work(self.program, each, _nothing), samples, work.steps, on_step)
+            run: Callable[[Feeds], _R] = lambda each: work(self.program, each, _nothing)  # noqa: E731
+            yield from _in_order(here, run, samples, work.steps, on_step, most=2 * threads())
 
     @cached_property
     def _data(self) -> bytes:
@@ -72,12 +74,21 @@ def threads() -> int:
 
 
 def _in_order(
-    executor: Executor, work: Callable[[Feeds], _R], samples: Sequence[Feeds], steps: int, on_step: Callable[[], None]
+    executor: Executor,
+    work: Callable[[Feeds], _R],
+    samples: Iterable[Feeds],
+    steps: int,
+    on_step: Callable[[], None],
+    most: int | None = None,
 ) -> Iterator[_R]:
-    futures = deque(executor.submit(work, sample) for sample in samples)
+    """Results in the order of the samples, of which at most so many wait to be run."""
+    todo = iter(samples)
+    futures = deque(executor.submit(work, sample) for sample in islice(todo, most))
     try:
         while futures:
-            yield futures.popleft().result()  # which nothing else holds then
+            found = futures.popleft().result()
+            futures.extend(executor.submit(work, sample) for sample in islice(todo, 1))
+            yield found
             for _ in range(steps):
                 on_step()
     finally:

@@ -23,16 +23,16 @@ class OrExact:
     """A site that is rounded, or stored exactly where that costs hardly more."""
 
     def __init__(self, rounder: Rounder, exact: Rounded) -> None:
-        self.site, self.rounder, self._exact = rounder.site, rounder, exact
+        self.site, self.rounder, self.exact = rounder.site, rounder, exact
 
     def round(self, coarseness: float) -> Rounded:
         """The weights as they are, or at about that coarseness."""
         rounded = self.rounder.round(coarseness)
-        return self._exact if self._exact.bits <= rounded.bits + _WORTH * self.site.size else rounded
+        return self.exact if self.exact.bits <= rounded.bits + _WORTH * self.site.size else rounded
 
     def coarseness(self, rounded: Rounded) -> float:
         """How coarse that really is."""
-        return 0.0 if rounded is self._exact else self.rounder.coarseness(rounded)
+        return 0.0 if rounded is self.exact else self.rounder.coarseness(rounded)
 
 
 def or_exact(rounder: Rounder, matrix: Array, form: str) -> Rounder:

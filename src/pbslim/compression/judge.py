@@ -14,6 +14,7 @@ from pbslim.engines import Feeds, Program
 from pbslim.engines.protocol import find_value
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
+from pbslim.kept import Kept
 from pbslim.verification.metrics import Kind
 from pbslim.verification.outputs import Judged, before_selections, how_to_judge
 
@@ -115,9 +116,11 @@ class Measure:
 
     def __init__(self, evaluator: Evaluator, judge: Judge, samples: Sequence[Feeds]) -> None:
         self._evaluator, self._judge, self._samples = evaluator, judge, samples
-        self._reference = list(evaluator.map(_Run(judge.tensors, {}), samples))  # in as few bytes as they come in
-        columns = zip(*self._reference, strict=True)
-        self.signal = [signal_power(*pair) for pair in zip(columns, judge.kinds.values(), strict=True)]
+        self._reference = [Kept() for _ in judge.tensors]
+        for found in evaluator.map(_Run(judge.tensors, {}), samples):
+            for kept, values in zip(self._reference, found, strict=True):
+                kept.append(values)
+        self.signal = [signal_power(*pair) for pair in zip(self._reference, judge.kinds.values(), strict=True)]
 
     def noise(self, weights: Feeds, on_sample: Callable[[], None] = lambda: None) -> float:
         """The power of the change of the outputs as a part of that of their signal; the largest over the outputs.
@@ -128,7 +131,7 @@ class Measure:
         power = np.zeros(len(self.signal))
         count = np.zeros(len(self.signal))
         runs = self._evaluator.map(_Run(self._judge.tensors, weights), self._samples, on_sample)
-        for found in zip(self._reference, runs, strict=True):
+        for found in zip(zip(*self._reference, strict=True), runs, strict=True):
             for i, (before, after) in enumerate(zip(*map(self._judge.values, found), strict=True)):
                 power[i] += np.square(after - before).sum()
                 count[i] += before.size

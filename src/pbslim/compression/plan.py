@@ -54,6 +54,7 @@ class Plan:
         stays: whether weights are decoded anew in each run.
         engine: what has run the search; plans of before it could be chosen do not say so.
         exact_vectors: whether vectors are float16 only where that is exact.
+        trellis: whether weights were coded along one, where that suits them.
     """
 
     model: str
@@ -70,6 +71,7 @@ class Plan:
     choices: tuple[Choice, ...]
     engine: str = _BUILTIN
     exact_vectors: bool = False
+    trellis: bool = False
 
     @property
     def coarseness(self) -> dict[str, float]:
@@ -91,7 +93,7 @@ class Plan:
             content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
             if content["format"] != FORMAT:
                 raise UsageError(f"'{path}' has format {content['format']!r}, this release reads {FORMAT}")
-            content = {"engine": _BUILTIN, "exact_vectors": False, **content}
+            content = {"engine": _BUILTIN, "exact_vectors": False, "trellis": False, **content}
             known = {name: content[name] for name in cls.__dataclass_fields__}
             choices = tuple(Choice(**each) for each in content["choices"])
             lists = {name: tuple(known[name]) for name in ("inputs", "outputs", "keep", "rules")}

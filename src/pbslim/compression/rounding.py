@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pbslim.analysis.weight_sites import Site
 from pbslim.compression.moments import Moments
 from pbslim.ir import Tensor
 from pbslim.ir.tensors import Array
+from pbslim.quant import trellis
 from pbslim.quant.channels import (
     LARGEST,
     WIDEST,
@@ -30,10 +32,12 @@ from pbslim.quant.channels import (
     power_of_two_steps,
     used_coarseness,
 )
-from pbslim.quant.compensation import Choose, blocks_of, depthwise_factors, round_depthwise
+from pbslim.quant.compensation import Choose, Compensation, blocks_of, depthwise_factors, round_depthwise
 from pbslim.quant.palettes import Palette, Palettized
 
 _CHEAPER_BELOW = 3.0  # bits per weight: above, plain rounding is as good
+_LARGEST_TRELLIS = 2_000_000  # weights: beyond, their codes are decoded in parts
+_PLAIN_BELOW, _SAVED, _FEW_ROWS = 1.5, 0.06, 32  # bits per weight, from which on a trellis saves so many, and rows
 _STEP_BITS = 4  # most channels of a site have one of about ten steps
 _HALF_COARSENESS = 2.0**-12
 _FAR_TOO_COARSE = 5.0  # times what is wanted: by then its noise costs others the 16 bits that float32 would
@@ -54,6 +58,7 @@ class Rounded:
         noise: about the mean square of what rounding adds to each output of the op, [N]; None where that is not known.
         width: bits that each code takes; None where they are entropy-coded.
         palette: what codes stand for where they give back all weights as they were.
+        order: of the rows along which a trellis says what codes stand for, [K]; None where there is none.
     """
 
     codes: Array
@@ -62,6 +67,7 @@ class Rounded:
     noise: Array | None = None
     width: float | None = None
     palette: Palette | None = None
+    order: Array | None = None
 
     @property
     def stays(self) -> bool:
@@ -80,7 +86,7 @@ class Rounded:
             steps = steps[..., part]
         if self.palette is not None:
             return self.palette.decode(codes, steps)
-        decoded = codes.astype(np.float32)
+        decoded = codes.astype(np.float32) if self.order is None else trellis.values(codes, self.order)
         if steps is not None:
             decoded *= steps.astype(np.float32)
         return decoded
@@ -95,7 +101,8 @@ class Rounded:
             return float(8 * self.codes.nbytes)
         parts = in_two_bytes(self.codes) if self.codes.dtype == np.int16 else (self.codes,)
         codes = sum(map(entropy, parts)) if self.width is None else self.width * self.codes.size
-        return codes + _STEP_BITS * self.steps.size
+        rows = 0 if self.order is None else len(self.order) * math.log2(len(self.order))
+        return codes + _STEP_BITS * self.steps.size + rows
 
 
 class Rounder(Protocol):
@@ -123,6 +130,14 @@ class SiteRounder:
         self._mean = None if moments is None else moments.mean
         self._second: Sequence[Array] = () if moments is None else moments.second  # until they are factored
         self._is_compensated = bool(self._second)
+        self.has_trellis = False
+
+    def with_trellis(self) -> SiteRounder:
+        """The same with trellis-coded quantization, where that is worth its while."""
+        _ = self._parts  # shared by both
+        found = copy.copy(self)
+        found.has_trellis = self._can_have_trellis
+        return found
 
     @property
     def _weights(self) -> Array:
@@ -142,7 +157,13 @@ class SiteRounder:
         if is_too_coarse(self._weights, coarseness, largest) and (floats := self.as_floats(coarseness)) is not None:
             return floats
         steps = channel_steps(self._weights, coarseness, largest)
-        return self._rounded(self._codes(steps, largest), steps)
+        codes = self._codes(steps, largest)
+        if self.has_trellis and largest == LARGEST and entropy(codes) > _PLAIN_BELOW * codes.size:
+            compensation, importance = self._compensations[0][1], self._parts[0][2]
+            price = trellis.prices(importance, steps, code_bits(codes))
+            codes[:] = trellis.round_trellis(compensation, self._weights / steps, price)
+            return self._rounded(codes, steps, compensation.order)
+        return self._rounded(codes, steps)
 
     def round_to(self, largest: int) -> Rounded:
         """The weights as codes up to `largest`, with the steps of the least squared error where those are few."""
@@ -183,8 +204,8 @@ class SiteRounder:
             half = self._weights.astype(np.float16)
         return half if np.isfinite(half).all() else None
 
-    def _rounded(self, codes: Array, steps: Array | None) -> Rounded:
-        plain = Rounded(codes, steps, None)
+    def _rounded(self, codes: Array, steps: Array | None, order: Array | None = None) -> Rounded:
+        plain = Rounded(codes, steps, None, order=order)
         if self._mean is None or self.site.bias is None:
             return plain
         weights, mean = self._weights, self._mean
@@ -196,7 +217,7 @@ class SiteRounder:
             width = max(_MOST_ERRORS // max(len(mean), 1), 1)
             columns = [slice(at, at + width) for at in range(0, weights.shape[1], width)]
             shift = np.concatenate([mean @ (weights[:, part] - plain.columns(part)) for part in columns])
-        return Rounded(codes, steps, shift.astype(np.float32), self._noise(steps))
+        return Rounded(codes, steps, shift.astype(np.float32), self._noise(steps), order=order)
 
     def _noise(self, steps: Array | None) -> Array | None:
         """Errors are even over a step, and each counts as much as those after it could not make up for."""
@@ -221,14 +242,28 @@ class SiteRounder:
         return codes
 
     @cached_property
+    def _compensations(self) -> list[tuple[slice, Compensation]]:
+        second, self._second = self._second, ()
+        return list(blocks_of(second))
+
+    @property
+    def _can_have_trellis(self) -> bool:
+        """Whether rows follow each other in one block, and are long enough to be worth their places in the order."""
+        site, rows = self.site, self.site.size // self.site.channels
+        if not self._is_compensated or site.kind == "depthwise" or site.axes != (len(site.shape) - 1,):
+            return False
+        is_worth = _SAVED * site.channels > math.log2(rows) and rows >= _FEW_ROWS and site.size <= _LARGEST_TRELLIS
+        return is_worth and len(self._compensations) == 1
+
+    @cached_property
     def _parts(self) -> list[_Part]:
         """The groups of rows that are rounded on their own."""
-        second, self._second = self._second, ()
         if self.site.kind != "depthwise":
             return [
                 (part, compensation.round, compensation.diagonal[:, None] ** -2.0)
-                for part, compensation in blocks_of(second)
+                for part, compensation in self._compensations
             ]
+        second, self._second = self._second, ()
         factors = np.repeat(depthwise_factors(second[0]), self.site.shape[3], axis=0)
 
         def rounded(codes: Array, choose: Choose) -> Array:

@@ -16,6 +16,7 @@ from pbslim.compression.variations import Batch, can_be_varied, variations
 from pbslim.errors import UsageError, counted
 from pbslim.ir import Graph
 from pbslim.verification import photographs
+from pbslim.verification.batches import kept
 from pbslim.verification.feeds import PHOTOGRAPHS, SIGNALS, Pictures, Samples, fixed_batch, generate_samples
 from pbslim.verification.given import read_samples
 
@@ -57,7 +58,7 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     """
     measured = _measured(graph, inputs, effort)
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
-    validation = replace(validation, batches=[*validation.batches])  # each is looked at many times
+    validation = replace(validation, batches=kept(validation.batches))  # each is looked at many times
     return _sets(measured, validation, _one_by_one(validation.batches, graph, inputs), effort)
 
 

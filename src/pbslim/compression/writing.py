@@ -102,7 +102,7 @@ def write(graph: Graph, model: Model, rounded: Mapping[str, Rounded], form: str,
         graph[name].set_attr("value", ArrayTensor(values.astype(np.float32), FLOAT))
     before = {node.name for node in graph}
     stored = [
-        Stored.of(site, each.codes, each.steps, each.palette)
+        Stored.of(site, each.codes, each.steps, each.palette, each.order)
         for site in model.sites
         if (each := rounded.get(site.name)) and not each.stays
     ]

@@ -26,11 +26,13 @@ class Layout:
     Attributes:
         by_column: whether one column comes after the other, in place of rows.
         rows, columns: bool [K] and [N], those that are stored; None where all are.
+        order: of the rows, [K], where they are stored in one of their own.
     """
 
     by_column: bool = False
     rows: Array | None = None
     columns: Array | None = None
+    order: Array | None = None
 
     @property
     def masks(self) -> list[Array]:
@@ -40,6 +42,8 @@ class Layout:
     def matrix(self, codes: Array) -> Array:
         """What is stored of codes of any shape, in its order."""
         found = codes.reshape(-1, codes.shape[-1])
+        if self.order is not None:
+            found = found[self.order]
         if self.rows is not None:
             found = found[self.rows]
         if self.columns is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Coded:
 
     Attributes:
         levels: how many different codes there may be.
-        layout: in which they lie.
+        layout: in which they lie; with an order a trellis says what they stand for.
         shape: [K, N] of what is stored, in its order.
     """
 
@@ -47,6 +47,11 @@ class Coded:
         return int(np.prod(self.shape))
 
     @property
+    def kind(self) -> tuple[int, bool]:
+        """What those have in common that are decoded together."""
+        return self.levels, self.layout.order is not None
+
+    @property
     def per_byte(self) -> int:
         """How many codes a byte holds."""
         return PER_BYTE.get(self.levels, 1)
@@ -58,24 +63,28 @@ class Coded:
         return len(self.deflated) + _TURN_COST * self.layout.by_column + masks
 
 
-def shortest(pieces: Sequence[Array]) -> list[Coded]:
-    """Each of the int8 arrays coded in the way that makes all of them together the smallest."""
-    ways = [_ways(piece) for piece in pieces]
+def shortest(pieces: Sequence[Array], orders: Sequence[Array | None] = ()) -> list[Coded]:
+    """Each of the int8 arrays coded in the way that makes all of them together the smallest.
+
+    Args:
+        orders: of the rows of those along which a trellis runs, None for the others.
+    """
+    ways = [_ways(piece, order) for piece, order in zip_longest(pieces, orders)]
 
     def chosen(kinds: Collection[int]) -> list[Coded]:
         return [min((way[kind] for kind in kinds if kind in way), key=lambda each: each.cost) for way in ways]
 
     def cost(coded: Sequence[Coded]) -> int:
-        return sum(each.cost for each in coded) + _KIND_COST * len({each.levels for each in coded})
+        return sum(each.cost for each in coded) + _KIND_COST * len({each.kind for each in coded})
 
     subsets = (kinds for count in range(len(_PACKINGS) + 1) for kinds in combinations(_PACKINGS, count))
     return min((chosen([PLAIN, *kinds]) for kinds in subsets), key=cost)
 
 
-def _ways(piece: Array) -> dict[int, Coded]:
+def _ways(piece: Array, order: Array | None) -> dict[int, Coded]:
     """The shortest way for each number of levels that holds all codes."""
     largest = max(int(piece.max(initial=0)), -int(piece.min(initial=0)))
-    layouts = layouts_of(piece)
+    layouts = layouts_of(piece) if order is None else [Layout(by_column=True, order=order)]
     return {
         levels: min((_coded(piece, layout, levels) for layout in layouts), key=lambda each: each.cost)
         for levels in (PLAIN, *(levels for levels in _PACKINGS if levels // 2 >= largest))

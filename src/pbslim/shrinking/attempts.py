@@ -151,7 +151,7 @@ class Attempts:
                 return
             if kept is None:
                 wanted += short
-            elif again == _LOOSER or (again and short) or not self._has_time():
+            elif again == _LOOSER or not self._has_time():
                 return
             elif failed is not None and min(kept - failed, spare) > _MARGIN:
                 wanted, again = (failed + kept) / 2, again + 1
@@ -267,6 +267,7 @@ class Attempts:
             options.effort,
             stays=options.stays,
             exact_vectors=compressor.model.exact_vectors,
+            trellis=any(each.order is not None for each in found.rounded.values()),
             choices=choices(compressor, found, options.schemes),
             engine=options.engine,
         )

@@ -127,7 +127,7 @@ def _replayed(graph: Graph, plan: Plan, files: Files, options: CompressionOption
     effort = effort_of(plan.effort)
     samples = samples_of(graph, files.new_inputs, calibrate, effort)
     files = files._replace(inner=stand_ins(model, files, samples.validation[0]))
-    rounded = replayed(model, samples, Way(plan.form, effort, rules), plan.coarseness)
+    rounded = replayed(model, samples, Way(plan.form, effort, rules), plan.coarseness, trellis=plan.trellis)
     result = written(model, rounded, plan.form, stays=plan.stays)
     proof = replace(proof, engine=plan.engine) if proof else None
     return Compressed(result, plan, verified(result, files, proof, 0, samples) if proof else None)

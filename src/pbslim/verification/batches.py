@@ -8,6 +8,8 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.kept import Kept
+
 Array = npt.NDArray[Any]
 Batch = dict[str, Array]
 """The values of all inputs by name."""
@@ -40,6 +42,15 @@ class Made(Sequence[Batch]):
 def renamed(batches: Sequence[Batch], names: Sequence[str]) -> Made:
     """The same with other names for the inputs, in their order."""
     return Made(lambda number: dict(zip(names, batches[number].values(), strict=True)), range(len(batches)))
+
+
+def kept(batches: Sequence[Batch]) -> Made:
+    """The same batches, made now but out of memory where they are large."""
+    arrays: dict[str, Kept] = {}
+    for batch in batches:
+        for name, array in batch.items():
+            arrays.setdefault(name, Kept()).append(array)
+    return Made(lambda number: {name: each[number] for name, each in arrays.items()}, range(len(batches)))
 
 
 def batch_size(batch: Mapping[str, Array]) -> int:

@@ -116,9 +116,21 @@ class Decoders:
         """A matrix with so many rows and columns of zeros before its own."""
         return self.node("Pad", [matrix, self.int32([[rows, 0], [columns, 0]])], T=FLOAT).output()
 
-    def summed_up(self, vector: Value) -> Value:
-        """The sums of all elements up to each."""
-        return self.node("Cumsum", [vector, self.int32(0)], T=FLOAT).output()
+    def filled(self, vector: Value, before: int, after: int) -> Value:
+        """A vector with so many zeros before and after it."""
+        return self.node("Pad", [vector, self.int32([[before, after]])], T=FLOAT).output()
+
+    def remainder(self, values: Value, divisor: Value) -> Value:
+        """What is left of each element, from 0 up to the divisor."""
+        return self.node("FloorMod", [values, divisor], T=FLOAT).output()
+
+    def sign(self, values: Value) -> Value:
+        """-1, 0 or 1."""
+        return self.node("Sign", [values], T=FLOAT).output()
+
+    def summed_up(self, values: Value) -> Value:
+        """The sums along the first dimension up to each element."""
+        return self.node("Cumsum", [values, self.int32(0)], T=FLOAT).output()
 
     def product(self, left: Value, right: Value, dtype: DType = FLOAT) -> Value:
         """A new node for `product`."""

@@ -20,7 +20,7 @@ from pbslim.quant.half import RESOLUTION, in_halves
 from pbslim.quant.streams import PLAIN, Coded, shortest
 from pbslim.transforms.compressed.decoders import Decoders, become, become_joined, become_same, product
 from pbslim.transforms.compressed.palettes import decoding, shared_numbers
-from pbslim.transforms.compressed.restoring import restored
+from pbslim.transforms.compressed.restoring import followed, restored
 from pbslim.transforms.compressed.stored import Stored, groups_of
 
 _STREAM_COST = 150  # bytes of the nodes that take numbers out of a stream
@@ -47,7 +47,7 @@ def write_groups(
     wanted |= {number: each for number, each in steps.items() if number not in short}
     halves = _halves(decoders, wanted | dict(vectors)) | _steps(decoders, short)
     exact = shared_numbers(decoders, {number: piece for number, piece in enumerate(flat) if piece.palette})
-    codes = _codes(decoders, [piece.codes for piece in flat])
+    codes = _codes(decoders, [piece.codes for piece in flat], [piece.order for piece in flat])
     ops = (
         decoding(decoders, each, exact[number]) if number in exact else product(each, halves[number])
         for number, each in enumerate(codes)
@@ -119,17 +119,17 @@ def _floats(decoders: Decoders, vector: Array) -> Value:
     return decoders.cast(decoders.inflated(zlib_stream([(data, coded)]), HALF), HALF)
 
 
-def _codes(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
+def _codes(decoders: Decoders, pieces: Sequence[Array], orders: Sequence[Array | None]) -> list[Value]:
     """All pieces as floats in their shapes, those of one kind of stream in groups."""
     narrow = [number for number, piece in enumerate(pieces) if piece.dtype == np.int8]
-    coded = dict(zip(narrow, shortest([pieces[number] for number in narrow]), strict=True))
+    found_ways = shortest([pieces[number] for number in narrow], [orders[number] for number in narrow])
+    coded = dict(zip(narrow, found_ways, strict=True))
     found: dict[int, Value] = {}
-    for levels in sorted({each.levels for each in coded.values()}, reverse=True):
-        members = [number for number, each in coded.items() if each.levels == levels]
-        spread = decoders.table(levels) if levels != PLAIN else None
+    for kind in sorted({each.kind for each in coded.values()}, reverse=True):
+        members = [number for number, each in coded.items() if each.kind == kind]
         for group in groups_of([coded[number].size for number in members]):
             numbers = [members[place] for place in group]
-            found |= zip(numbers, _group(decoders, [coded[number] for number in numbers], spread), strict=True)
+            found |= zip(numbers, _group(decoders, [coded[number] for number in numbers]), strict=True)
     found = restored(decoders, coded, found)
     wide = [number for number in range(len(pieces)) if number not in coded]
     for group in groups_of([pieces[number].size for number in wide]):
@@ -148,19 +148,22 @@ def _wide(decoders: Decoders, pieces: Sequence[Array]) -> list[Value]:
     return decoders.split(values, [piece.size for piece in pieces])
 
 
-def _group(decoders: Decoders, members: Sequence[Coded], spread: Value | None) -> list[Value]:
-    """The codes of each member as a vector of floats; `spread` is the table for those that share a byte."""
+def _group(decoders: Decoders, members: Sequence[Coded]) -> list[Value]:
+    """The codes of each member, all of one kind, as a vector of floats."""
     stream = zlib_stream((each.data, each.deflated) for each in members)
-    if spread is None:
-        values = decoders.cast(decoders.inflated(stream, INT8), INT8)
-        return decoders.split(values, [each.size for each in members])
-    index = decoders.cast(decoders.inflated(stream, UINT8), UINT8, INT32)
-    values = decoders.reshaped(decoders.looked_up(spread, index), [-1])
+    levels, has_trellis = members[0].kind
     sizes: list[int] = []
     places: list[int] = []
     for each in members:
         places.append(len(sizes))
         filler = len(each.data) * each.per_byte - each.size
         sizes += [each.size, filler] if filler else [each.size]
+    if levels == PLAIN:
+        values = decoders.cast(decoders.inflated(stream, INT8), INT8)
+    else:
+        index = decoders.cast(decoders.inflated(stream, UINT8), UINT8, INT32)
+        values = decoders.reshaped(decoders.looked_up(decoders.table(levels), index), [-1])
+    if has_trellis:
+        values = followed(decoders, values, sum(sizes))
     parts = decoders.split(values, sizes)
     return [parts[place] for place in places]

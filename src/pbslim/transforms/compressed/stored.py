@@ -24,19 +24,28 @@ class Stored:
         codes: int8 in the shape of the constant, int16 where a byte is too narrow; or its values as float16.
         steps: in a shape that broadcasts to it; None where it is float16 or has a table.
         palette: what codes stand for where that is more than a multiple of their step; steps are exact then.
+        order: of the rows along which a trellis says what codes stand for; see `pbslim.quant.trellis`.
     """
 
     name: str
     codes: Array
     steps: Array | None = None
     palette: Palette | None = None
+    order: Array | None = None
 
     @classmethod
-    def of(cls, site: Site, codes: Array, steps: Array | None, palette: Palette | None = None) -> Stored:
+    def of(
+        cls,
+        site: Site,
+        codes: Array,
+        steps: Array | None,
+        palette: Palette | None = None,
+        order: Array | None = None,
+    ) -> Stored:
         """The same of a matrix [K, N], with steps [N] or one for all."""
         if steps is not None and steps.size == site.channels:
             steps = steps.reshape(site.step_shape)
-        return cls(site.name, np.ascontiguousarray(site.from_matrix(codes)), steps, palette)
+        return cls(site.name, np.ascontiguousarray(site.from_matrix(codes)), steps, palette, order)
 
     @property
     def is_half(self) -> bool:
