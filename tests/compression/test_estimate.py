@@ -62,7 +62,7 @@ def test_a_model_without_weights_to_compress_takes_its_runs_alone(model: Model) 
 
 def test_the_pace_is_that_of_this_machine(model: Model) -> None:
     found = Pace.of(model, generated(model.graph, ["x"]))
-    assert found.threads == threads()
+    assert found.threads == threads(model.graph)
     assert 0 < found.sample < 1
     assert 0 < found.single < 4
     assert found.products > 1e7

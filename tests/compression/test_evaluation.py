@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
-from pbslim.compression.evaluation import Evaluator
+from pbslim.compression import evaluation
+from pbslim.compression.evaluation import Evaluator, threads
 from pbslim.engines import Feeds, Program, engine
 from pbslim.ir.tensors import Array
 from tests.compression.networks import classifier
@@ -34,3 +36,13 @@ def test_results_are_those_of_one_after_the_other_and_in_their_order() -> None:
     assert len(told) == len(samples)
     for one, sample in zip(found, samples, strict=True):
         np.testing.assert_array_equal(one, program.run(sample, ["scores"])[0])
+
+
+def test_one_sample_at_a_time_runs_through_a_graph_with_a_huge_constant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    graph = classifier()
+    assert threads(graph) == threads(None) == 3
+    largest = max(node.tensor().nbytes for node in graph if node.op == "Const")
+    for huge, expected in ((largest, 1), (largest + 1, 3)):
+        monkeypatch.setattr(evaluation, "_HUGE", huge)
+        assert threads(graph) == expected

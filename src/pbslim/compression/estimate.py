@@ -89,7 +89,7 @@ class Pace:
         single = seconds(samples.probes[0]) if samples.probes else sample
         square = np.ones((_PROBE, _PROBE), np.float32)
         fastest = min(_timed(lambda: square @ square) for _ in range(3))
-        return cls(sample, single, _PROBE**3 / fastest, threads())
+        return cls(sample, single, _PROBE**3 / fastest, threads(model.graph))
 
 
 def _timed(work: Callable[[], object]) -> float:

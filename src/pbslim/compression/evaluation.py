@@ -18,6 +18,9 @@ from pbslim.wire import load, to_bytes
 _THREADS = 4
 """Each holds what the graph computes for a batch."""
 
+_HUGE = 1 << 28
+"""Bytes of a constant."""
+
 R_co = TypeVar("R_co", covariant=True)
 _R = TypeVar("_R")
 
@@ -59,18 +62,24 @@ class Evaluator:
                 self.executor, partial(_apart, self.engine, self._data, work), samples, work.steps, on_step
             )
             return
-        with ThreadPoolExecutor(threads()) as here:
+        count = threads(self.graph)
+        with ThreadPoolExecutor(count) as here:
             run: Callable[[Feeds], _R] = lambda each: work(self.program, each, _nothing)  # noqa: E731
-            yield from _in_order(here, run, samples, work.steps, on_step, most=2 * threads())
+            yield from _in_order(here, run, samples, work.steps, on_step, most=2 * count)
 
     @cached_property
     def _data(self) -> bytes:
         return to_bytes(self.graph) if self.graph else b""
 
 
-def threads() -> int:
-    """How many samples run at the same time: numpy computes large arrays in several threads."""
-    return min(os.cpu_count() or 1, _THREADS)
+def threads(graph: Graph | None) -> int:
+    """How many samples run at the same time: numpy computes large arrays in several threads.
+
+    With a huge constant it is one, as each would hold its own form of that; products of it take several threads anyway.
+    """
+    constants = (node for node in graph or () if node.op == "Const")
+    largest = max((node.tensor().nbytes for node in constants), default=0)
+    return 1 if largest >= _HUGE else min(os.cpu_count() or 1, _THREADS)
 
 
 def _in_order(
