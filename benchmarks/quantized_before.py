@@ -4,7 +4,7 @@ Usage:
     python benchmarks/quantized_before.py MODEL.pb... [--results FILE.json]
 
 Each model is first rounded or quantized as transform_graph does it. Of the outcome, `shrink` then keeps as many dB as
-``quantize_weights`` does, but no fewer than 20, and 100 where that changes nothing. Both results are compared with the
+``quantize_weights`` does, but no fewer than 20, and 80 where that changes nothing. Both results are compared with the
 outcome on the same inputs. A run that is stopped goes on where it was.
 """
 
@@ -32,7 +32,7 @@ BEFORE = {
 }
 """What a model has behind it: a transform, and one that followed."""
 
-_LEAST, _SAME = 20.0, 100.0  # dB
+_LEAST, _SAME = 20.0, 80.0  # dB; float rounding alone makes more of a difference in some deep models than 100 leaves
 _SAMPLES = 32
 
 

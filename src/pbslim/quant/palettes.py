@@ -91,8 +91,8 @@ class Palettized(NamedTuple):
 def palettized(matrix: Array, *, in_bytes: bool = False) -> Palettized | None:
     """The form of `matrix` that takes the fewest bits; None where it has many values.
 
-    Few values, up to 257, are given back to the last bit. Few values times one factor per column are as well, but for
-    rounding: no weight is off by more than 2^-13 of the step of its column.
+    Few values, up to 257, are given back to the last bit, but for the sign of zero. Few values times one factor per
+    column are as well, but for rounding: no weight is off by more than 2^-13 of the step of its column.
 
     Args:
         matrix: float32 [K, N], finite.
