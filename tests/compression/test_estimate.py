@@ -30,7 +30,7 @@ def test_samples_that_run_at_the_same_time_take_less(model: Model) -> None:
     assert one[TRYING] > 3.5 * four[TRYING]
     assert one[SEARCHING] > 3.5 * four[SEARCHING]
     assert one[VERIFYING] == pytest.approx(2 * four[VERIFYING], rel=0.1)  # two processes
-    assert one[MEASURING] == pytest.approx(48 * 0.1, rel=0.2)
+    assert one[MEASURING] == pytest.approx(NORMAL.calibration * 0.1, rel=0.2)
 
 
 def test_less_effort_takes_less_in_each_part(model: Model) -> None:
@@ -56,7 +56,7 @@ def test_outputs_of_a_few_numbers_take_more_attempts(model: Model) -> None:
 
 def test_a_model_without_weights_to_compress_takes_its_runs_alone(model: Model) -> None:
     found = estimate(replace(model, sites=[]), PACE, NORMAL, 48)
-    assert found[MEASURING] == pytest.approx(48 * 0.1)
+    assert found[MEASURING] == pytest.approx(NORMAL.calibration * 0.1)
     assert found[TRYING] == pytest.approx(32 * 0.1 + 8 * 0.2)
 
 

@@ -72,9 +72,9 @@ def steps(values: Sequence[tuple[float, float]]) -> Callable[[float], float]:
         (lambda wanted: wanted + 8, [20, 13], 21),  # by far: back to a decibel above what is needed
         (lambda wanted: wanted + 30, [20], 50),  # nothing that a search asks for comes near
         (lambda wanted: wanted - 0.2, [20, 20.5], 20.3),  # missed by little
-        (steps([(0, 10), (26, 35)]), [20, 30.3, 25.15], 35),  # half the way back, until it is missed again
+        (steps([(0, 10), (26, 35)]), [20, 30.3, 25.15, 27.725], 35),  # half the way back, and half of that
         (steps([(0, 10), (22, 35)]), [20, 30.3, 25.15, 22.575], 35),
-        (steps([(0, 12), (18, 28)]), [20, 13], 28),  # kept by far, and then no more
+        (steps([(0, 12), (18, 28)]), [20, 13, 16.5], 28),  # kept by far, and then no more
     ],
 )
 def test_what_is_wanted_next(measured: Callable[[float], float], wanted: list[float], best: float) -> None:

@@ -109,7 +109,7 @@ def test_signals_are_made_in_two_ways_where_they_are_to_be_varied() -> None:
     assert strongest[0] < 0.25 < strongest[1]
 
 
-@pytest.mark.parametrize(("channels", "turns", "what"), [(1, 2, "drawings"), (3, 4, "portraits")])
+@pytest.mark.parametrize(("channels", "turns", "what"), [(1, 2, "drawings"), (3, 8, "portraits")])
 def test_some_pictures_are_made_up_unless_they_are_given(channels: int, turns: int, what: str) -> None:
     graph, _ = parse(f"x = Placeholder(dtype='float', shape=[-1, 32, 32, {channels}])\ny = Neg(x)\n-> y")
     found, plain = (generate_samples(graph, ["x"], samples=8, made_up=each, varied=True) for each in (True, False))

@@ -22,7 +22,7 @@ class Effort:
         trellis: code what was found along a trellis, where the form of weights allows that.
     """
 
-    calibration: int = 48
+    calibration: int = 64
     validation: int = 32
     probes: int = 8
     compensated: bool = True

@@ -168,9 +168,15 @@ def code_bits(codes: Array) -> Array:
 
 
 def entropy(codes: Array) -> float:
-    """Bits that an order-0 entropy coder needs for all of `codes` together."""
-    counts = np.unique(codes, return_counts=True)[1]
-    return float(-(counts * np.log2(counts / max(codes.size, 1))).sum())
+    """Bits that an order-0 entropy coder needs for all of `codes`, whole numbers of a small range, together."""
+    flat = codes.reshape(-1)
+    if not flat.size:
+        return 0.0
+    least = int(flat.min())
+    values = int(flat.max()) - least + 1
+    counts = np.sum([np.bincount(part.astype(np.int64) - least, minlength=values) for part in _parts(flat)], axis=0)
+    counts = counts[counts > 0]
+    return float(-(counts * np.log2(counts / flat.size)).sum())
 
 
 def cheaper(importance: Array, steps: Array, bits: Array, strength: float = 0.25) -> Callable[[Array, int], Array]:

@@ -129,7 +129,7 @@ class Attempts:
     def _search(self) -> None:
         """Tighten until the promise is kept; then go back half the way, as the last step may have been far too long."""
         promise, found, unequal = self.options.promise, None, _UNEQUAL
-        wanted, failed, kept, again = promise.snr, None, None, 0
+        wanted, failed, kept, spare, again = promise.snr, None, None, 0.0, 0
         for _ in range(_ATTEMPTS):
             try:
                 found = self.compressor.compress(wanted, found, self.deadline - self.proving)
@@ -140,12 +140,12 @@ class Attempts:
             checked = self._attempt(found, wanted)
             if checked is None or self.proof is None:
                 return
-            short, spare = _shortfall(checked, promise, unequal), checked.snr - promise.snr
+            short = _shortfall(checked, promise, unequal)
             if short:
                 failed = wanted if failed is None else max(failed, wanted)
                 unequal *= _GROWTH
             else:
-                kept = wanted if kept is None else min(kept, wanted)
+                kept, spare = wanted if kept is None else min(kept, wanted), checked.snr - promise.snr
             if kept is None and not self._has_time():
                 self._attempt(self.compressor.quieter(found, short + _GENEROUS), wanted + short + _GENEROUS)
                 return

@@ -38,7 +38,7 @@ DEFAULT_SAMPLES = 16
 _BATCH, _BATCH_BYTES = 4, 2_000_000
 _IMAGE_SIDE, _LENGTH = 128, 64
 _LOWEST, _BEYOND = 0, 10
-_GRAY_TURNS, _COLOR_TURNS = 2, 4
+_GRAY_TURNS, _COLOR_TURNS = 2, 8
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def generate_samples(
         samples: how many to make; full batches where an input has a fixed batch size.
         pictures: the photographs, RGB [h, w, 3] each.
         pixels: the range of pixel values that the graph takes; found from the graph when not given.
-        varied: signals of two kinds by turns, of which only the first is made otherwise; every fourth picture in colors
+        varied: signals of two kinds by turns, of which only the first is made otherwise; every eighth picture in colors
             is a portrait.
         made_up: every second gray picture is a drawing.
         batch: most samples of a batch; 4 when not given, fewer of large inputs, to which many times the memory goes.
