@@ -13,6 +13,7 @@ from pbslim.compression.allocation import Sensitivity, allocate
 from pbslim.compression.compressor import Compressor, Way, refine_vectors, replayed, written
 from pbslim.compression.cuts import Cutter
 from pbslim.compression.effort import EFFORTS
+from pbslim.compression.estimate import SEARCHING
 from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.judge import Judge, Measure
 from pbslim.compression.model import Model
@@ -271,6 +272,22 @@ def test_a_high_effort_codes_along_a_trellis() -> None:
     assert np.array_equal(engine("builtin").load(result).run(x, ["logits"])[0], expected)
     again = replayed(model, samples, Way("coded", effort), best.coarseness, trellis=True)
     assert all(np.array_equal(again[name].codes, each.codes) for name, each in best.rounded.items())
+
+
+def test_nothing_more_is_searched_where_no_weight_suits_a_trellis() -> None:
+    graph = classifier()
+    samples = generated(graph, ["x"])
+
+    def searched(trellis: bool) -> tuple[int, Candidate]:
+        told: list[str] = []
+        way = Way("coded", replace(EFFORTS["normal"], trellis=trellis, close=0.05))
+        compressor = Compressor.of(_model(graph), samples, way, lambda what, *_: told.append(what))
+        found = compressor.compress(20.0)
+        return told.count(SEARCHING), found
+
+    (tries, plain), (others, found) = searched(False), searched(True)
+    assert tries == others > 0
+    assert all(np.array_equal(found.rounded[name].codes, each.codes) for name, each in plain.rounded.items())
 
 
 def test_nothing_is_placed_where_a_node_is_gone() -> None:

@@ -125,18 +125,23 @@ class Compressor:
             self._try_each(found.coarseness)
             again = self._find(snr, None, until)
             found = again if again and again.bits < found.bits else found
-        if found and self._may_follow_trellis and time.perf_counter() < until:
-            self.rounders = list(map(with_trellis, self.rounders))
-            found = self._find(snr, replace(found, snr=found.snr + _TRELLIS_GAIN), until) or found
+        if found and self._takes_trellis() and time.perf_counter() < until:
+            again = self._find(snr, replace(found, snr=found.snr + _TRELLIS_GAIN), until)
+            found = again if again and again.bits < found.bits else found
         if found is None or all(each.stays for each in found.rounded.values()):
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return found
 
+    def _takes_trellis(self) -> bool:
+        """Let weights follow a trellis where that is wanted and suits them; whether that is a change."""
+        if not self.way.effort.trellis or self.way.form != CODED or self._has_trellis:
+            return False
+        self.rounders = list(map(with_trellis, self.rounders))
+        return self._has_trellis
+
     @property
-    def _may_follow_trellis(self) -> bool:
-        """Whether weights are wanted along a trellis and are not yet."""
-        is_done = any(isinstance(each, SiteRounder) and each.has_trellis for each in inexact(self.rounders))
-        return self.way.effort.trellis and self.way.form == CODED and not is_done
+    def _has_trellis(self) -> bool:
+        return any(isinstance(each, SiteRounder) and each.has_trellis for each in inexact(self.rounders))
 
     def quieter(self, found: Candidate, decibels: float) -> Candidate:
         """Weights of so many dB more than `found`, as far as that can be told without a search."""
