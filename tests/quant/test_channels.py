@@ -67,6 +67,14 @@ def test_coarseness_is_in_units_of_the_rms() -> None:
     assert used_coarseness(np.zeros((0, 3), np.float32), np.ones(3, np.float16)) == 0
 
 
+@pytest.mark.parametrize("scale", [1, 1e-3, 1e-7])
+def test_codes_of_a_byte_are_as_fine_for_small_weights(scale: float) -> None:
+    weights = _GAUSS * np.float32(scale)
+    steps = finest(weights).astype(np.float32)
+    error = nearest(weights / steps) * steps - weights
+    assert 10 * np.log10(mean_square(weights) / mean_square(error)) > 40
+
+
 def test_a_heavy_tail_asks_for_float16() -> None:
     assert not is_too_coarse(_GAUSS, 0.2)
     assert is_too_coarse(_GAUSS, 0.001)

@@ -101,8 +101,13 @@ def power_of_two_steps(weights: Array, coarseness: float) -> Array:
 
 
 def finest(weights: Array) -> Array:
-    """The finest steps that codes up to 127 allow, normal float16 [N]; that of a column of zeros is 1."""
+    """The finest steps that codes up to 127 allow, [N]; that of a column of zeros is 1.
+
+    They are normal float16, or, where most are too small for that, those of `channel_steps`.
+    """
     peak = _peaks(weights)
+    if peak.any() and peak[peak > 0].mean() < LARGEST * _LEAST_HALF:
+        return channel_steps(weights, 0.0)
     steps: Array = np.clip(peak / LARGEST, _LEAST_HALF, _LARGEST_HALF).astype(np.float16)
     steps[peak == 0] = 1
     return steps
