@@ -299,3 +299,13 @@ def test_nothing_is_placed_where_a_node_is_gone() -> None:
     result = written(model, rounded, "coded")
     assert "conv/bias" not in result
     assert result["conv/add"].attrs["_class"] == (b"loc:@conv/weights",)
+
+
+def test_weights_that_overflow_are_refused_in_a_line() -> None:
+    graph = classifier()
+    weights = graph["dense/weights"]
+    weights.set_attr("value", ArrayTensor(np.sign(weights.tensor().numpy()) * np.float32(3e38)))
+    model = _model(graph)
+    compressor = Compressor.of(model, generated(graph, ["x"]), Way("coded"))
+    with pytest.raises(CheckError, match="no weights in fewer bits"):
+        compressor.compress(20.0)

@@ -122,6 +122,7 @@ class Measure:
                 kept.append(values)
         self.signal = [signal_power(*pair) for pair in zip(self._reference, judge.kinds.values(), strict=True)]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def noise(self, weights: Feeds, on_sample: Callable[[], None] = lambda: None) -> float:
         """The power of the change of the outputs as a part of that of their signal; the largest over the outputs.
 
@@ -153,6 +154,7 @@ class _Run:
         return found
 
 
+@np.errstate(over="ignore", invalid="ignore")  # outputs that are not finite have no signal to noise
 def signal_power(values: Sequence[Array], kind: Kind = Kind.VALUES) -> float:
     """The power of what varies with the sample; with few samples, of what varies at all."""
     count = sum(map(len, values)) if values[0].ndim else 0

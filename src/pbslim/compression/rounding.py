@@ -204,6 +204,7 @@ class SiteRounder:
             half = self._weights.astype(np.float16)
         return half if np.isfinite(half).all() else None
 
+    @np.errstate(over="ignore", invalid="ignore")  # no bias makes up for what is infinite
     def _rounded(self, codes: Array, steps: Array | None, order: Array | None = None) -> Rounded:
         plain = Rounded(codes, steps, None, order=order)
         if self._mean is None or self.site.bias is None:

@@ -116,6 +116,7 @@ class _Trial:
         """One for each site."""
         return len(self.changes)
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is huge counts as infinite
     def __call__(
         self, program: Program, sample: Feeds, on_step: Callable[[], None]
     ) -> tuple[list[int], dict[str, list[float]]]:

@@ -90,6 +90,7 @@ def _fitted(columns: Array, counts: Array) -> tuple[Array, Array]:
     return mean - middle * step, step
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an infinite step gives nothing back
 def single_precision(values: Array) -> tuple[Array, np.float32, np.float32, np.float32] | None:
     """How evenly spaced `values` were computed: ``(code + offset) * step + low``, each operation rounded to float32.
 
