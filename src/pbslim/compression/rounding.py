@@ -25,11 +25,11 @@ from pbslim.quant.channels import (
     code_bits,
     entropy,
     finest,
-    in_two_bytes,
     is_too_coarse,
     mean_square,
     nearest,
     power_of_two_steps,
+    stored_bits,
     used_coarseness,
 )
 from pbslim.quant.compensation import Choose, Compensation, blocks_of, depthwise_factors, round_depthwise
@@ -99,8 +99,7 @@ class Rounded:
             return exact.coded_bits if self.width is None else exact.plain_bits
         if self.steps is None:
             return float(8 * self.codes.nbytes)
-        parts = in_two_bytes(self.codes) if self.codes.dtype == np.int16 else (self.codes,)
-        codes = sum(map(entropy, parts)) if self.width is None else self.width * self.codes.size
+        codes = stored_bits(self.codes) if self.width is None else self.width * self.codes.size
         rows = 0 if self.order is None else len(self.order) * math.log2(len(self.order))
         return codes + _STEP_BITS * self.steps.size + rows
 

@@ -158,7 +158,7 @@ def nearest(codes: Array, _row: int = 0, *, largest: int = LARGEST) -> Array:
 def in_two_bytes(codes: Array) -> tuple[Array, Array]:
     """Codes as two int8 arrays, ``codes = first + 256 * second``.
 
-    A first byte of its whole range: with a narrower one more codes need the second, which tells nothing of the first.
+    The first byte has its whole range, so that few codes need the second: the two are coded apart from each other.
     """
     low = (codes.astype(np.int16) + RADIX // 2) % RADIX - RADIX // 2
     return low.astype(np.int8), ((codes - low) // RADIX).astype(np.int8)
@@ -182,6 +182,11 @@ def entropy(codes: Array) -> float:
     counts = np.sum([np.bincount(part.astype(np.int64) - least, minlength=values) for part in _parts(flat)], axis=0)
     counts = counts[counts > 0]
     return float(-(counts * np.log2(counts / flat.size)).sum())
+
+
+def stored_bits(codes: Array) -> float:
+    """The same for codes as they are stored: those of two bytes are two streams."""
+    return sum(map(entropy, in_two_bytes(codes) if codes.dtype == np.int16 else (codes,)))
 
 
 def cheaper(importance: Array, steps: Array, bits: Array, strength: float = 0.25) -> Callable[[Array, int], Array]:

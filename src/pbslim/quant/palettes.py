@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pbslim.quant import grids
-from pbslim.quant.channels import entropy, in_two_bytes
+from pbslim.quant.channels import stored_bits
 from pbslim.quant.levels import COARSE, few_values
 from pbslim.quant.packing import PER_BYTE, levels_for
 
@@ -69,8 +69,7 @@ class Palettized(NamedTuple):
     @property
     def coded_bits(self) -> float:
         """About what it takes in a file where codes are entropy-coded."""
-        parts = in_two_bytes(self.codes) if self.codes.dtype == np.int16 else (self.codes,)
-        return sum(map(entropy, parts)) + self._numbers
+        return stored_bits(self.codes) + self._numbers
 
     @property
     def plain_bits(self) -> float:
