@@ -32,6 +32,11 @@ def zlib_stream(parts: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([*blocks, _END, checksum.to_bytes(4, "big")])
 
 
+def single_stream(data: bytes) -> bytes:
+    """One zlib stream of one piece."""
+    return zlib_stream([(data, deflated(data))])
+
+
 def _blocks(data: bytes, strategy: int) -> bytes:
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, _MEMORY, strategy)
     return compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)

@@ -15,7 +15,7 @@ from pbslim.dtypes import FLOAT, HALF, INT8, INT32, UINT8
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
 from pbslim.quant.channels import RADIX, STEP_ORIGIN, STEP_SHIFT, exponents_of, in_two_bytes, steps_of
-from pbslim.quant.deflate import deflated, zlib_stream
+from pbslim.quant.deflate import deflated, single_stream, zlib_stream
 from pbslim.quant.half import RESOLUTION, in_halves
 from pbslim.quant.streams import PLAIN, Coded, shortest
 from pbslim.transforms.compressed.decoders import Decoders, become, become_joined, become_same, product
@@ -90,7 +90,7 @@ def _halves(decoders: Decoders, wanted: Mapping[Hashable, Array]) -> dict[Hashab
 
 def _refined(decoders: Decoders, values: Value, residual: bytes) -> Value:
     """float16 numbers with more bits; see `pbslim.quant.half`."""
-    finer = decoders.cast(decoders.inflated(zlib_stream([(residual, deflated(residual))]), INT8), INT8)
+    finer = decoders.cast(decoders.inflated(single_stream(residual), INT8), INT8)
     one, resolution = (decoders.array(np.array(number, np.float32)) for number in (1, RESOLUTION))
     return decoders.product(values, decoders.sum(decoders.product(finer, resolution), one))
 
@@ -100,7 +100,7 @@ def _steps(decoders: Decoders, steps: Mapping[int, Array]) -> dict[Hashable, Val
     if not steps:
         return {}
     data = np.concatenate([exponents_of(each).reshape(-1) for each in steps.values()]).tobytes()
-    exponents = decoders.cast(decoders.inflated(zlib_stream([(data, deflated(data))]), INT8), INT8, INT32)
+    exponents = decoders.cast(decoders.inflated(single_stream(data), INT8), INT8, INT32)
     shifted = decoders.product(exponents, decoders.int32(1 << STEP_SHIFT), INT32)
     bits = decoders.sum(shifted, decoders.int32(STEP_ORIGIN), INT32)
     parts = decoders.split(decoders.floats_of(bits), [each.size for each in steps.values()])

@@ -9,7 +9,7 @@ import numpy as np
 from pbslim.dtypes import FLOAT, INT8, INT16, INT32
 from pbslim.ir import Value
 from pbslim.ir.tensors import Array
-from pbslim.quant.deflate import deflated, zlib_stream
+from pbslim.quant.deflate import single_stream
 from pbslim.quant.streams import Coded
 from pbslim.transforms.compressed.decoders import Decoders
 
@@ -50,7 +50,7 @@ def _places(decoders: Decoders, masks: Mapping[tuple[int, int], Array]) -> dict[
     if not masks:
         return {}
     data = np.concatenate(list(masks.values())).tobytes()
-    stream = decoders.cast(decoders.inflated(zlib_stream([(data, deflated(data))]), INT8), INT8)
+    stream = decoders.cast(decoders.inflated(single_stream(data), INT8), INT8)
     parts = decoders.split(stream, [mask.size for mask in masks.values()])
     counted = (decoders.product(part, decoders.summed_up(part)) for part in parts)
     return dict(zip(masks, (decoders.cast(each, FLOAT, INT32) for each in counted), strict=True))
@@ -62,7 +62,7 @@ def _rows(decoders: Decoders, orders: Mapping[int, Array]) -> dict[int, Value]:
         return {}
     places = [np.argsort(order).astype(np.int16) for order in orders.values()]
     data = np.concatenate(places).tobytes()
-    stream = decoders.cast(decoders.inflated(zlib_stream([(data, deflated(data))]), INT16), INT16)
+    stream = decoders.cast(decoders.inflated(single_stream(data), INT16), INT16)
     parts = decoders.split(stream, [each.size for each in places])
     return dict(zip(orders, (decoders.cast(each, FLOAT, INT32) for each in parts), strict=True))
 
