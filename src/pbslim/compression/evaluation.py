@@ -77,9 +77,12 @@ def threads(graph: Graph | None) -> int:
 
     With a huge constant it is one, as each would hold its own form of that; products of it take several threads anyway.
     """
-    constants = (node for node in graph or () if node.op == "Const")
-    largest = max((node.tensor().nbytes for node in constants), default=0)
-    return 1 if largest >= _HUGE else min(os.cpu_count() or 1, _THREADS)
+    return 1 if graph and has_huge_constant(graph) else min(os.cpu_count() or 1, _THREADS)
+
+
+def has_huge_constant(graph: Graph) -> bool:
+    """Whether there is a constant that takes longer to read than most graphs take to run."""
+    return any(node.tensor().nbytes >= _HUGE for node in graph if node.op == "Const")
 
 
 def _in_order(

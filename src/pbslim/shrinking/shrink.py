@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
+from pbslim.compression.evaluation import threads
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import Promise
 from pbslim.engines import engine
@@ -178,7 +179,8 @@ def _stored(
         return Compressed(simple.graph)
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"):  # threads that wait for many small products cost more than they save
+    # Threads that wait for many small products cost more than they save, but for huge constants samples run one by one.
+    with threadpool_limits(1 if threads(simple.graph) > 1 else None, "blas"):
         if recipe and simple.last:
             return store(simple.graph, files, recipe, simple.last, options)
         return compress(simple.graph, files, options, proof)
