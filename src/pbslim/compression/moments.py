@@ -10,6 +10,7 @@ import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.patches import sample_rows
+from pbslim.cores import in_parallel
 from pbslim.engines import Feeds, Program
 from pbslim.ir import Node, Use
 from pbslim.ir.tensors import Array
@@ -132,9 +133,12 @@ class _Dense(_Collector):
             self._origin = flat.mean(axis=0)
         flat = flat - self._origin
         self._sum += flat.sum(axis=0, dtype=np.float64)
-        for part, product in zip(self._blocks, self._products, strict=True):
+
+        def multiply(part: slice, product: Array) -> None:
             block = np.ascontiguousarray(flat[:, part])
             product += block.T @ block
+
+        in_parallel(lambda block: multiply(*block), zip(self._blocks, self._products, strict=True))
 
     def _moments(self) -> Moments:
         around = self._sum / max(self.rows, 1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.cores import in_parallel
 from pbslim.quant.channels import LARGEST
 from pbslim.quant.deflate import deflated
 from pbslim.quant.layouts import Layout, layouts_of
@@ -70,7 +71,7 @@ def shortest(pieces: Sequence[Array], orders: Sequence[Array | None] = ()) -> li
     Args:
         orders: of the rows of those along which a trellis runs, None for the others.
     """
-    ways = [_ways(piece, order) for piece, order in zip_longest(pieces, orders)]
+    ways = in_parallel(lambda pair: _ways(*pair), zip_longest(pieces, orders))
 
     def chosen(kinds: Collection[int]) -> list[Coded]:
         return [min((way[kind] for kind in kinds if kind in way), key=lambda each: each.cost) for way in ways]
