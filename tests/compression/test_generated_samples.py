@@ -8,7 +8,7 @@ import pytest
 
 from pbslim.compression import samples
 from pbslim.compression.effort import EFFORTS
-from pbslim.dtypes import FLOAT, Shape
+from pbslim.dtypes import FLOAT, INT32, Shape
 from pbslim.verification import photographs
 from pbslim.verification.feeds import Samples, generate_samples
 from tests.compression.networks import Builder, classifier
@@ -37,3 +37,16 @@ def test_photographs_are_decoded_for_images_alone(monkeypatch: pytest.MonkeyPatc
     assert samples.generated(build.graph, ["x"], EFFORTS["least"]).validation
     with pytest.raises(NameError, match="_decoded"):
         samples.generated(classifier(), ["x"], EFFORTS["least"])
+
+
+def test_moments_are_measured_on_indices_where_there_is_nothing_else() -> None:
+    """Any row of a table is as real an input as another; numbers of which nothing is known are noise."""
+    build = Builder()
+    ids = build.graph.add("ids", "Placeholder", attrs={"dtype": INT32, "shape": Shape((-1, 7))}).output()
+    rows = build.op("rows", "Gather", build.const("table", (50, 8)), ids)
+    assert len(samples.generated(build.graph, ["ids"], EFFORTS["least"]).calibration[0]["ids"]) == 4
+    x = build.graph.add("x", "Placeholder", attrs={"dtype": FLOAT, "shape": Shape((-1, 7, 8))}).output()
+    build.op("y", "Mul", rows, x)
+    both = samples.generated(build.graph, ["ids", "x"], EFFORTS["least"])
+    assert both.origin == "generated indices and generated values"
+    assert not both.calibration

@@ -7,15 +7,16 @@ of its filter). Weights of other ops have their last dimension as N.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from pbslim.analysis.constants import constant, way_to_constant
+from pbslim.analysis.arguments import handed_to
+from pbslim.analysis.constants import constant
 from pbslim.dtypes import FLOAT
-from pbslim.ir import Graph, Node, Tensor, Use, Value
+from pbslim.ir import Function, Graph, Node, Tensor, Use, Value
 from pbslim.ir.tensors import Array, SplatTensor
 from pbslim.ops.families import ALIASES, ENTERS
 
@@ -39,8 +40,9 @@ class Site:
         name: of the Const.
         shape: of its value.
         axes: the dimensions that make up the output channels, next to each other.
-        uses: the linear ops that multiply it, and at which input; none for ``other``.
-        bias: the Const that is added to what those ops compute, and to nothing else; None if there is none.
+        uses: the linear ops that multiply it, those in functions too, and at which input; none for ``other``.
+        bias: the Const that is added to what those ops compute, perhaps to the sum of it and what other sites give, but
+            to nothing else; None if there is none.
     """
 
     name: str
@@ -84,11 +86,12 @@ def find_sites(graph: Graph, protected: Collection[str] = ()) -> list[Site]:
     a control edge, hold NaN or infinity or one value only, pass through a FakeQuant op, or are in `protected`.
     """
     found = []
+    functions, vectors = graph.library.functions, _Vectors(graph)
     for node in graph:
         if node.op == "Const" and node.name not in protected and not node.controls:
             tensor = constant(node.output())
             if tensor is not None and _is_weight(tensor):
-                site = _site(node, tensor)
+                site = _site(node, tensor, functions, vectors)
                 if site is not None and _is_finite(tensor):
                     found.append(site)
     return found
@@ -107,22 +110,20 @@ def _is_finite(tensor: Tensor) -> bool:
     return all(bool(np.isfinite(piece).all()) for piece in tensor.chunks())
 
 
-def final_uses(value: Value) -> Iterator[Use]:
-    """Where `value` is read at last, looking through Identity and Enter."""
+def final_uses(value: Value, functions: Mapping[str, Function]) -> Iterator[Use]:
+    """Where `value` is read at last, looking through Identity and Enter, and into functions."""
     todo, seen = [value], {value}
     while todo:
         for use in todo.pop().uses:
-            passed = use.node.output()
-            if use.node.op in _PASS_ON:
-                if passed not in seen:
-                    seen.add(passed)
-                    todo.append(passed)
-            else:
+            passed = [use.node.output()] if use.node.op in _PASS_ON else handed_to(use, functions)
+            todo += [each for each in passed if each not in seen]
+            seen.update(passed)
+            if not passed:
                 yield use
 
 
-def _site(node: Node, tensor: Tensor) -> Site | None:
-    uses = tuple(final_uses(node.output()))
+def _site(node: Node, tensor: Tensor, functions: Mapping[str, Function], vectors: _Vectors) -> Site | None:
+    uses = tuple(final_uses(node.output(), functions))
     if not uses or any(use.node.op in _FAKE_QUANTIZED for use in uses):
         return None
     kinds = {_kind(use, tensor) for use in uses}
@@ -130,7 +131,7 @@ def _site(node: Node, tensor: Tensor) -> Site | None:
     if kind == "other":
         return Site(node.name, "other", tensor.shape, axes)
     site = Site(node.name, kind, tensor.shape, axes, uses)
-    return Site(node.name, kind, tensor.shape, axes, uses, _bias(site))
+    return Site(node.name, kind, tensor.shape, axes, uses, vectors.bias(site))
 
 
 def _kind(use: Use, tensor: Tensor) -> tuple[Kind, tuple[int, ...]]:
@@ -146,31 +147,41 @@ def _kind(use: Use, tensor: Tensor) -> tuple[Kind, tuple[int, ...]]:
     return "other", (rank - 1,)
 
 
-def _bias(site: Site) -> str | None:
-    """The Const that every use of the site adds right after, if it is added nowhere else."""
-    values = {_added(use.node) for use in site.uses}
-    added = values.pop() if len(values) == 1 else None
-    if added is None or added.port or added.node.op != "Const" or added.node.controls:
-        return None
-    tensor = constant(added.node.output())
-    readers = list(final_uses(added.node.output()))
-    fits = tensor is not None and tensor.dtype is FLOAT and tensor.shape[-1:] == (site.channels,) == (tensor.size,)
-    return added.node.name if fits and len(readers) == len(site.uses) else None
+class _Vectors:
+    """The constants that may be biases, as they hold one number per channel, by where they are read at last."""
 
+    def __init__(self, graph: Graph) -> None:
+        self._uses = {node: list(final_uses(node.output(), graph.library.functions)) for node in _vectors(graph)}
+        self._read = {use: node for node, uses in self._uses.items() for use in uses}
 
-def _added(node: Node) -> Value | None:
-    """What is added to the output of a linear op and nothing else is done with it."""
-    if node.op.startswith("_Fused"):
-        source = node.inputs[2] if len(node.inputs) > 2 and b"BiasAdd" in _fused_ops(node) else None
-    else:
-        uses = node.output().uses
-        if len(uses) != 1 or uses[0].node.op not in _ADDS or len(uses[0].node.inputs) != 2:
+    def bias(self, site: Site) -> str | None:
+        """The Const that is added after every use of the site, and after nothing else."""
+        found = {next((self._read[use] for use in _added(each.node) if use in self._read), None) for each in site.uses}
+        node = found.pop() if len(found) == 1 else None
+        if node is None or len(self._uses[node]) != len(site.uses) or node.tensor().size != site.channels:
             return None
-        if uses[0].node.op != "BiasAdd" and node.attrs.get("data_format", b"NHWC") != b"NHWC":
-            return None  # a vector would meet the width
-        source = uses[0].node.inputs[1 - uses[0].slot]
-    way = way_to_constant(source) if source is not None else []
-    return way[-1].output() if way else None
+        return node.name
+
+
+def _vectors(graph: Graph) -> Iterator[Node]:
+    for node in graph:
+        if node.op == "Const" and not node.controls:
+            tensor = constant(node.output())
+            if tensor is not None and tensor.dtype is FLOAT and tensor.shape[-1:] == (tensor.size,):
+                yield node
+
+
+def _added(node: Node) -> Iterator[Use]:
+    """What is added to the output of a linear op, with which nothing else is done, and to that sum, and so on."""
+    if node.op.startswith("_Fused"):
+        if len(node.inputs) > 2 and b"BiasAdd" in _fused_ops(node):
+            yield Use(node, 2)
+        return
+    meets_width = node.attrs.get("data_format", b"NHWC") != b"NHWC"  # a vector does that is added by another op
+    while len(uses := node.output().uses) == 1 and uses[0].node.op in _ADDS and len(uses[0].node.inputs) == 2:
+        node, slot = uses[0]
+        if node.op == "BiasAdd" or not meets_width:
+            yield Use(node, 1 - slot)
 
 
 def _fused_ops(node: Node) -> tuple[object, ...]:

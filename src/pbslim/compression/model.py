@@ -91,8 +91,9 @@ class Model:
         self, samples: Sequence[Feeds], on_sample: Callable[[], None] = lambda: None, *, means_only: bool = False
     ) -> dict[str, Moments]:
         """What the inputs of the sites are like; see `collect`."""
-        often = conditional(self.graph)
-        return collect(self.program, self.sites, samples, on_sample, means_only=means_only, conditional=often)
+        inner = {use.node for site in self.sites for use in site.uses if self.graph.get(use.node.name) is not use.node}
+        often, ends = inner | conditional(self.graph), self.judge.tensors
+        return collect(self.program, self.sites, samples, on_sample, means_only=means_only, often=often, ends=ends)
 
     def rounders(self, moments: Mapping[str, Moments]) -> list[SiteRounder]:
         """What rounds each site."""
@@ -128,17 +129,23 @@ class Model:
 
     def biases(self, rounded: Mapping[str, Rounded]) -> dict[str, Array]:
         """The biases of rounded sites with what they make up for, float32 of the precision in which they are stored."""
-        found = {}
+        found: dict[str, Array] = {}
+        noises: dict[str, list[Array | None]] = {}
         for site in self.sites:
             shift = rounded[site.name].shift if site.name in rounded else None
             if site.bias is not None and shift is not None and shift.any():
-                bias = const_value(self.graph[site.bias]).numpy()
-                repaired = bias + shift.reshape(bias.shape)
-                is_short = site.bias in self.vectors and bool((np.abs(repaired) < LARGEST).all())
-                found[site.bias] = _shortened(repaired, rounded[site.name].noise) if is_short else repaired
+                bias = found.get(site.bias, const_value(self.graph[site.bias]).numpy())
+                found[site.bias] = bias + shift.reshape(bias.shape)
+                noises.setdefault(site.bias, []).append(rounded[site.name].noise)
+        for name, bias in found.items():
+            if name in self.vectors and bool((np.abs(bias) < LARGEST).all()):
+                found[name] = _shortened(bias, noises[name])
         return found
 
 
-def _shortened(bias: Array, noise: Array | None) -> Array:
+def _shortened(bias: Array, noises: Sequence[Array | None]) -> Array:
     """A bias in few bits: against the other errors of what it is added to, its own is small."""
-    return finer(bias, _UNKNOWN) if noise is None else fine_enough(bias, noise.reshape(bias.shape))
+    known = [noise for noise in noises if noise is not None]
+    if len(known) < len(noises):
+        return finer(bias, _UNKNOWN)
+    return fine_enough(bias, np.sum(known, axis=0).reshape(bias.shape))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -47,7 +48,8 @@ def collect(
     on_sample: Callable[[], None] = lambda: None,
     *,
     means_only: bool = False,
-    conditional: Set[Node] = frozenset(),
+    often: Set[Node] = frozenset(),
+    ends: Sequence[str] = (),
 ) -> dict[str, Moments]:
     """Run `samples` and look at the inputs of `sites`; one whose inputs are never computed or not finite is left out.
 
@@ -55,22 +57,38 @@ def collect(
     give the same moments.
 
     Args:
-        conditional: nodes in loops and branches, of which no run gives just one value.
+        often: nodes in loops, branches and functions, of which no run gives just one value. What they read is seen each
+            time that they run, by an engine that can do so; with another, sites that only they read are left out.
+        ends: what is fetched so that these nodes run, where they are needed.
 
     Raises:
         PbslimError: the graph fails on a sample.
     """
     collectors = {site.name: _collector(site, means_only) for site in sites if site.uses}
-    read = {(site.name, use): use.node.inputs[0] for site in sites for use in site.uses}
-    wanted = {key: value.name for key, value in read.items() if value.node not in conditional}
-    fetches = list(dict.fromkeys(wanted.values()))
+    count = -(-_ROWS // max(len(samples), 1))
+    wanted: dict[tuple[str, Use], str] = {}
+    readers: dict[Node, list[tuple[_Collector, Use]]] = {}
+    for name, use in ((site.name, use) for site in sites for use in site.uses):
+        if use.node in often:
+            readers.setdefault(use.node, []).append((collectors[name], use))
+        else:
+            wanted[name, use] = use.node.inputs[0].name
+    watched = {node: partial(_see, each, count) for node, each in readers.items()}
+    observed = program.observed(watched) if watched else None
+    fetches = list(dict.fromkeys([*wanted.values(), *(ends if observed else ())]))
     for sample in samples:
-        found = dict(zip(fetches, program.run(sample, fetches), strict=True))
+        found = dict(zip(fetches, (observed or program).run(sample, fetches), strict=True))
         for (name, use), tensor in wanted.items():
-            collectors[name].add(use, found[tensor], -(-_ROWS // len(samples)))
+            collectors[name].add(use, found[tensor], count)
         on_sample()
     moments = {name: collector.moments() for name, collector in collectors.items()}
     return {name: each for name, each in moments.items() if each.rows and _is_finite(each)}
+
+
+def _see(readers: Sequence[tuple[_Collector, Use]], count: int, values: Sequence[Array]) -> None:
+    """Take rows of what a node reads, which may be overwritten afterwards."""
+    for collector, use in readers:
+        collector.add(use, values[0].copy(), count)
 
 
 def _collector(site: Site, means_only: bool) -> _Collector:

@@ -18,7 +18,7 @@ from pbslim.errors import UsageError, counted
 from pbslim.ir import Graph
 from pbslim.verification import photographs
 from pbslim.verification.batches import kept
-from pbslim.verification.feeds import PHOTOGRAPHS, SIGNALS, Pictures, Samples, fixed_batch, generate_samples
+from pbslim.verification.feeds import INDICES, PHOTOGRAPHS, SIGNALS, Pictures, Samples, fixed_batch, generate_samples
 from pbslim.verification.given import read_samples
 
 _SEARCHED = 4
@@ -67,7 +67,8 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
 def _measured(graph: Graph, inputs: Sequence[str], effort: Effort) -> Sequence[Batch]:
     """Batches to measure moments on, where something is known of the inputs."""
     made = generate_samples(graph, inputs, samples=effort.calibration, seed=1, pictures=_for_moments, varied=True)
-    return made.batches if any(what in made.origin for what in (PHOTOGRAPHS, SIGNALS)) else ()
+    is_known = made.origin == INDICES or any(what in made.origin for what in (PHOTOGRAPHS, SIGNALS))
+    return made.batches if is_known else ()
 
 
 def _for_moments() -> Pictures:

@@ -5,7 +5,7 @@ Both grow with the file and with what is fed, so that models run and such files 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +13,9 @@ from threading import Lock
 
 import numpy as np
 
-from pbslim.engines.protocol import Array, Feeds, Program
+from pbslim.engines.protocol import Array, Feeds, Program, See
 from pbslim.errors import PbslimError
+from pbslim.ir import Node
 from pbslim.kernels.limits import Limits, limited
 
 _BYTES, _PER_FILE_BYTE, _PER_FED_BYTE = 40 << 20, 8, 256
@@ -45,6 +46,11 @@ class AllowedProgram(Program):
                 return self._program.run(feeds, fetches)
         except MemoryError:
             raise PbslimError(f"it takes more than {memory >> 20} MB to run, which is a lot for its size") from None
+
+    def observed(self, watched: Mapping[Node, See]) -> Program | None:
+        """The same with no more allowed; see `Program.observed`."""
+        found = self._program.observed(watched)
+        return None if found is None else AllowedProgram(found, self._file_bytes)
 
     def release(self) -> None:
         """Give back what was made for the runs so far."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pbslim.analysis.endpoints import require
-from pbslim.ir import Graph, Value
+from pbslim.ir import Graph, Node, Value
 
 Array: TypeAlias = npt.NDArray[Any]
 Feeds: TypeAlias = Mapping[str, Array]
 """Tensor names (``node`` or ``node:port``) and their values; strings as object arrays of bytes."""
+See: TypeAlias = Callable[[Sequence[Any]], None]
+"""Is shown what the inputs of a node are each time that it runs: arrays, which nobody may keep, or resources."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,17 @@ class Program(ABC):
             UsageError: a name is not in the graph, or a feed is missing or does not fit.
             PbslimError: the graph fails on these feeds.
         """
+
+    def observed(self, watched: Mapping[Node, See]) -> Program | None:  # noqa: ARG002 - most cannot
+        """The same graph, which shows what some nodes read whenever they run: in each turn of a loop, in each call.
+
+        Args:
+            watched: nodes of the graph that was loaded, or of the bodies of its functions.
+
+        Returns:
+            A program to be run instead of this one; None where the engine cannot look into loops and functions.
+        """
+        return None
 
     def release(self) -> None:  # noqa: B027 - most hold nothing of the kind
         """Give back what was made for the runs so far, and what another run makes again if it needs it."""

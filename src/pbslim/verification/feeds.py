@@ -31,7 +31,7 @@ Pictures = npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]]
 Pixels = tuple[float, float]
 """The range of pixel values."""
 
-PHOTOGRAPHS, SIGNALS, VALUES = "photographs", "generated signals", "generated values"
+PHOTOGRAPHS, SIGNALS, INDICES, VALUES = "photographs", "generated signals", "generated indices", "generated values"
 """What inputs are."""
 
 DEFAULT_SAMPLES = 16
@@ -338,6 +338,7 @@ def _plan_numbers(plan: _Plan, value: Value) -> None:
     keys = beginnings.lookup_keys(value) if rows is None else None
     if rows is not None:
         plan.one = lambda random, dims: random.integers(0, max(rows, 1), dims)
+        plan.what = INDICES
         plan.notes.append(f"input '{plan.name}' is an index below {rows}")
     elif keys is not None:
         found = keys

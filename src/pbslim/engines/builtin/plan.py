@@ -24,6 +24,7 @@ from pbslim.engines.builtin.steps import (
     Step,
     SwitchStep,
 )
+from pbslim.engines.protocol import See
 from pbslim.errors import PbslimError
 from pbslim.ir import Node, Value
 from pbslim.kernels import KernelError, Prepared
@@ -222,6 +223,8 @@ class _Level:
     def _add_node(self, node: Node) -> None:
         scope = self._planner.scope
         action = make_action(node, scope)
+        if node in scope.shared.watched:
+            action = _shown(action, scope.shared.watched[node])
         step = NodeStep(scope.label(node), action, self._reads(node), self._writes(node))
         if self._is_doubtful(node):
             self._perhaps_dead.add(node)
@@ -297,6 +300,16 @@ class _Level:
             places = [self.register(node, 0)] + [self.register(node, _TOKEN)] * (node in self._awaited)
             results.append((inner.register(node, 0), tuple(places)))
         self.steps.append(LoopStep(inner.template, inner.steps, entries, handed, results))
+
+
+def _shown(action: Action, see: See) -> Action:
+    """An action that shows what it reads."""
+
+    def run(values: list[Any]) -> list[Any]:
+        see(values)
+        return action(values)
+
+    return run
 
 
 def count_branches(node: Node, scope: Scope) -> int:

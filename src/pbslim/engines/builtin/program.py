@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from pbslim.engines.builtin.frames import frames_of
 from pbslim.engines.builtin.functions import called
 from pbslim.engines.builtin.plan import Plan, count_branches, make_plan, needed_nodes
 from pbslim.engines.builtin.scope import CannotRun, Run, Scope, Shared
-from pbslim.engines.protocol import Array, Feeds, Program, Unsupported, as_fed, find_value
+from pbslim.engines.protocol import Array, Feeds, Program, See, Unsupported, as_fed, find_value
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Node, Value
 from pbslim.ir.order import check_inputs
@@ -29,10 +29,10 @@ _OLD_PRODUCER = 24  # files before wrote a shape that is not known like that of 
 class BuiltinProgram(Program):
     """A graph; it must not be changed as long as the program is in use."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, watched: Mapping[Node, See] | None = None) -> None:
         check_inputs(graph)
-        self._graph = graph
-        self._scope = Scope(graph, Shared(graph))
+        self._graph, self._watched = graph, watched
+        self._scope = Scope(graph, Shared(graph, watched))
         self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], Plan] = {}
 
     def run(self, feeds: Feeds, fetches: Sequence[str]) -> list[Array]:
@@ -52,6 +52,10 @@ class BuiltinProgram(Program):
                 raise UsageError(f"'{name}' is not a tensor but a resource")
         return results
 
+    def observed(self, watched: Mapping[Node, See]) -> Program:
+        """The same graph with some nodes watched; see `Program.observed`."""
+        return BuiltinProgram(self._graph, watched)
+
     def release(self) -> None:
         """Forget the plans and the constants that they hold."""
         self._plans.clear()
@@ -59,7 +63,7 @@ class BuiltinProgram(Program):
     def close(self) -> None:
         """Forget all that runs have left."""
         self.release()
-        self._scope = Scope(self._graph, Shared(self._graph))
+        self._scope = Scope(self._graph, Shared(self._graph, self._watched))
 
     def _fed(self, name: str, value: object) -> Array:
         node = find_value(self._graph, name).node

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from pbslim import ops
 from pbslim.analysis.evaluation import kernel_attrs
 from pbslim.dtypes import DType
+from pbslim.engines.protocol import See
 from pbslim.ir import AttrValue, FunctionRef, Graph, Node, TypeVariable
 from pbslim.ir.tensors import Array
 from pbslim.kernels import Attributes
@@ -46,12 +47,13 @@ class Shared:
         graph: the main graph, whose library the functions come from.
         run: the run that goes on in this thread.
         callees: the functions that were asked for, see `pbslim.engines.builtin.functions`.
+        watched: what is shown the inputs of some nodes.
         constants: what was read from the file, as long as a plan holds it: there are many plans for other feeds.
         reading: held by the thread that reads one.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph, self._threads = graph, threading.local()
+    def __init__(self, graph: Graph, watched: Mapping[Node, See] | None = None) -> None:
+        self.graph, self.watched, self._threads = graph, watched or {}, threading.local()
         self.callees: dict[str, list[Any]] = {}
         self.constants: WeakValueDictionary[Node, Array] = WeakValueDictionary()
         self.reading = threading.Lock()

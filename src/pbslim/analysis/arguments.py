@@ -1,0 +1,45 @@
+"""What becomes of a value that is handed to functions: the bodies of calls, branches and loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pbslim.errors import GraphError
+from pbslim.ir import Body, Function, Use, Value
+from pbslim.ir.functions import mentioned
+from pbslim.ops.families import ALIASES, CALLS, CASES, IFS, WHILES
+
+
+def handed_to(use: Use, functions: Mapping[str, Function]) -> list[Value]:
+    """What the same value is called in the functions that a node hands it to, and after a loop that keeps it.
+
+    Nothing where the node is no call, branch or loop, or where the value does not stay as it is: a function returns
+    it, a loop changes it, or a body cannot be read.
+    """
+    node, place = use.node, use.slot - (use.node.op in IFS | CASES)
+    if node.op not in CALLS | IFS | CASES | WHILES or place < 0:
+        return []
+    try:
+        bodies = [functions[name].body() for name in mentioned(node.attrs) if name in functions]
+    except GraphError:
+        return []
+    if any(place >= len(body.arguments) for body in bodies):
+        return []
+    found = [body.graph[body.arguments[place]].output() for body in bodies]
+    places = {at for body, value in zip(bodies, found, strict=True) for at in _returned(body, value)}
+    if node.op in WHILES:
+        return [*found, node.output(place)] if places == {place} else []
+    return [] if places else found
+
+
+def _returned(body: Body, argument: Value) -> list[int]:
+    """At which places a body returns an argument as it is."""
+    return [at for at, tensor in enumerate(body.returns.values()) if _origin(body.value(tensor)) == argument]
+
+
+def _origin(value: Value) -> Value:
+    seen: set[Value] = set()
+    while value.node.op in ALIASES and len(value.node.inputs) == 1 and value not in seen:
+        seen.add(value)
+        value = value.node.inputs[0]
+    return value
