@@ -161,9 +161,7 @@ def _sets(
 ) -> SampleSets:
     step = max(len(singles) // max(effort.probes, 1), 1)
     probes = singles[::step][: effort.probes]
-    if len({(name, array.shape) for probe in probes for name, array in probe.items()}) == len(
-        probes[0] if probes else ()
-    ):
+    if all(len(array) == 1 for probe in probes for array in probe.values() if array.ndim):
         probes = [_joined(probes[at : at + together]) for at in range(0, len(probes), together)]
     return SampleSets(calibration, validation.batches, probes, validation.origin, validation.notes)
 
