@@ -44,7 +44,7 @@ def _split(text: str) -> list[str]:
 
 def _attr(key: str, text: str) -> Any:
     value = ast.literal_eval(text)
-    if key in ("out_type", "SrcT", "DstT", "U") or key.endswith(("dtype", "types")) or key.startswith("T"):
+    if key in ("Index", "out_type", "SrcT", "DstT", "U") or key.endswith(("dtype", "types")) or key.startswith("T"):
         if isinstance(value, list):
             return tuple(map(DType.parse, value))
         return TypeVariable(value[1:]) if value.startswith("$") else DType.parse(value)

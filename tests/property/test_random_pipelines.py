@@ -23,6 +23,7 @@ STEPS = [
     "add_default_attributes",
     "backport_concatv2",
     "backport_tensor_array_v3",
+    "cancel_transposes",
     "decode_weights",
     "drop_idle_controls",
     "flatten_atrous_conv",

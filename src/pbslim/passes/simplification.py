@@ -17,5 +17,5 @@ remove_idle_nodes
 MERGE = "merge_duplicate_nodes\n"
 """Comes last: a batch norm is not folded into weights that something else reads as well."""
 
-SIMPLIFY = CLEAN + "fold_all_batch_norms\nsimplify_arithmetic\n" + MERGE
+SIMPLIFY = CLEAN + "cancel_transposes\nfold_all_batch_norms\nsimplify_arithmetic\n" + MERGE
 """What the recipe ``optimize`` does, and what brings two graphs into one form before their weights are compared."""

@@ -50,6 +50,7 @@ from pbslim.transforms.hexagon.place_remote_graph_arguments import (
 from pbslim.transforms.hexagon.rewrite_quantized_stripped_model_for_hexagon import (
     rewrite_quantized_stripped_model_for_hexagon as rewrite_quantized_stripped_model_for_hexagon,
 )
+from pbslim.transforms.layouts.cancel_transposes import cancel_transposes as cancel_transposes
 from pbslim.transforms.nodes.insert_logging import insert_logging as insert_logging
 from pbslim.transforms.nodes.obfuscate_names import obfuscate_names as obfuscate_names
 from pbslim.transforms.nodes.remove_dropout import remove_dropout as remove_dropout

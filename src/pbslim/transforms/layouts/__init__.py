@@ -1,0 +1,1 @@
+"""Orders of axes: what only changes them, and how few nodes of that kind do."""
