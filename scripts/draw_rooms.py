@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "pbslim"
-BOTTOM = frozenset({"errors", "dtypes", "names", "kept", "lazy", "_version"})
+BOTTOM = frozenset({"errors", "dtypes", "names", "cores", "kept", "lazy", "_version"})
 BEGIN, END = "<!-- rooms: made by scripts/draw_rooms.py -->\n", "<!-- end of rooms -->\n"
 
 

@@ -7,9 +7,10 @@ import pytest
 from tests.shared import script
 
 ROOMS = script("draw_rooms")
-FOUNDATION = {"errors", "dtypes", "kept", "lazy", "names", "_version"}
+FOUNDATION = {"cores", "errors", "dtypes", "kept", "lazy", "names", "_version"}
 FACTS = FOUNDATION | {"ir", "wire", "ops", "analysis"}
 ALLOWED = {
+    "cores": set(),
     "errors": set(),
     "kept": {"errors"},
     "lazy": set(),

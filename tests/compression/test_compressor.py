@@ -17,7 +17,6 @@ from pbslim.compression.estimate import SEARCHING
 from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.judge import Judge, Measure
 from pbslim.compression.model import Model
-from pbslim.compression.moments import collect
 from pbslim.compression.patches import sample_rows
 from pbslim.compression.rounding import SiteRounder
 from pbslim.compression.samples import SampleSets, generated
@@ -91,7 +90,7 @@ def test_moments_are_those_of_all_rows() -> None:
     graph = classifier()
     model = _model(graph)
     batches = [{"x": np.random.default_rng(seed).standard_normal((3, 16, 16, 3)).astype("f4")} for seed in range(4)]
-    found = collect(model.program, model.sites, batches)
+    found = model.moments(batches)
     rows = np.concatenate([model.program.run(batch, ["flat"])[0] for batch in batches])
     np.testing.assert_allclose(found["dense/weights"].mean, rows.mean(axis=0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found["dense/weights"].second[0], np.cov(rows.T, bias=True), rtol=1e-3, atol=1e-4)
@@ -160,7 +159,7 @@ def test_rounding_with_moments_repairs_the_bias() -> None:
     graph = classifier()
     model = _model(graph)
     samples = generated(graph, ["x"])
-    moments = collect(model.program, model.sites, samples.calibration)
+    moments = model.moments(samples.calibration)
     measure = Measure(Evaluator(model.program), Judge.of(graph, OUTPUTS), samples.validation)
     for site in model.sites:
         weights = graph[site.name].tensor()

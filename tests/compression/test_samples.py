@@ -119,3 +119,13 @@ def test_variations_are_alike_but_new(shape: tuple[int, ...], dtype: type) -> No
     assert all(abs(float(each.mean()) - 127) < 30 for each in made)
     again = variations(samples, 6, seed=1)
     assert all(np.array_equal(each["x"], one) for each, one in zip(again, made, strict=True))
+
+
+@pytest.mark.parametrize(("batch", "huge", "sizes"), [(-1, 0, [4, 4]), (-1, 1 << 30, [1] * 8), (1, 0, [1] * 8)])
+def test_probes_run_together_where_that_spares_reading(
+    batch: int, huge: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = parse(f"x = Placeholder(shape={[batch, 3]})\nw = Const([[1.0], [2.0], [3.0]])\ny = MatMul(x, w)\n-> y")[0]
+    monkeypatch.setattr("pbslim.compression.evaluation._HUGE", huge)
+    sets = generated(graph, ["x"])
+    assert [len(probe["x"]) for probe in sets.probes] == sizes

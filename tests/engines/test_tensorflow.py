@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pbslim.engines import engine
+from pbslim.engines import engine, runtime
 from pbslim.engines.tensorflow import ENGINE
 from pbslim.errors import PbslimError
 from pbslim.wire import save
@@ -61,3 +63,36 @@ def test_loops_run_in_the_thread_that_asks() -> None:
     (expected,) = engine("builtin").load(recurrent()).run({"x": rows}, ["y"])
     with ENGINE.load(recurrent()) as program:
         np.testing.assert_allclose(program.run({"x": rows}, ["y"])[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_part_of_tensorflow_runs_graphs_and_the_whole_can_still_be_imported() -> None:
+    program = """
+import sys
+from pbslim.engines.tensorflow import ENGINE, warm_up
+warm_up()
+assert "tensorflow" not in sys.modules and "tensorflow.python.client.session" in sys.modules
+assert "tensorflow.python.data" not in sys.modules
+from tests.graphs import parse
+graph, _ = parse("x = Placeholder(shape=[2])\\ny = Neg(x)\\n-> y")
+with ENGINE.load(graph) as before:
+    import tensorflow as tf
+    assert tf.function(lambda x: x + 1)(tf.constant(1)).numpy() == 2
+    assert tf.data.Dataset.range(3).reduce(tf.constant(0, tf.int64), lambda x, y: x + y).numpy() == 3
+    assert before.run({"x": [1, 2]}, ["y"])[0].tolist() == [-1, -2]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_release_that_is_laid_out_otherwise_is_imported_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere() -> runtime.Runtime:
+        raise ImportError("No module named 'tensorflow.python.client'")
+
+    monkeypatch.setattr(runtime, "_inner", elsewhere)
+    runtime.runtime.cache_clear()
+    try:
+        with ENGINE.load(parse("x = Placeholder(shape=[2])\ny = Neg(x)\n-> y")[0]) as program:
+            assert program.run({"x": np.ones(2, np.float32)}, ["y"])[0].tolist() == [-1, -1]
+        assert runtime.runtime().session is tf.compat.v1.Session
+    finally:
+        runtime.runtime.cache_clear()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pbslim.quant import deflate, streams
+from pbslim.quant.deflate import deflated, single_stream
 from pbslim.quant.layouts import Layout, layouts_of
 from pbslim.quant.packing import PER_BYTE, packed, table
 from pbslim.quant.streams import PLAIN, Coded, shortest
@@ -75,3 +79,23 @@ def test_a_plain_matrix_stays_in_its_order() -> None:
     assert layouts_of(_gaussian(300, 200)) == [Layout()]
     assert layouts_of(np.zeros((300, 200), np.int8)) == [Layout()]
     assert layouts_of(np.zeros((0, 200), np.int8)) == [Layout()]
+
+
+def test_of_many_codes_a_part_shows_how_they_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes as of all ways tried in full, where codes are of one kind throughout."""
+    pieces = [_gaussian(300, 64, scale=scale) for scale in (0.4, 1.2, 20.0)]
+    whole = shortest(pieces)
+    monkeypatch.setattr(streams, "_LARGE", 1000)
+    monkeypatch.setattr(streams, "_EXCERPT", 4000)
+    for piece, one, other in zip(pieces, shortest(pieces), whole, strict=True):
+        assert np.array_equal(_decoded(one, piece.shape), piece)
+        assert (one.levels, one.data) == (other.levels, other.data)
+
+
+def test_of_many_bytes_a_part_shows_how_they_are_deflated(monkeypatch: pytest.MonkeyPatch) -> None:
+    repeated, noisy = bytes(range(200)) * 300, _gaussian(60000).tobytes()
+    whole = [deflated(data) for data in (repeated, noisy)]
+    monkeypatch.setattr(deflate, "_LARGE", 1000)
+    monkeypatch.setattr(deflate, "_EXCERPT", 5000)
+    assert [deflated(data) for data in (repeated, noisy)] == whole
+    assert zlib.decompress(single_stream(noisy)) == noisy

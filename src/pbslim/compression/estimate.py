@@ -86,7 +86,7 @@ class Pace:
 
         batch = samples.validation[0]
         sample = seconds(batch) / max(batch_size(batch), 1)
-        single = seconds(samples.probes[0]) if samples.probes else sample
+        single = seconds(samples.probes[0]) / max(batch_size(samples.probes[0]), 1) if samples.probes else sample
         square = np.ones((_PROBE, _PROBE), np.float32)
         fastest = min(_timed(lambda: square @ square) for _ in range(3))
         return cls(sample, single, _PROBE**3 / fastest, threads(model.graph))

@@ -63,6 +63,10 @@ class Evaluator:
             )
             return
         count = threads(self.graph)
+        if count == 1:  # here, where the parts of a sample may take all cores
+            for sample in samples:
+                yield work(self.program, sample, on_step)
+            return
         with ThreadPoolExecutor(count) as here:
             run: Callable[[Feeds], _R] = lambda each: work(self.program, each, _nothing)  # noqa: E731
             yield from _in_order(here, run, samples, work.steps, on_step, most=2 * count)
@@ -75,11 +79,14 @@ class Evaluator:
 def threads(graph: Graph | None) -> int:
     """How many samples run at the same time: numpy computes large arrays in several threads.
 
-    With a huge constant it is one, as each would hold its own form of that; products of it take several threads anyway.
+    With a huge constant it is one, as each would hold its own form of that; then parts of its work take all cores.
     """
-    constants = (node for node in graph or () if node.op == "Const")
-    largest = max((node.tensor().nbytes for node in constants), default=0)
-    return 1 if largest >= _HUGE else min(os.cpu_count() or 1, _THREADS)
+    return 1 if graph and has_huge_constant(graph) else min(os.cpu_count() or 1, _THREADS)
+
+
+def has_huge_constant(graph: Graph) -> bool:
+    """Whether there is a constant that takes longer to read than most graphs take to run."""
+    return any(node.tensor().nbytes >= _HUGE for node in graph if node.op == "Const")
 
 
 def _in_order(

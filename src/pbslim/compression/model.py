@@ -10,6 +10,7 @@ import numpy as np
 from pbslim.analysis.constants import const_value
 from pbslim.analysis.frames import conditional
 from pbslim.analysis.weight_sites import Site, find_sites
+from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.judge import Judge
 from pbslim.compression.moments import Moments, collect
 from pbslim.compression.rounding import Rounded, SiteRounder
@@ -93,7 +94,8 @@ class Model:
         """What the inputs of the sites are like; see `collect`."""
         inner = {use.node for site in self.sites for use in site.uses if self.graph.get(use.node.name) is not use.node}
         often, ends = inner | conditional(self.graph), self.judge.tensors
-        return collect(self.program, self.sites, samples, on_sample, means_only=means_only, often=often, ends=ends)
+        evaluator = Evaluator(self.program, self.graph)
+        return collect(evaluator, self.sites, samples, on_sample, means_only=means_only, often=often, ends=ends)
 
     def rounders(self, moments: Mapping[str, Moments]) -> list[SiteRounder]:
         """What rounds each site."""

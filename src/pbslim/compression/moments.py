@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from pbslim.analysis.weight_sites import Site
+from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.patches import sample_rows
+from pbslim.cores import in_parallel
 from pbslim.engines import Feeds, Program
 from pbslim.ir import Node, Use
 from pbslim.ir.tensors import Array
@@ -41,7 +43,7 @@ class Moments:
 
 
 def collect(
-    program: Program,
+    evaluator: Evaluator,
     sites: Sequence[Site],
     samples: Sequence[Feeds],
     on_sample: Callable[[], None] = lambda: None,
@@ -52,7 +54,7 @@ def collect(
 ) -> dict[str, Moments]:
     """Run `samples` and look at the inputs of `sites`; one whose inputs are never computed or not finite is left out.
 
-    The rows are drawn at random, about 5,000 for each site over all samples, by a seed of its own: the same samples
+    The rows are drawn at random, about 5,000 for each site over all samples, by seeds of their own: the same samples
     give the same moments.
 
     Args:
@@ -65,29 +67,75 @@ def collect(
     """
     collectors = {site.name: _collector(site, means_only) for site in sites if site.uses}
     count = -(-_ROWS // max(len(samples), 1))
-    wanted: dict[tuple[str, Use], str] = {}
+    pairs = [(site, use) for site in sites for use in site.uses]
+    reads = [(site, use, use.node.inputs[0].name) for site, use in pairs if use.node not in often]
     readers: dict[Node, list[tuple[_Collector, Use]]] = {}
-    for name, use in ((site.name, use) for site in sites for use in site.uses):
+    for site, use in pairs:
         if use.node in often:
-            readers.setdefault(use.node, []).append((collectors[name], use))
-        else:
-            wanted[name, use] = use.node.inputs[0].name
+            readers.setdefault(use.node, []).append((collectors[site.name], use))
     watched = {node: partial(_see, each, count) for node, each in readers.items()}
-    observed = program.observed(watched) if watched else None
-    fetches = list(dict.fromkeys([*wanted.values(), *(ends if observed else ())]))
-    for sample in samples:
-        found = dict(zip(fetches, (observed or program).run(sample, fetches), strict=True))
-        for (name, use), tensor in wanted.items():
-            collectors[name].add(use, found[tensor], count)
-        on_sample()
+    observed = evaluator.program.observed(watched) if watched else None
+    look = _Look(list(dict.fromkeys([*(tensor for _, _, tensor in reads), *(ends if observed else ())])), reads, count)
+    if observed:  # what is seen on the way comes in the order of the samples only if they run one after the other
+        runs: Iterator[list[Array]] = (look(observed, sample, on_sample) for sample in samples)
+    else:
+        runs = evaluator.map(look, samples, on_sample)
+    for found in runs:
+        for (site, _, _), rows in zip(reads, found, strict=True):
+            collectors[site.name].add(rows)
     moments = {name: collector.moments() for name, collector in collectors.items()}
     return {name: each for name, each in moments.items() if each.rows and _is_finite(each)}
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One sample: rows of what each op reads.
+
+    Attributes:
+        reads: sites, their uses, and the tensors that these read.
+        count: the most rows of each.
+    """
+
+    fetches: Sequence[str]
+    reads: Sequence[tuple[Site, Use, str]]
+    count: int
+    steps: int = 1
+
+    def __call__(self, program: Program, sample: Feeds, on_step: Callable[[], None]) -> list[Array]:
+        """Run it."""
+        found = dict(zip(self.fetches, program.run(sample, self.fetches), strict=True))
+        seed = _checksum(sample)
+        rows = [
+            _rows(site, use, found[tensor], self.count, np.random.default_rng([seed, zlib.crc32(site.name.encode())]))
+            for site, use, tensor in self.reads
+        ]
+        on_step()
+        return rows
+
+
+def _checksum(sample: Feeds) -> int:
+    """A number that samples have of their own, so that it does not matter in which order they run."""
+    found = 0
+    for value in sample.values():
+        array = np.asarray(value)
+        found = zlib.crc32(repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes(), found)
+    return found
 
 
 def _see(readers: Sequence[tuple[_Collector, Use]], count: int, values: Sequence[Array]) -> None:
     """Take rows of what a node reads, which may be overwritten afterwards."""
     for collector, use in readers:
-        collector.add(use, values[0].copy(), count)
+        collector.add(_rows(collector.site, use, values[0].copy(), count, collector.random))
+
+
+def _rows(site: Site, use: Use, inputs: Array, count: int, random: np.random.Generator) -> Array:
+    """At most `count` of the rows that an op multiplies with a site, [rows, ...]."""
+    if site.kind == "dense":
+        found = inputs.reshape(-1, inputs.shape[-1])
+        return found[random.choice(len(found), count, replace=False)] if len(found) > count else found
+    found = sample_rows(use.node, inputs, site.shape[:2], count, random)
+    is_whole = found.shape[-1] == site.shape[2]  # each group of a grouped convolution has inputs of its own
+    return found if is_whole else np.zeros((0, *site.shape[:3]), np.float32)
 
 
 def _collector(site: Site, means_only: bool) -> _Collector:
@@ -99,20 +147,12 @@ class _Collector:
 
     def __init__(self, site: Site) -> None:
         self.site, self.rows = site, 0
-        self._random = np.random.default_rng(zlib.crc32(site.name.encode()))
+        self.random = np.random.default_rng(zlib.crc32(site.name.encode()))
         self._waiting: list[Array] = []
 
-    def add(self, use: Use, inputs: Array, count: int) -> None:
-        """Take `count` rows of what an op reads."""
-        if self.site.kind == "dense":
-            found = inputs.reshape(-1, inputs.shape[-1])
-            if len(found) > count:
-                found = found[self._random.choice(len(found), count, replace=False)]
-        else:
-            found = sample_rows(use.node, inputs, self.site.shape[:2], count, self._random)
-            if found.shape[-1] != self.site.shape[2]:
-                return  # each group of a grouped convolution has inputs of its own
-        self._waiting.append(found)
+    def add(self, rows: Array) -> None:
+        """Take note of rows that an op reads."""
+        self._waiting.append(rows)
         if sum(map(len, self._waiting)) >= _GATHERED or sum(rows.nbytes for rows in self._waiting) >= _HELD:
             self._flush()
 
@@ -122,7 +162,7 @@ class _Collector:
         return self._moments()
 
     def _flush(self) -> None:
-        if self._waiting:
+        if any(map(len, self._waiting)):
             rows = np.concatenate(self._waiting)
             self._waiting = []
             self.rows += len(rows)
@@ -150,9 +190,12 @@ class _Dense(_Collector):
             self._origin = flat.mean(axis=0)
         flat = flat - self._origin
         self._sum += flat.sum(axis=0, dtype=np.float64)
-        for part, product in zip(self._blocks, self._products, strict=True):
+
+        def multiply(part: slice, product: Array) -> None:
             block = np.ascontiguousarray(flat[:, part])
             product += block.T @ block
+
+        in_parallel(lambda block: multiply(*block), zip(self._blocks, self._products, strict=True))
 
     def _moments(self) -> Moments:
         around = self._sum / max(self.rows, 1)

@@ -13,6 +13,7 @@ import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.moments import Moments
+from pbslim.cores import in_parallel
 from pbslim.ir import Tensor
 from pbslim.ir.tensors import Array
 from pbslim.quant import trellis
@@ -233,12 +234,15 @@ class SiteRounder:
         if not self._is_compensated:
             codes[:] = choose(weights / steps)
             return codes
-        for part, rounded, _ in self._parts:
-            codes[part] = rounded(weights[part] / steps, choose)
+
+        def round_part(each: _Part, bits: Array | None = None) -> None:
+            part, rounded, importance = each
+            chosen = choose if bits is None else cheaper(importance, steps, bits)
+            codes[part] = rounded(weights[part] / steps, chosen)
+
+        in_parallel(round_part, self._parts)
         if largest == LARGEST and entropy(codes) < _CHEAPER_BELOW * codes.size:
-            bits = code_bits(codes)
-            for part, rounded, importance in self._parts:
-                codes[part] = rounded(weights[part] / steps, cheaper(importance, steps, bits))
+            in_parallel(partial(round_part, bits=code_bits(codes)), self._parts)
         return codes
 
     @cached_property

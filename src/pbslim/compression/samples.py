@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pbslim.compression.effort import EFFORTS, Effort
+from pbslim.compression.evaluation import has_huge_constant
 from pbslim.compression.variations import Batch, can_be_varied, variations
 from pbslim.errors import UsageError, counted
 from pbslim.ir import Graph
@@ -23,6 +24,7 @@ from pbslim.verification.given import read_samples
 _SEARCHED = 4
 """The search looks at one in so many photographs of those for calibration; the moments are measured on the others."""
 _MOST_GIVEN = 4  # times as many as would be generated
+_TOGETHER = 4  # probes that run at once where that spares to read a huge constant for each
 _LEAST_TESTS, _VARIED_TESTS = 8, 32
 
 
@@ -35,7 +37,7 @@ class SampleSets:
             is worse than not to look at inputs at all. Those of signals are of two kinds, and the search looks at one
             of them: moments of a kind alone would suit little else.
         validation: for the search.
-        probes: single samples, for the sensitivity of each site.
+        probes: for the sensitivity of each site, single samples or, in a graph with a huge constant, a few at once.
         origin: what they are, in a few words.
         tests: given inputs that neither measurement nor search may see, all samples of each in one array; None where
             inputs are generated, as fresh ones are made then. `tests_origin` says what they are.
@@ -59,7 +61,7 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     measured = _measured(graph, inputs, effort)
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
     validation = replace(validation, batches=kept(validation.batches))  # each is looked at many times
-    return _sets(measured, validation, _one_by_one(validation.batches, graph, inputs), effort)
+    return _sets(measured, validation, _one_by_one(validation.batches, graph, inputs), effort, _together(graph, inputs))
 
 
 def _measured(graph: Graph, inputs: Sequence[str], effort: Effort) -> Sequence[Batch]:
@@ -107,7 +109,7 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
         ]
         searched += variations(searched, effort.validation, 2)
         tested, tests_origin = variations(singles, _VARIED_TESTS, 3), "variations of the given inputs"
-    sets = _sets(measured, Samples(searched, found.origin, found.notes), searched, effort)
+    sets = _sets(measured, Samples(searched, found.origin, found.notes), searched, effort, _together(graph, inputs))
     return replace(sets, tests=_joined(tested) if tested else None, tests_origin=tests_origin)
 
 
@@ -148,9 +150,19 @@ def _joined(samples: Sequence[Batch]) -> Batch:
     }
 
 
-def _sets(calibration: Sequence[Batch], validation: Samples, singles: Sequence[Batch], effort: Effort) -> SampleSets:
+def _together(graph: Graph, inputs: Sequence[str]) -> int:
+    """How many probes run at once."""
+    is_free = all(fixed_batch(graph, name) is None for name in inputs)
+    return _TOGETHER if is_free and has_huge_constant(graph) else 1
+
+
+def _sets(
+    calibration: Sequence[Batch], validation: Samples, singles: Sequence[Batch], effort: Effort, together: int
+) -> SampleSets:
     step = max(len(singles) // max(effort.probes, 1), 1)
     probes = singles[::step][: effort.probes]
+    if all(len(array) == 1 for probe in probes for array in probe.values() if array.ndim):
+        probes = [_joined(probes[at : at + together]) for at in range(0, len(probes), together)]
     return SampleSets(calibration, validation.batches, probes, validation.origin, validation.notes)
 
 

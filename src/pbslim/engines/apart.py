@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pbslim.cores import on_cores
 from pbslim.engines.heap import give_back_freed_memory
 from pbslim.engines.protocol import Array, Feeds, Program
 from pbslim.errors import PbslimError
 
 _STATUS = Path("/proc/self/status")
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+_NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
+_THREADS = (_NUMPY_THREADS, "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _LOADING = 60.0  # seconds that an engine may take to start, however short the timeout for the graph is
 _GLANCE = 0.2  # seconds; on Windows a wait without end could not be interrupted
 
@@ -89,7 +91,7 @@ class ProgramApart(Program):
         self.seconds = 0.0
         command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
         quiet = {"PYTHONSAFEPATH": "1"}  # no modules from the folder where the user happens to be
-        quiet |= dict.fromkeys(_THREADS, str(threads)) if threads else {"OPENBLAS_NUM_THREADS": "1"}
+        quiet |= dict.fromkeys(_THREADS, str(threads)) if threads and engine != "builtin" else {_NUMPY_THREADS: "1"}
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter
             command,
             stdin=subprocess.PIPE,
@@ -100,6 +102,7 @@ class ProgramApart(Program):
         self._answers: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
         threading.Thread(target=_collect, args=(self._process.stdout, self._answers), daemon=True).start()
         self._engine, self._folding, self._loading, self._likely = engine, folding, False, likely
+        self._threads = threads or 1
         self.load(path)
 
     def load(self, path: Path, label: str = "") -> None:
@@ -107,7 +110,7 @@ class ProgramApart(Program):
         self.wait()
         self._label = label or self._label
         self._path, self._loading = str(path), True
-        self._send(("load", self._engine, path, self._folding, self._likely))
+        self._send(("load", self._engine, path, self._folding, self._likely, self._threads))
 
     def forget(self) -> None:
         """Give back what the graph takes; the process waits for another one."""
@@ -235,8 +238,9 @@ class _Worker:
     def __init__(self) -> None:
         self._program: Program | None = None
         self._before: Memory | None = None
+        self._threads = 1
 
-    def load(self, name: str, path: Path, folding: bool, likely: int | None) -> float:
+    def load(self, name: str, path: Path, folding: bool, likely: int | None, threads: int) -> float:
         """Load a graph; gives the seconds it took without what the engine needs for any graph."""
         self.forget()
         from pbslim.engines import engine, tensorflow
@@ -248,7 +252,7 @@ class _Worker:
             found = lambda: tensorflow.TensorFlowProgram(path, folding=folding)  # noqa: E731
         else:
             engine(name)
-        self._before = _measured()
+        self._before, self._threads = _measured(), threads
         started = time.perf_counter()
         self._program = found() if likely is None else AllowedProgram(found(), likely)
         return time.perf_counter() - started
@@ -264,7 +268,8 @@ class _Worker:
         """Run it."""
         if self._program is None:
             raise PbslimError("no graph is loaded")
-        return self._program.run(feeds, fetches)
+        with on_cores(self._threads):
+            return self._program.run(feeds, fetches)
 
     def memory(self) -> Memory | None:
         """What it takes now."""

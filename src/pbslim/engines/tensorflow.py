@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,8 @@ import numpy as np
 from pbslim import ops
 from pbslim.engines.lending import LendingProgram, needed_nodes, take_out
 from pbslim.engines.protocol import Array, Engine, Feeds, Program, Unsupported
-from pbslim.errors import PbslimError, UsageError
+from pbslim.engines.runtime import MISSING, runtime
+from pbslim.errors import PbslimError
 from pbslim.ir import Graph
 from pbslim.wire import load, to_bytes
 from pbslim.wire.memmapped import lay_out
@@ -31,17 +31,6 @@ _INITIALIZERS = ("InitializeTable", "LookupTableImport")
 _HEAD = 4096  # bytes in which a text shows that it is one
 _NO_FOLDING = -1  # OptimizerOptions.L0
 _IN_CALLER = -1
-_MISSING = "TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'"
-
-
-def _module() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same kernels on every processor, and no word about them
-    try:
-        import tensorflow
-    except ImportError:
-        raise UsageError(_MISSING) from None
-    return tensorflow
 
 
 def warm_up() -> None:
@@ -50,9 +39,12 @@ def warm_up() -> None:
     Raises:
         UsageError: TensorFlow is not installed.
     """
-    tf = _module()
-    with tf.Graph().as_default(), tf.compat.v1.Session() as live:
-        live.run(tf.constant([1.0]) + 1)
+    graph_def = runtime().graph_def()
+    graph_def.node.add(name="nothing", op="NoOp")
+    with runtime().graph().as_default() as graph:
+        runtime().import_graph_def(graph_def, name="")
+    with runtime().session(graph=graph) as live:
+        live.run("nothing")
 
 
 def tensor_name(name: str) -> str:
@@ -77,9 +69,8 @@ class TensorFlowProgram(Program):
     def __init__(self, source: Graph | Path, *, folding: bool = True, single: bool = False) -> None:
         self._label = f"'{source}'" if isinstance(source, Path) else "the graph"
         self._stack = ExitStack()
-        tf = _module()
-        graph_def = tf.compat.v1.GraphDef()
-        config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        tf = runtime()
+        graph_def, config = tf.graph_def(), tf.config(allow_soft_placement=True)
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         if single:
             config.intra_op_parallelism_threads = 1
@@ -88,10 +79,10 @@ class TensorFlowProgram(Program):
             config.graph_options.optimizer_options.opt_level = _NO_FOLDING
         with self._told():
             graph_def.ParseFromString(to_bytes(source) if isinstance(source, Graph) else self._bytes_of(source))
-            with tf.Graph().as_default() as graph:
-                tf.compat.v1.import_graph_def(graph_def, name="")
+            with tf.graph().as_default() as graph:
+                tf.import_graph_def(graph_def, name="")
             # Not entered, which would make its graph the default of the caller for as long as the program is open.
-            self._session = tf.compat.v1.Session(graph=graph, config=config)
+            self._session = tf.session(graph=graph, config=config)
             self._stack.callback(self._session.close)
             self._session.run([op for op in graph.get_operations() if op.type.startswith(_INITIALIZERS)])
 
@@ -163,7 +154,7 @@ class TensorFlow(Engine):
 
     def missing(self) -> str:
         """Why TensorFlow cannot be used; it is looked for, not loaded."""
-        return "" if find_spec("tensorflow") else _MISSING
+        return "" if find_spec("tensorflow") else MISSING
 
     def unsupported(self, graph: Graph, fetches: Sequence[str], fed: Collection[str] = ()) -> list[Unsupported]:
         """The nodes of which no TensorFlow knows the op."""

@@ -9,10 +9,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from pbslim.cores import in_parallel
 from pbslim.kernels.checks import Array, check_products, checked_shape, require, require_defined, widened
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.registry import Attributes, kernel
-from pbslim.kernels.windows import Windows, spatial_of
+from pbslim.kernels.windows import Box, Windows, spatial_of
 
 Finish: TypeAlias = "Callable[[Array], None]"
 """What is to be done in place with each part of the result, [places, channels], while it is in the cache."""
@@ -101,11 +102,9 @@ def _products(images: Array, filters: Array, places: Windows, result: Array, fin
     length, groups = math.prod(sizes) * inner, images.shape[-1] // inner
     rows = result.reshape(-1, outer)
     grouped = filters.reshape(length, groups, outer // groups)
-    start = 0
-    for box in places.boxes(images.shape[0], _BLOCK // max(length * groups, 1)):
+
+    def compute(box: Box, part: Array) -> None:
         windows = places.view(places.region(images, box), box)
-        part = rows[start : start + math.prod(windows.shape[: len(box)])]
-        start += len(part)
         if groups == 1:
             np.matmul(windows.reshape(len(part), length), grouped[:, 0], out=part)
         else:
@@ -114,6 +113,13 @@ def _products(images: Array, filters: Array, places: Windows, result: Array, fin
             part.reshape(len(part), groups, -1)[...] = products.swapaxes(0, 1)
         if finish is not None:
             finish(part)
+
+    parts, start = [], 0
+    for box in places.boxes(images.shape[0], _BLOCK // max(length * groups, 1)):
+        count = math.prod(result[box].shape[:-1])
+        parts.append((box, rows[start : start + count]))
+        start += count
+    in_parallel(lambda part: compute(*part), parts)
 
 
 def _each_channel(images: Array, filters: Array, places: Windows, result: Array, finish: Finish | None) -> None:

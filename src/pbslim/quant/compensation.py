@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 Choose = Callable[[Array, int], Array]
 """Real codes of one row [N] and the row's number → whole codes [N]."""
 
-_BLOCK = 64  # rows whose errors are spread one by one; the rest waits for one matrix product
+_BLOCK, _STRIP = 64, 8  # rows: errors are spread one by one in a strip, over its block and the rest by products
 _PANEL = 256  # columns that are factored together
 _WIDEST_EXACT = 1500  # rows up to which factors in double precision cost little
 _WIDEST_DENSE = 4096  # rows up to which the moments are one matrix, 128 MB in double precision
@@ -75,9 +75,12 @@ class Compensation:
             errors = np.empty_like(left[start:stop])
             for i, row in enumerate(range(start, stop)):
                 rounded[row] = choose(left[row], row)
-                error = (left[row] - rounded[row]) / band[i, i]
-                left[row + 1 : stop] -= np.outer(band[i, i + 1 : count], error)
-                errors[i] = error
+                errors[i] = (left[row] - rounded[row]) / band[i, i]
+                spread = i // _STRIP * _STRIP
+                near = min(spread + _STRIP, count)
+                left[row + 1 : start + near] -= np.outer(band[i, i + 1 : near], errors[i])
+                if i + 1 == near:
+                    left[start + near : stop] -= band[spread:near, near:count].T @ errors[spread:near]
             left[stop:] -= band[:, count:].T @ errors
         result = np.empty(codes.shape, np.float32)
         result[self.order] = rounded

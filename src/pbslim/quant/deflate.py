@@ -12,11 +12,15 @@ _LEVEL, _MEMORY = 9, 9
 _STRATEGIES = (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_FILTERED, zlib.Z_DEFAULT_STRATEGY)
 _HEADER = b"\x78\xda"
 _END = b"\x03\x00"  # a last block that is empty
+_LARGE, _EXCERPT = 1 << 23, 1 << 20  # bytes of which a part shows what is shortest, and of that part
 
 
 def deflated(data: bytes) -> bytes:
     """`data` as deflate blocks that end at a byte and can be followed by others; the shortest of several ways."""
-    return min((_blocks(data, strategy) for strategy in _STRATEGIES), key=len)
+    if len(data) < _LARGE:
+        return min((_blocks(data, strategy) for strategy in _STRATEGIES), key=len)
+    middle = data[(len(data) - _EXCERPT) // 2 :][:_EXCERPT]
+    return _blocks(data, min(_STRATEGIES, key=lambda strategy: len(_blocks(middle, strategy))))
 
 
 def zlib_stream(parts: Iterable[tuple[bytes, bytes]]) -> bytes:

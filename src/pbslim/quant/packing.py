@@ -29,9 +29,12 @@ def packed(codes: Array, levels: int) -> Array:
         uint8 [ceil(size / per byte)].
     """
     per_byte = PER_BYTE[levels]
-    zeros = np.zeros(-codes.size % per_byte, np.int64)
-    digits = np.concatenate([codes.reshape(-1).astype(np.int64), zeros]) + levels // 2
-    return (digits.reshape(-1, per_byte) @ levels ** np.arange(per_byte)).astype(np.uint8)
+    digits = np.full(codes.size + -codes.size % per_byte, levels // 2, np.uint8)
+    digits[: codes.size] += codes.reshape(-1).astype(np.uint8)  # which goes around, so that -1 takes away 1
+    found = np.zeros(len(digits) // per_byte, np.uint8)
+    for place in range(per_byte):
+        found += digits[place::per_byte] * np.uint8(levels**place)
+    return found
 
 
 def table(levels: int) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbslim.cores import in_parallel
 from pbslim.quant.channels import LARGEST
 from pbslim.quant.deflate import deflated
 from pbslim.quant.layouts import Layout, layouts_of
@@ -21,6 +22,7 @@ PLAIN = 2 * LARGEST + 1
 """Levels of codes that take a byte each."""
 
 _PACKINGS = tuple(levels for levels in PER_BYTE if levels % 2)
+_LARGE, _EXCERPT = 1 << 23, 1 << 20  # codes of which a part shows how they are stored best, and of that part
 _KIND_COST = 420  # bytes of the nodes that decode one more kind of stream
 _TURN_COST, _MASK_COST = 70, 250  # bytes of the nodes that restore a layout
 
@@ -69,7 +71,7 @@ def shortest(pieces: Sequence[Array], orders: Sequence[Array | None] = ()) -> li
     Args:
         orders: of the rows of those along which a trellis runs, None for the others.
     """
-    ways = [_ways(piece, order) for piece, order in zip_longest(pieces, orders)]
+    ways = in_parallel(lambda pair: _ways(*pair), zip_longest(pieces, orders))
 
     def chosen(kinds: Collection[int]) -> list[Coded]:
         return [min((way[kind] for kind in kinds if kind in way), key=lambda each: each.cost) for way in ways]
@@ -85,10 +87,18 @@ def _ways(piece: Array, order: Array | None) -> dict[int, Coded]:
     """The shortest way for each number of levels that holds all codes."""
     largest = max(int(piece.max(initial=0)), -int(piece.min(initial=0)))
     layouts = layouts_of(piece) if order is None else [Layout(by_column=True, order=order)]
+    kinds = [PLAIN, *(levels for levels in _PACKINGS if levels // 2 >= largest)]
+    if piece.size >= _LARGE:
+        return {PLAIN: _coded(piece, layouts[-1], _likely_shortest(piece, kinds))}
     return {
-        levels: min((_coded(piece, layout, levels) for layout in layouts), key=lambda each: each.cost)
-        for levels in (PLAIN, *(levels for levels in _PACKINGS if levels // 2 >= largest))
+        levels: min((_coded(piece, each, levels) for each in layouts), key=lambda each: each.cost) for levels in kinds
     }
+
+
+def _likely_shortest(piece: Array, kinds: Sequence[int]) -> int:
+    """The number of levels by which a part of the piece is the shortest."""
+    part = piece.reshape(-1)[(piece.size - _EXCERPT) // 2 :][:_EXCERPT]
+    return min(kinds, key=lambda levels: len(_coded(part, Layout(), levels).deflated))
 
 
 def _coded(piece: Array, layout: Layout, levels: int) -> Coded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from pbslim.analysis.endpoints import Endpoint, describe
 from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.plan import Plan
 from pbslim.compression.promises import Promise
+from pbslim.cores import on_cores
 from pbslim.engines import engine
 from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph, Signature
@@ -178,7 +180,8 @@ def _stored(
         return Compressed(simple.graph)
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"):  # threads that wait for many small products cost more than they save
+    # Several samples, or parts of one, take all cores; threads that wait for many small products would be in their way.
+    with threadpool_limits(1, "blas"), on_cores(os.cpu_count() or 1):
         if recipe and simple.last:
             return store(simple.graph, files, recipe, simple.last, options)
         return compress(simple.graph, files, options, proof)

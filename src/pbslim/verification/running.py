@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,12 +65,14 @@ class Setting:
         timeout: seconds that one run may take.
         likely: give up on what takes far more time or memory than a file of so many bytes makes likely.
         spare: processes that have no work; see `spared`.
+        alone: no other graph runs at the same time, so that one may take all cores.
     """
 
     engine: str
     timeout: float = DEFAULT_TIMEOUT
     likely: int | None = None
     spare: list[ProgramApart] | None = None
+    alone: bool = False
 
     @contextmanager
     def running(self, side: Side) -> Iterator[ProgramApart]:
@@ -128,11 +130,17 @@ class Setting:
             timeout=self.timeout,
             name=_LABELS.get(self.engine, self.engine),
             folding=folding,
-            # Two graphs run at the same time.
-            threads=max((os.cpu_count() or 1) // 2, 1) if self.engine == "tensorflow" else None,
+            threads=self._threads,
             likely=self.likely,
             hint=hint,
         )
+
+    @property
+    def _threads(self) -> int | None:
+        cores = os.cpu_count() or 1
+        if self.alone:
+            return cores
+        return max(cores // 2, 1) if self.engine == "tensorflow" else None  # two graphs run at the same time
 
 
 @contextmanager
@@ -217,6 +225,7 @@ def run_both(
     if max(side.path.stat().st_size for side in sides) < _HUGE:
         sizes, memory = _run(setting, sides, results, batches, enough)
         return Runs(first, second, sizes, (memory[0], memory[1]))
+    setting = replace(setting, alone=True)
     sizes, before = _run(setting, sides[:1], [first], batches, enough)
     _, after = _run(setting, sides[1:], [second], batches[: len(sizes)])
     return Runs(first, second, sizes, (before[0], after[0]))
