@@ -22,6 +22,7 @@ from pbslim.compression.search import Candidate, Search
 from pbslim.compression.sensitivity import measure_sites
 from pbslim.compression.writing import CODED, is_stepwise, write
 from pbslim.engines import Feeds
+from pbslim.engines.heap import give_back_freed_memory
 from pbslim.errors import CheckError
 from pbslim.ir import Graph
 
@@ -101,10 +102,12 @@ class Compressor:
         if not model.judge.kinds:
             raise CheckError("no output can be compared by its values, so nothing says how far weights may move")
         rounders = way.rounders(model, samples, tell)
+        give_back_freed_memory()
         evaluator = Evaluator(model.program, model.graph, executor, model.engine)
         measure = Measure(evaluator, model.judge, samples.validation)
         found = cls(model, samples, way, rounders, {}, evaluator, measure, tell)
         found._try_each()
+        give_back_freed_memory()
         return found
 
     def compress(self, snr: float, start: Candidate | None = None, until: float = math.inf) -> Candidate:

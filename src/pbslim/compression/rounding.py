@@ -42,7 +42,7 @@ _PLAIN_BELOW, _SAVED, _FEW_ROWS = 1.5, 0.06, 32  # bits per weight, from which o
 _STEP_BITS = 4  # most channels of a site have one of about ten steps
 _HALF_COARSENESS = 2.0**-12
 _FAR_TOO_COARSE = 5.0  # times what is wanted: by then its noise costs others the 16 bits that float32 would
-_MOST_ERRORS = 1 << 24  # that are looked at together
+_MOST_ERRORS = 1 << 22  # that are looked at together
 _Part = tuple[slice, Callable[[Array, Choose], Array], Array]
 # Rows of the matrix, what rounds them, and how much an error of each counts.
 

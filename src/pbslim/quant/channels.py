@@ -28,7 +28,7 @@ STEP_SHIFT, STEP_ORIGIN = 21, 127 << 23
 They need not be finer, as the best step is flat.
 """
 
-_PART = 1 << 24  # elements
+_PART = 1 << 21  # elements
 _MOST = 127  # of the exponents, which fit in a byte
 _LEAST_HALF, _LARGEST_HALF = 2.0**-14, 65504.0  # normal float16
 _TOO_COARSE = 1.25
