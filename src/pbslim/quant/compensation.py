@@ -67,15 +67,15 @@ class Compensation:
         Returns:
             float32 [K, N] of whole numbers.
         """
-        left = codes[self.order].astype(self.diagonal.dtype)
-        rounded = np.empty_like(left)
+        left = codes[self.order].astype(self.diagonal.dtype, copy=False)  # whole numbers in the rows that are done
         for start, band in zip(range(0, len(left), _BLOCK), self.bands, strict=True):
             count = len(band)
             stop = start + count
             errors = np.empty_like(left[start:stop])
             for i, row in enumerate(range(start, stop)):
-                rounded[row] = choose(left[row], row)
-                errors[i] = (left[row] - rounded[row]) / band[i, i]
+                rounded = choose(left[row], row)
+                errors[i] = (left[row] - rounded) / band[i, i]
+                left[row] = rounded
                 spread = i // _STRIP * _STRIP
                 near = min(spread + _STRIP, count)
                 left[row + 1 : start + near] -= np.outer(band[i, i + 1 : near], errors[i])
@@ -83,7 +83,7 @@ class Compensation:
                     left[start + near : stop] -= band[spread:near, near:count].T @ errors[spread:near]
             left[stop:] -= band[:, count:].T @ errors
         result = np.empty(codes.shape, np.float32)
-        result[self.order] = rounded
+        result[self.order] = left
         return result
 
 

@@ -141,6 +141,7 @@ class Attempts:
             checked = self._attempt(found, wanted)
             if checked is None or self.proof is None:
                 return
+            found = replace(found, rounded={})  # which takes memory, and no other search needs it
             short = _shortfall(checked, promise, unequal)
             if short:
                 failed = wanted if failed is None else max(failed, wanted)
