@@ -19,6 +19,7 @@ Finish: TypeAlias = "Callable[[Array], None]"
 """What is to be done in place with each part of the result, [places, channels], while it is in the cache."""
 
 _BLOCK = 2**18  # elements that are worked on together: they stay in the cache, and products of matrices are still fast
+_LEAST_ROWS = 256  # of a product, which rearranges its other matrix first
 _TILE = 2**17  # elements of repeated depthwise filters, and of a row of the result
 _TYPES = "T:half|bfloat16|float|double"
 
@@ -115,7 +116,7 @@ def _products(images: Array, filters: Array, places: Windows, result: Array, fin
             finish(part)
 
     parts, start = [], 0
-    for box in places.boxes(images.shape[0], _BLOCK // max(length * groups, 1)):
+    for box in places.boxes(images.shape[0], max(_BLOCK // max(length * groups, 1), _LEAST_ROWS)):
         count = math.prod(result[box].shape[:-1])
         parts.append((box, rows[start : start + count]))
         start += count

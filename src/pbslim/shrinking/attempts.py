@@ -14,6 +14,7 @@ from pbslim.analysis.zipsize import zipped_size
 from pbslim.compression.choices import choices
 from pbslim.compression.compressor import Compressor, Tell, written
 from pbslim.compression.estimate import VERIFYING
+from pbslim.compression.evaluation import has_huge_constant
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.promises import Promise
 from pbslim.compression.samples import SampleSets
@@ -33,7 +34,7 @@ _MORE = 0.3  # dB beyond what was missing
 _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
 _NEVER = 1e-3  # of the decisions, where none may change
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
-_LOOSER = 2  # such tries
+_LOOSER = 2  # such tries; none where each takes minutes
 _STRUCTURE_TRIES = 5
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
 
@@ -131,6 +132,7 @@ class Attempts:
         """Tighten until the promise is kept; then go back half the way, as the last step may have been far too long."""
         promise, found, unequal = self.options.promise, None, _UNEQUAL
         wanted, failed, kept, spare, again = promise.snr, None, None, 0.0, 0
+        most = 0 if has_huge_constant(self.compressor.model.graph) else _LOOSER
         for _ in range(_ATTEMPTS):
             try:
                 found = self.compressor.compress(wanted, found, self.deadline - self.proving)
@@ -153,7 +155,7 @@ class Attempts:
                 return
             if kept is None:
                 wanted += short
-            elif again == _LOOSER or not self._has_time():
+            elif again == most or not self._has_time():
                 return
             elif failed is not None and min(kept - failed, spare) > _MARGIN:
                 wanted, again = (failed + kept) / 2, again + 1
