@@ -11,6 +11,7 @@ from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.judge import Measure
 from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounded, Rounder
+from pbslim.engines.heap import give_back_freed_memory
 from pbslim.errors import CheckError, counted
 
 _AIM = 0.15  # dB above the target
@@ -64,6 +65,7 @@ class Search:
     def candidate(self, coarseness: Mapping[str, float], noise: float = 0.0) -> Candidate:
         """All sites rounded to these steps per rms, and measured."""
         rounded = {each.site.name: each.round(coarseness[each.site.name]) for each in self._rounders}
+        give_back_freed_memory()  # all weights are about to be floats
         found = self._measure.noise(self._model.content(rounded))
         return Candidate(noise, coarseness, rounded, -10 * math.log10(found) if found > 0 else _SILENT)
 
