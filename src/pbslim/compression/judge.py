@@ -23,6 +23,7 @@ _WIDE = 16
 _FEW_SAMPLES = 4
 _HUGE = 1e12
 _HELPER_NOISE = 2.0
+_CLEARLY, _PART = 1.3, 3  # times what is allowed, by one in so many samples
 
 
 @dataclass(frozen=True)
@@ -123,20 +124,25 @@ class Measure:
         self.signal = [signal_power(*pair) for pair in zip(self._reference, judge.kinds.values(), strict=True)]
 
     @np.errstate(over="ignore", invalid="ignore")
-    def noise(self, weights: Feeds, on_sample: Callable[[], None] = lambda: None) -> float:
+    def noise(self, weights: Feeds, most: float = math.inf) -> float:
         """The power of the change of the outputs as a part of that of their signal; the largest over the outputs.
 
         Args:
             weights: tensors that take the place of those in the graph.
+            most: where a third of the samples shows clearly more than that, the others are not looked at.
         """
         power = np.zeros(len(self.signal))
         count = np.zeros(len(self.signal))
-        runs = self._evaluator.map(_Run(self._judge.tensors, weights), self._samples, on_sample)
-        for found in zip(zip(*self._reference, strict=True), runs, strict=True):
-            for i, (before, after) in enumerate(zip(*map(self._judge.values, found), strict=True)):
+        runs = self._evaluator.map(_Run(self._judge.tensors, weights), self._samples)
+        found = 0.0
+        for done, each in enumerate(zip(zip(*self._reference, strict=True), runs, strict=True), 1):
+            for i, (before, after) in enumerate(zip(*map(self._judge.values, each), strict=True)):
                 power[i] += np.square(after - before).sum()
                 count[i] += before.size
-        return float(self._judge.relative(power / np.maximum(count, 1), self.signal).max(initial=0))
+            found = float(self._judge.relative(power / np.maximum(count, 1), self.signal).max(initial=0))
+            if found > _CLEARLY * most and _PART * done >= len(self._samples):
+                break
+        return found
 
 
 @dataclass(frozen=True)

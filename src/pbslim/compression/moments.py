@@ -20,6 +20,7 @@ from pbslim.kept import Kept
 from pbslim.quant.compensation import diagonal_blocks
 
 _ROWS = 5000
+_FEWER = 4  # times fewer where each channel has a small matrix of its own, for which they are plenty
 _GATHERED = 1024  # rows for one matrix product: fewer cost more to add up than to multiply
 _LARGE = 8 << 20  # bytes of a matrix that waits in a file until it is needed
 _HELD = 2 << 20  # bytes of rows of one site that may wait for it
@@ -54,8 +55,8 @@ def collect(
 ) -> dict[str, Moments]:
     """Run `samples` and look at the inputs of `sites`; one whose inputs are never computed or not finite is left out.
 
-    The rows are drawn at random, about 5,000 for each site over all samples, by seeds of their own: the same samples
-    give the same moments.
+    The rows are drawn at random, about 5,000 for each site over all samples (1,250 for a depthwise convolution), by
+    seeds of their own: the same samples give the same moments.
 
     Args:
         often: nodes in loops, branches and functions, of which no run gives just one value. What they read is seen each
@@ -133,6 +134,7 @@ def _rows(site: Site, use: Use, inputs: Array, count: int, random: np.random.Gen
     if site.kind == "dense":
         found = inputs.reshape(-1, inputs.shape[-1])
         return found[random.choice(len(found), count, replace=False)] if len(found) > count else found
+    count = -(-count // _FEWER) if site.kind == "depthwise" else count
     found = sample_rows(use.node, inputs, site.shape[:2], count, random)
     is_whole = found.shape[-1] == site.shape[2]  # each group of a grouped convolution has inputs of its own
     return found if is_whole else np.zeros((0, *site.shape[:3]), np.float32)

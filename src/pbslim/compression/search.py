@@ -62,11 +62,11 @@ class Search:
         self._model, self._rounders, self._sensitivities = model, rounders, sensitivities
         self._measure, self._on_try, self._effort = measure, on_try, effort
 
-    def candidate(self, coarseness: Mapping[str, float], noise: float = 0.0) -> Candidate:
-        """All sites rounded to these steps per rms, and measured."""
+    def candidate(self, coarseness: Mapping[str, float], noise: float = 0.0, target: float = -math.inf) -> Candidate:
+        """All sites rounded to these steps per rms, and measured; only roughly where that is far below `target` dB."""
         rounded = {each.site.name: each.round(coarseness[each.site.name]) for each in self._rounders}
         give_back_freed_memory()  # all weights are about to be floats
-        found = self._measure.noise(self._model.content(rounded))
+        found = self._measure.noise(self._model.content(rounded), 10 ** (-target / 10))
         return Candidate(noise, coarseness, rounded, -10 * math.log10(found) if found > 0 else _SILENT)
 
     def fit(self, nbytes: float) -> Candidate:
@@ -99,7 +99,7 @@ class Search:
         for _ in range(self._effort.tries):
             level = min(max(level, -_SILENT), _SILENT)  # where no step is left to choose it runs away
             noise = 10 ** (-level / 10)
-            tried = self.candidate(allocate(self._sensitivities, noise), noise)
+            tried = self.candidate(allocate(self._sensitivities, noise), noise, target)
             is_enough = self._on_try(tried)
             if tried.snr >= target:
                 good = tried if good is None or tried.bits <= good.bits else good

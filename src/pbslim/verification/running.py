@@ -243,16 +243,18 @@ def _run(
         programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
             program.wait()
-        started, held, sizes = time.perf_counter(), 0, list[int]()
-        for number, batch in enumerate(batches, 1):
+        started, held, sizes, coming = time.perf_counter(), 0, list[int](), iter(batches)
+        following = next(coming, None)
+        while (batch := following) is not None:
             for program, side, kept in zip(programs, sides, results, strict=True):
                 program.start(side.fed(batch), [*kept])
+            following = next(coming, None)  # which is made while they run
             for kept, program in zip(results, programs, strict=True):
                 for each, array in zip(kept.values(), program.result(), strict=True):
                     each.append(array)
                     held += array.nbytes
             sizes.append(batch_size(batch))
-            if enough(number, sum(sizes), time.perf_counter() - started, held):
+            if enough(len(sizes), sum(sizes), time.perf_counter() - started, held):
                 break
         return sizes, [program.memory for program in programs]
 
