@@ -32,7 +32,6 @@ from pbslim.wire import save
 _ATTEMPTS = 8
 _MORE = 0.3  # dB beyond what was missing
 _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
-_NEVER = 1e-3  # of the decisions, where none may change
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
 _LOOSER = 2  # such tries; none where each takes minutes
 _STRUCTURE_TRIES = 5
@@ -291,13 +290,14 @@ def _shortfall(found: Verification, promise: Promise, unequal: float) -> float:
     """How many dB better the search must do to keep the promise; 0 when it is kept.
 
     As long as few decisions change, they are those that are closer than the noise is large: half the noise changes half
-    as many.
+    as many. So many may differ as leave the promise within the interval.
     """
     missing = max(promise.snr - found.snr, 0.0)
     judged = [each.agreement for each in found.comparisons if each.agreement is not None and not each.is_ordered]
-    agreement = min((each.high for each in judged), default=1.0)
-    if agreement < promise.agreement:
-        missing = max(missing, unequal, 20 * math.log10((1 - agreement) / max(1 - promise.agreement, _NEVER)))
+    worst = min(judged, key=lambda each: each.high, default=None)
+    if worst and worst.high < promise.agreement:
+        allowed = 1 - promise.agreement + worst.high - worst.share
+        missing = max(missing, unequal, 20 * math.log10((1 - worst.share) / allowed))
     elif found.failures and not missing:
         missing = unequal
     return missing + _MORE if missing else 0.0
