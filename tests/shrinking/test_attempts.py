@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from pbslim.compression.compressor import Compressor
@@ -15,10 +16,11 @@ from pbslim.compression.promises import Promise
 from pbslim.compression.search import Candidate
 from pbslim.errors import CheckError
 from pbslim.ir import Graph
-from pbslim.shrinking.attempts import Attempt, Attempts, Compressed
+from pbslim.shrinking.attempts import Attempt, Attempts, Compressed, _shortfall
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
 from pbslim.verification import Comparison, Verification
+from pbslim.verification.metrics import agreement
 
 PROMISED = 20.0
 
@@ -83,6 +85,27 @@ def test_what_is_wanted_next(measured: Callable[[float], float], wanted: list[fl
     assert [each.wanted for each in made.tried] == pytest.approx(wanted)
     assert found.verification
     assert found.verification.snr == pytest.approx(best)
+
+
+def test_no_looser_attempt_is_made_where_none_is_wanted() -> None:
+    made = attempts(lambda wanted: wanted + 8, looser=0)
+    made.best()
+    assert [each.wanted for each in made.tried] == [20]
+
+
+@pytest.mark.parametrize(
+    ("equal", "samples", "more"),
+    [
+        (0.7, 100_000, 20 * math.log10(0.3 / (0.02 + 0.0028)) + 0.3),  # 13 times too many differ
+        (0.9, 100, 20 * math.log10(0.1 / (0.02 + 0.0448)) + 0.3),  # of a few inputs so many may differ by luck
+        (0.97, 100_000, 20 * math.log10(0.03 / (0.02 + 0.0011)) + 0.3),
+        (0.979, 100_000, 1.8),  # hardly too many
+    ],
+)
+def test_decisions_that_differ_ask_for_as_much_as_they_are_too_many(equal: float, samples: int, more: float) -> None:
+    decisions = agreement(np.arange(samples) < equal * samples, samples)
+    found = Verification([Comparison("y", (samples,), 0.0, 1.0, snr=30.0, agreement=decisions)])
+    assert _shortfall(found, Promise(20.0, 0.98), 1.5) == pytest.approx(more, abs=0.1)
 
 
 def test_what_is_never_kept_ends() -> None:

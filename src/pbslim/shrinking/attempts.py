@@ -14,7 +14,6 @@ from pbslim.analysis.zipsize import zipped_size
 from pbslim.compression.choices import choices
 from pbslim.compression.compressor import Compressor, Tell, written
 from pbslim.compression.estimate import VERIFYING
-from pbslim.compression.evaluation import has_huge_constant
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.promises import Promise
 from pbslim.compression.samples import SampleSets
@@ -33,7 +32,6 @@ _ATTEMPTS = 8
 _MORE = 0.3  # dB beyond what was missing
 _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
-_LOOSER = 2  # such tries; none where each takes minutes
 _STRUCTURE_TRIES = 5
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
 
@@ -97,6 +95,7 @@ class Attempts:
         tell: called with what is done, how much of it is, and of how much.
         deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
         proving: seconds that the proofs are expected to take.
+        looser: most attempts after one that keeps the promise by far.
     """
 
     compressor: Compressor
@@ -107,6 +106,7 @@ class Attempts:
     tell: Tell
     deadline: float = math.inf
     proving: float = 0.0
+    looser: int = 2
     tried: list[Attempt] = field(default_factory=list)
     _kept: tuple[Compressed, int] | None = None
     _started: float = field(default_factory=time.perf_counter)
@@ -131,7 +131,6 @@ class Attempts:
         """Tighten until the promise is kept; then go back half the way, as the last step may have been far too long."""
         promise, found, unequal = self.options.promise, None, _UNEQUAL
         wanted, failed, kept, spare, again = promise.snr, None, None, 0.0, 0
-        most = 0 if has_huge_constant(self.compressor.model.graph) else _LOOSER
         for _ in range(_ATTEMPTS):
             try:
                 found = self.compressor.compress(wanted, found, self.deadline - self.proving)
@@ -154,7 +153,7 @@ class Attempts:
                 return
             if kept is None:
                 wanted += short
-            elif again == most or not self._has_time():
+            elif again == self.looser or not self._has_time():
                 return
             elif failed is not None and min(kept - failed, spare) > _MARGIN:
                 wanted, again = (failed + kept) / 2, again + 1
