@@ -11,6 +11,9 @@ from typing import TypeVar
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
+OWN_THREADS = "pbslim"
+"""How the names of threads begin that run nothing but what is here."""
+
 _POOL: ContextVar[Executor | None] = ContextVar("pool", default=None)
 
 
@@ -20,7 +23,7 @@ def on_cores(count: int) -> Iterator[None]:
     if count < 2:
         yield
         return
-    with ThreadPoolExecutor(count) as pool:
+    with ThreadPoolExecutor(count, OWN_THREADS) as pool:
         token = _POOL.set(pool)
         try:
             yield

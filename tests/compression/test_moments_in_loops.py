@@ -172,6 +172,29 @@ def test_weights_that_a_function_returns_are_read_by_more_than_is_seen() -> None
 
 
 @pytest.mark.parametrize(
+    ("second", "biases"),
+    [
+        ("z = Tanh(y)", {"w": "b"}),
+        ("z = PartitionedCall(y, v, c, f='F', TYPES)", {"w": None, "v": None}),
+        ("z = PartitionedCall(y, v, b, f='F', TYPES)", {"w": None, "v": None}),
+        ("p = MatMul(y, w)\nz = BiasAdd(p, c)", {"w": None}),
+        ("p = MatMul(y, v)\nz = BiasAdd(p, c)", {"w": "b", "v": "c"}),
+    ],
+    ids=["one call", "all others", "another matrix", "another bias", "no call"],
+)
+def test_a_bias_of_a_function_is_repaired_if_it_is_called_once(second: str, biases: dict[str, str | None]) -> None:
+    inner = {"H(x: float, w: float, b: float)": "m = MatMul(x, w)\ny = BiasAdd(m:product:0, b)\n-> y = y:output:0"}
+    types = "Tin=['float', 'float', 'float'], Tout=['float']"
+    outer = {"F(x: float, w: float, b: float)": f"y = PartitionedCall(x, w, b, f='H', {types})\n-> y = y:output:0"}
+    nodes = f"x = Placeholder(dtype='float', shape=[-1, 16])\nw = Const({MATRIX})\nv = Const({MATRIX[::-1]})"
+    nodes += f"\nb = Const({VECTOR})\nc = Const({VECTOR[::-1]})"
+    found = _sites(
+        f"{nodes}\ny = PartitionedCall(x, w, b, f='F', {types})\n{second}".replace("TYPES", types), inner | outer
+    )
+    assert {name: site.bias for name, site in found.items()} == biases
+
+
+@pytest.mark.parametrize(
     ("lines", "bias"),
     [
         ("s = Add(y, x)\nz = BiasAdd(s, b)", "b"),

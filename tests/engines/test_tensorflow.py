@@ -84,6 +84,22 @@ with ENGINE.load(graph) as before:
     assert done.returncode == 0, done.stderr
 
 
+def test_other_threads_import_all_of_tensorflow_meanwhile() -> None:
+    program = """
+import threading
+from pbslim.engines.tensorflow import warm_up
+def use():
+    import tensorflow as tf
+    print(tf.constant(1).numpy())
+thread = threading.Thread(target=use)
+thread.start()
+warm_up()
+thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
 def test_a_release_that_is_laid_out_otherwise_is_imported_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     def elsewhere() -> runtime.Runtime:
         raise ImportError("No module named 'tensorflow.python.client'")

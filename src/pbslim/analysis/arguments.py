@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from pbslim.errors import GraphError
-from pbslim.ir import Body, Function, Use, Value
+from pbslim.ir import Body, Function, Graph, Node, Use, Value
 from pbslim.ir.functions import mentioned
 from pbslim.ops.families import ALIASES, CALLS, CASES, IFS, WHILES
 
@@ -30,6 +31,33 @@ def handed_to(use: Use, functions: Mapping[str, Function]) -> list[Value]:
     if node.op in WHILES:
         return [*found, node.output(place)] if places == {place} else []
     return [] if places else found
+
+
+def called_often(graph: Graph) -> set[Node]:
+    """The nodes in functions that are called at several places: their arguments stand for several values.
+
+    Of functions whose bodies nothing has asked for yet, none are given.
+    """
+    functions = graph.library.functions
+    callees = {name: [*_called(function, functions)] for name, function in functions.items()}
+    calls = Counter([*_mentions(graph, functions), *(name for names in callees.values() for name in names)])
+    found, todo = set[str](), [name for name, count in calls.items() if count > 1]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += callees[name]
+    bodies = (functions[name].decoded for name in found)
+    return {node for body in bodies if body for node in body.graph}
+
+
+def _called(function: Function, functions: Mapping[str, Function]) -> Iterable[str]:
+    return _mentions(function.decoded.graph, functions) if function.decoded else function.mentions()
+
+
+def _mentions(graph: Graph, functions: Mapping[str, Function]) -> Iterator[str]:
+    for node in graph if functions else ():
+        yield from (name for name in (node.op, *mentioned(node.attrs)) if name in functions)
 
 
 def _returned(body: Body, argument: Value) -> list[int]:

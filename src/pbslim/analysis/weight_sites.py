@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from pbslim.analysis.arguments import handed_to
+from pbslim.analysis.arguments import called_often, handed_to
 from pbslim.analysis.constants import constant
 from pbslim.dtypes import FLOAT
 from pbslim.ir import Function, Graph, Node, Tensor, Use, Value
@@ -152,7 +152,8 @@ class _Vectors:
 
     def __init__(self, graph: Graph) -> None:
         self._uses = {node: list(final_uses(node.output(), graph.library.functions)) for node in _vectors(graph)}
-        self._read = {use: node for node, uses in self._uses.items() for use in uses}
+        often = called_often(graph)  # where other constants may be added
+        self._read = {use: node for node, uses in self._uses.items() for use in uses if use.node not in often}
 
     def bias(self, site: Site) -> str | None:
         """The Const that is added after every use of the site, and after nothing else."""

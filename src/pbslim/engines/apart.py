@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pbslim.cores import on_cores
+from pbslim.cores import OWN_THREADS, on_cores
 from pbslim.engines.heap import give_back_freed_memory
 from pbslim.engines.protocol import Array, Feeds, Program
 from pbslim.errors import PbslimError
@@ -100,7 +100,7 @@ class ProgramApart(Program):
             env={**os.environ, **quiet},
         )
         self._answers: queue.SimpleQueue[_Answer | None] = queue.SimpleQueue()
-        threading.Thread(target=_collect, args=(self._process.stdout, self._answers), daemon=True).start()
+        _start(_collect, self._process.stdout, self._answers)
         self._engine, self._folding, self._loading, self._likely = engine, folding, False, likely
         self._threads = threads or 1
         self.load(path)
@@ -202,13 +202,17 @@ def _collect(pipe: IO[bytes] | None, answers: queue.SimpleQueue[_Answer | None])
         answers.put(None)
 
 
+def _start(work: Callable[..., None], *args: object) -> None:
+    threading.Thread(target=work, args=args, name=OWN_THREADS, daemon=True).start()
+
+
 def serve() -> None:
     """Be the process that `ProgramApart` starts: requests come from stdin, answers go to stdout."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what an engine prints must not come between the bytes of an answer
     requests: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    _start(_listen, requests)
     worker = _Worker()
     while True:
         kind, *arguments = requests.get()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from pbslim.cores import OWN_THREADS
 from pbslim.errors import UsageError
 
 MISSING = "TensorFlow is not installed; run: pip install 'pbslim[tensorflow]'"
@@ -42,11 +44,18 @@ def runtime() -> Runtime:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same kernels on every processor, and no word about them
+    if _has_other_threads():
+        return _public()  # one of them may import it meanwhile, and must get all
     try:
         with _without_its_init():
             return _inner()
     except (ImportError, AttributeError):  # a release in which they are elsewhere
         return _public()
+
+
+def _has_other_threads() -> bool:
+    others = (thread for thread in threading.enumerate() if thread is not threading.current_thread())
+    return not all(thread.name.startswith(OWN_THREADS) for thread in others)
 
 
 @contextmanager

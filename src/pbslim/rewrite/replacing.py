@@ -38,16 +38,17 @@ def erase_unread(graph: Graph, nodes: Iterable[Node], protected: Collection[str]
     Placeholders, nodes with effects and `protected` names stay.
     """
     unread: dict[Node, None] = {}
-    left: dict[Node, int] = {}  # how many readers each has beside those in `unread`
+    left: dict[Node, int] = {}  # how many readers each has beside those in `unread`; to count many takes long
     todo = list(dict.fromkeys(nodes))
     while todo:
         node = todo.pop()
-        readers = left.get(node, len(node.readers))
-        if readers or node in unread or node.name in protected or not _is_pure(node):
+        if node not in left:
+            left[node] = len(node.readers)
+        if left[node] or node in unread or node.name in protected or not _is_pure(node):
             continue
         unread[node] = None
         for producer in node.producers:
-            left[producer] = left.get(producer, len(producer.readers)) - 1
+            left[producer] = (left[producer] if producer in left else len(producer.readers)) - 1
             todo.append(producer)
     graph.erase(unread)
 
