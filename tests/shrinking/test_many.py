@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -77,6 +82,66 @@ def test_processes_work_at_the_same_time(models: list[Path], tmp_path: Path) -> 
     alone = shrink_many(models[1:], tmp_path / "alone", options=OPTIONS, proof=proof)
     assert (tmp_path / "alone" / "second.pb").read_bytes() == (tmp_path / "out" / "second.pb").read_bytes()
     assert alone[0].result
+
+
+def _writers(pipes: list[Path]) -> list[int]:
+    """The ends to write to, as soon as somebody reads each."""
+    found: list[int] = []
+    end = time.monotonic() + 300
+    while len(found) < len(pipes) and time.monotonic() < end:
+        try:
+            found.append(os.open(pipes[len(found)], os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # nobody does yet
+            time.sleep(0.05)
+    assert len(found) == len(pipes)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has other signals and pipes")
+@pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-C with JSON", "killed"])
+def test_processes_end_when_they_are_stopped(models: list[Path], tmp_path: Path, how: str) -> None:
+    pipes = [tmp_path / f"pipe{number}.pb" for number in range(4)]  # of which the first two keep both processes waiting
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    folders = [tmp_path / name for name in ("out", "temporary")]
+    folders[1].mkdir()
+    words = ["shrink", models[0], *pipes, "--out-dir", folders[0], "--jobs=2", "--recipe=optimize", "--no-verify"]
+    argv = [sys.executable, "-m", "pbslim", *map(str, words), *(["--json"] if "JSON" in how else [])]
+    child = subprocess.Popen(
+        argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(folders[1]), "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    ends = _writers(pipes[:2])
+    time.sleep(0.3)  # until it has heard of the first model
+    if how == "killed":
+        child.kill()
+    else:
+        os.killpg(child.pid, signal.SIGINT)
+    out, err = child.communicate(timeout=30)  # all that have these streams are gone then
+    for end in ends:
+        os.close(end)
+    assert [[path.name for path in folder.iterdir()] for folder in folders] == [["first.pb"], []]
+    if how != "killed":
+        assert (child.returncode, err) == (130, "error: interrupted\n")
+        told = [each["source"] for each in json.loads(out)] if "JSON" in how else out.split()
+        assert [Path(word).name for word in told if word.endswith(".pb")] == ["first.pb"]
+
+
+def test_one_ctrl_c_stops_all_models(models: list[Path], tmp_path: Path) -> None:
+    def stop(what: Outcome) -> None:
+        heard.append(what)
+        raise KeyboardInterrupt
+
+    heard: list[Outcome] = []
+    with ThreadPoolExecutor(1) as executor, pytest.raises(KeyboardInterrupt):
+        shrink_many([*models, tmp_path / "none"], tmp_path / "out", "optimize", executor=executor, on_done=stop)
+    with ThreadPoolExecutor(1) as executor:  # which is not ended by that
+        assert executor.submit(len, heard).result() == 1
 
 
 def same_bytes(model: Path, executor: Executor) -> None:

@@ -37,7 +37,11 @@ def shrink_all(
     jobs: int,
     as_json: bool,
 ) -> int:
-    """Shrink all models, show what became of each, and give the exit code: the worst of all."""
+    """Shrink all models, show what became of each, and give the exit code: the worst of all.
+
+    Raises:
+        KeyboardInterrupt: somebody stopped it; what became of those that were done is shown.
+    """
     done: list[Outcome] = []
     with terminal.progress_bar("shrinking") as show:
 
@@ -46,17 +50,28 @@ def shrink_all(
             show(len(done), len(sources))
 
         show(0, len(sources))
-        outcomes = shrink_many(sources, out_dir, recipe, jobs=jobs, on_done=on_done, **arguments)
+        stopped = None
+        try:
+            shrink_many(sources, out_dir, recipe, jobs=jobs, on_done=on_done, **arguments)
+        except KeyboardInterrupt as error:
+            stopped = error
+    outcomes = sorted(done, key=lambda each: list(sources).index(each.source))
+    _show(outcomes, as_json=as_json)
+    if stopped:
+        raise stopped
+    failed = [each for each in outcomes if each.result is None]
+    return 0 if not failed else 1 if all(each.is_refused for each in failed) else 2
+
+
+def _show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     for each in outcomes:
         if each.result is None:
             named = each.problem if f"'{each.source}'" in each.problem else f"'{each.source}': {each.problem}"
             terminal.say(f"error: {named}")
     if as_json:
         terminal.print_json([_content(each) for each in outcomes])
-    elif not terminal.is_quiet():
+    elif outcomes and not terminal.is_quiet():
         shrinking.show_all(outcomes)
-    failed = [each for each in outcomes if each.result is None]
-    return 0 if not failed else 1 if all(each.is_refused for each in failed) else 2
 
 
 def _content(outcome: Outcome) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def shrink_many(
 
     Raises:
         UsageError: two models would be written to the same file, or into one of them.
+        KeyboardInterrupt: somebody stopped it; models that were done before stay, and `on_done` has heard of them.
     """
     folder = Path(out_dir)
     tasks = [(Path(source), folder / _name(Path(source))) for source in sources]
@@ -73,10 +74,12 @@ def shrink_many(
             for source, out in tasks:
                 found[out] = _one(source, out, recipe, arguments)
                 tell(found[out])
+                if (result := found[out].result) and result.interrupted:
+                    raise KeyboardInterrupt
         else:
             apart = _without_listeners(arguments)
             futures = [running.submit(_one, source, out, recipe, apart) for source, out in tasks]
-            for done in _completed(futures):
+            for done in _completed(futures, cancel=running is executor):
                 found[done.out] = done
                 tell(done)
     return [found[out] for _, out in tasks]
@@ -86,11 +89,12 @@ def _unheard(_: Outcome) -> None:
     """Nobody listens."""
 
 
-def _completed(futures: Sequence[Future[Outcome]]) -> Iterator[Outcome]:
+def _completed(futures: Sequence[Future[Outcome]], *, cancel: bool) -> Iterator[Outcome]:
+    """What is done, as it comes; `cancel` what has not begun when somebody stops it."""
     try:
         yield from (future.result() for future in as_completed(futures))
     except BaseException:
-        for future in futures:
+        for future in futures if cancel else ():
             future.cancel()
         raise
 
@@ -106,10 +110,9 @@ def _running(executor: Executor | None, jobs: int) -> Iterator[Executor | None]:
     if executor is not None or jobs <= 1:
         yield executor
         return
-    import multiprocessing  # which brings sockets and more, that one model has no need for
-    from concurrent.futures import ProcessPoolExecutor
+    from pbslim.shrinking.workers import workers  # which brings sockets and more, that one model has no need for
 
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with workers(jobs) as pool:
         yield pool
 
 
