@@ -143,6 +143,27 @@ def test_interrupted_while_it_starts() -> None:
         assert (done.returncode, done.stderr.strip()) == (130, b"error: interrupted")
 
 
+def test_an_interrupt_that_comes_while_something_goes() -> None:
+    code = """
+import signal, time
+from pbslim import cli
+
+class Something:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def command(*_):
+    Something()
+    time.sleep(60)
+
+cli._command = command
+cli.main([])
+"""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False, timeout=50)
+    assert (done.returncode, done.stderr.strip()) == (130, b"error: interrupted")
+
+
 @pytest.mark.slow
 @posix
 def test_terminated_while_it_writes_to_a_pipe(tmp_path: Path) -> None:

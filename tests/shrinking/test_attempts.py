@@ -115,6 +115,22 @@ def test_what_is_never_kept_ends() -> None:
     assert [each.wanted for each in made.tried] == pytest.approx([20 + 10.3 * number for number in range(8)])
 
 
+def test_what_somebody_stopped_and_is_not_good_enough_says_both() -> None:
+    class Stopped(Searched):
+        best: Candidate | None = None
+
+        def compress(self, *_: object) -> Candidate:
+            raise KeyboardInterrupt
+
+    compressor = Stopped()
+    with pytest.raises(KeyboardInterrupt):
+        attempts(lambda _: 10, compressor).best()
+    compressor.best = Candidate(0.0, {}, {}, PROMISED)
+    with pytest.raises(CheckError, match="^interrupted: no weights in fewer bits keep"):
+        attempts(lambda _: 10, compressor).best()
+    assert attempts(lambda _: PROMISED, compressor).best().interrupted
+
+
 def test_what_was_kept_stays_when_no_other_weights_are_found() -> None:
     class Once(Searched):
         def compress(self, snr: float, start: Candidate | None, until: float) -> Candidate:

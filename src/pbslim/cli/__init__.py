@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,7 +43,8 @@ def _run(name: str | None, argv: Sequence[str] | None) -> None:
 
     What goes wrong becomes one line on stderr and an exit code: 1 a check failed, 2 wrong usage or input.
     """
-    stdout = sys.stdout
+    stdout, unraisable = sys.stdout, sys.unraisablehook
+    sys.unraisablehook = partial(_unraisable, unraisable)
     try:
         message = ""
         try:
@@ -53,8 +56,19 @@ def _run(name: str | None, argv: Sequence[str] | None) -> None:
         if message:
             _say(f"error: {message}")
     finally:
-        sys.stdout = stdout
+        sys.stdout, sys.unraisablehook = stdout, unraisable
     sys.exit(status)
+
+
+def _unraisable(others: Callable[[Any], object], ignored: Any) -> None:
+    """Raise a Ctrl-C once more that arrived where Python can only forget it, such as in a ``__del__``."""
+    if not isinstance(ignored.exc_value, KeyboardInterrupt):
+        others(ignored)
+        return
+    import _thread
+    import threading
+
+    threading.Timer(0.01, _thread.interrupt_main).start()  # at once, it would be raised here and forgotten as well
 
 
 def _open_streams() -> None:

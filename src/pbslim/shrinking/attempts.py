@@ -116,7 +116,7 @@ class Attempts:
 
         Raises:
             CheckError: there is none.
-            KeyboardInterrupt: the search was stopped before there was one.
+            KeyboardInterrupt: the search was stopped before there was one to verify.
         """
         try:
             if self.options.target_size is not None:
@@ -236,7 +236,10 @@ class Attempts:
             if candidate is None:
                 raise KeyboardInterrupt
             self._attempt(candidate, candidate.snr)
-        found = self._found()
+        try:
+            found = self._found()
+        except CheckError as error:
+            raise CheckError(f"interrupted: {error}") from None
         found.interrupted = True
         found.notes.append("interrupted: this is the best result so far, verified")
         return found
