@@ -11,7 +11,6 @@ from typing import IO, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from pbslim.closing import closed_with
 from pbslim.errors import PbslimError
 
 Array = npt.NDArray[Any]
@@ -49,6 +48,10 @@ class Kept(Sequence[Array]):
         self._file: IO[bytes] | None = None
         self._end = 0
 
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
     def append(self, array: Array) -> None:
         """Keep another array.
 
@@ -61,7 +64,6 @@ class Kept(Sequence[Array]):
         try:
             if self._file is None:
                 self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed when nothing needs it any more
-                self._closing = closed_with(self, self._file)
             self._file.seek(self._end)
             array.tofile(self._file)
         except OSError as error:

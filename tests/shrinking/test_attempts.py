@@ -126,7 +126,7 @@ def test_what_somebody_stopped_and_is_not_good_enough_says_both() -> None:
     with pytest.raises(KeyboardInterrupt):
         attempts(lambda _: 10, compressor).best()
     compressor.best = Candidate(0.0, {}, {}, PROMISED)
-    with pytest.raises(CheckError, match="^interrupted: no weights in fewer bits keep"):
+    with pytest.raises(CheckError, match=r"^interrupted: no weights in fewer bits keep"):
         attempts(lambda _: 10, compressor).best()
     assert attempts(lambda _: PROMISED, compressor).best().interrupted
 

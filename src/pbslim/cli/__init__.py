@@ -66,9 +66,12 @@ def _unraisable(others: Callable[[Any], object], ignored: Any) -> None:
         others(ignored)
         return
     import _thread
+    import signal
     import threading
 
-    threading.Timer(0.01, _thread.interrupt_main).start()  # at once, it would be raised here and forgotten as well
+    # At once, it would be raised here and forgotten as well. A signal also ends a wait.
+    kill = getattr(signal, "pthread_kill", lambda _, number: _thread.interrupt_main(number))
+    threading.Timer(0.01, kill, (threading.main_thread().ident, signal.SIGINT)).start()
 
 
 def _open_streams() -> None:

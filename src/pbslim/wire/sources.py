@@ -6,14 +6,12 @@ that gives too little is an error like any other, and costs no more.
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 import threading
 from pathlib import Path
 from typing import overload
 
-from pbslim.closing import closed_with
 from pbslim.errors import DecodeError
 from pbslim.wire.paths import descriptor, expanded
 
@@ -32,7 +30,9 @@ class _OpenFile:
     def __init__(self, path: Path, number: int, *, watched: bool) -> None:
         self.path, self._number, self._first = path, number, os.fstat(number)
         self.size, self.watched = self._first.st_size, watched
-        self._closing = closed_with(self, io.FileIO(number))
+
+    def __del__(self) -> None:
+        os.close(self._number)
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from `start` to `stop`."""
