@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -25,6 +26,8 @@ PROMISED = 20.0
 
 class Searched:
     """Finds weights for as many dB as there are."""
+
+    model = SimpleNamespace(graph=Graph())
 
     def __init__(self, most: float = math.inf) -> None:
         self.most = most
@@ -126,6 +129,23 @@ def test_where_not_even_that_is_kept_the_time_is_up() -> None:
     with pytest.raises(CheckError, match="ask for less"):
         made.best()
     assert len(made.tried) == 2
+
+
+@pytest.mark.parametrize("better", [1, -1])
+def test_what_was_found_when_somebody_stops_is_kept_if_it_is_good_enough(better: int) -> None:
+    class Stopped(Searched):
+        best = Candidate(0.0, {}, {}, PROMISED)
+
+        def compress(self, *_: object) -> Candidate:
+            raise KeyboardInterrupt
+
+    made = attempts(lambda wanted: wanted + better, Stopped())
+    if better > 0:
+        assert made.best().interrupted
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            made.best()
+    assert len(made.tried) == 1
 
 
 def test_a_search_leaves_time_for_the_proof() -> None:

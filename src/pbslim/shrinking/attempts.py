@@ -238,7 +238,9 @@ class Attempts:
             if candidate is None:
                 raise KeyboardInterrupt
             self._attempt(candidate, candidate.snr)
-        found = self._found()
+        if self._kept is None:
+            raise KeyboardInterrupt  # a longer search may well have found one
+        found, _ = self._kept
         found.interrupted = True
         found.notes.append("interrupted: this is the best result so far, verified")
         return found
