@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from pbslim.compression.compressor import Compressor
@@ -20,6 +22,7 @@ from pbslim.shrinking.attempts import Attempt, Attempts, Compressed
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Files, Proof
 from pbslim.verification import Comparison, Verification
+from pbslim.verification.metrics import agreement
 
 PROMISED = 20.0
 
@@ -46,9 +49,11 @@ class Told(Attempts):
     """Attempts that measure what they are told; less noise takes more bytes."""
 
     measured: Callable[[float], float]
+    verified: Callable[[float], Verification] | None = None
 
     def _attempt(self, _found: Candidate, wanted: float) -> Verification | None:
         checked = Verification([Comparison("y", (1,), 0.0, 1.0, snr=self.measured(wanted))])
+        checked = self.verified(wanted) if self.verified else checked
         self.tried.append(Attempt(wanted, wanted, int(wanted * 100), checked, kept := self._keeps(checked)))
         if kept and (self._kept is None or wanted * 100 < self._kept[1]):
             self._kept = Compressed(Graph(), verification=checked), int(wanted * 100)
@@ -86,6 +91,28 @@ def test_what_is_wanted_next(measured: Callable[[float], float], wanted: list[fl
     assert [each.wanted for each in made.tried] == pytest.approx(wanted)
     assert found.verification
     assert found.verification.snr == pytest.approx(best)
+
+
+def test_no_looser_attempt_is_made_where_none_is_wanted() -> None:
+    made = attempts(lambda wanted: wanted + 8, looser=0)
+    made.best()
+    assert [each.wanted for each in made.tried] == [20]
+
+
+def deciding(measured: Callable[[float], float]) -> Callable[[float], Verification]:
+    """What is measured where decisions change until there are so many dB."""
+    return lambda wanted: Verification(
+        [Comparison("y", (1000,), 0.0, 1.0, snr=wanted, agreement=agreement(np.arange(1000) < measured(wanted), 1000))]
+    )
+
+
+@pytest.mark.parametrize(("looser", "wanted"), [(2, [20, 21.8, 24.5]), (0, [20, 28.3])])
+def test_decisions_that_differ_ask_for_more(looser: int, wanted: list[float]) -> None:
+    made = attempts(lambda _: 0, looser=looser)
+    made.options = replace(made.options, promise=Promise(PROMISED, 0.98))
+    made.verified = deciding(lambda wanted: 1000 if wanted > 23 else 900)
+    made.best()
+    assert [each.wanted for each in made.tried][: len(wanted)] == pytest.approx(wanted, abs=0.01)
 
 
 def test_what_is_never_kept_ends() -> None:

@@ -14,7 +14,6 @@ from pbslim.analysis.zipsize import zipped_size
 from pbslim.compression.choices import choices
 from pbslim.compression.compressor import Compressor, Tell, written
 from pbslim.compression.estimate import VERIFYING
-from pbslim.compression.evaluation import has_huge_constant
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.promises import Promise
 from pbslim.compression.samples import SampleSets
@@ -32,9 +31,8 @@ from pbslim.wire import save
 _ATTEMPTS = 8
 _MORE = 0.3  # dB beyond what was missing
 _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
-_NEVER = 1e-3  # of the decisions, where none may change
+_FAR = 8.0  # dB for them where no attempt goes back
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
-_LOOSER = 2  # such tries; none where each takes minutes
 _STRUCTURE_TRIES = 5
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
 
@@ -98,6 +96,7 @@ class Attempts:
         tell: called with what is done, how much of it is, and of how much.
         deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
         proving: seconds that the proofs are expected to take.
+        looser: most attempts after one that keeps the promise by far; without any, steps towards it are larger.
     """
 
     compressor: Compressor
@@ -108,6 +107,7 @@ class Attempts:
     tell: Tell
     deadline: float = math.inf
     proving: float = 0.0
+    looser: int = 2
     tried: list[Attempt] = field(default_factory=list)
     _kept: tuple[Compressed, int] | None = None
     _started: float = field(default_factory=time.perf_counter)
@@ -130,9 +130,8 @@ class Attempts:
 
     def _search(self) -> None:
         """Tighten until the promise is kept; then go back half the way, as the last step may have been far too long."""
-        promise, found, unequal = self.options.promise, None, _UNEQUAL
+        promise, found, unequal = self.options.promise, None, _UNEQUAL if self.looser else _FAR
         wanted, failed, kept, spare, again = promise.snr, None, None, 0.0, 0
-        most = 0 if has_huge_constant(self.compressor.model.graph) else _LOOSER
         for _ in range(_ATTEMPTS):
             try:
                 found = self.compressor.compress(wanted, found, self.deadline - self.proving)
@@ -155,7 +154,7 @@ class Attempts:
                 return
             if kept is None:
                 wanted += short
-            elif again == most or not self._has_time():
+            elif again == self.looser or not self._has_time():
                 return
             elif failed is not None and min(kept - failed, spare) > _MARGIN:
                 wanted, again = (failed + kept) / 2, again + 1
@@ -290,16 +289,12 @@ def verified(graph: Graph, files: Files, proof: Proof, attempt: int, samples: Sa
 
 
 def _shortfall(found: Verification, promise: Promise, unequal: float) -> float:
-    """How many dB better the search must do to keep the promise; 0 when it is kept.
-
-    As long as few decisions change, they are those that are closer than the noise is large: half the noise changes half
-    as many.
-    """
+    """How many dB better the search must do to keep the promise; 0 when it is kept."""
     missing = max(promise.snr - found.snr, 0.0)
-    judged = [each.agreement for each in found.comparisons if each.agreement is not None and not each.is_ordered]
-    agreement = min((each.high for each in judged), default=1.0)
-    if agreement < promise.agreement:
-        missing = max(missing, unequal, 20 * math.log10((1 - agreement) / max(1 - promise.agreement, _NEVER)))
-    elif found.failures and not missing:
-        missing = unequal
+    differing = any(
+        each.agreement is not None and not each.is_ordered and each.agreement.high < promise.agreement
+        for each in found.comparisons
+    )
+    if differing or (found.failures and not missing):
+        missing = max(missing, unequal)
     return missing + _MORE if missing else 0.0

@@ -10,6 +10,7 @@ from pathlib import Path
 from pbslim.compression.compressor import Compressor, Way, replayed, written
 from pbslim.compression.effort import CHEAPER, effort_of
 from pbslim.compression.estimate import VERIFYING, Forecast, Pace, estimate
+from pbslim.compression.evaluation import has_huge_constant
 from pbslim.compression.model import Model
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.samples import SampleSets
@@ -67,7 +68,10 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
         return Compressed(graph, not_verified=str(error))
     deadline = math.inf if options.time_limit is None else started + options.time_limit
     proving = forecast.seconds[VERIFYING]
-    return Attempts(compressor, forms, files, options, held, forecast.tell, deadline, proving).best()
+    attempts = Attempts(compressor, forms, files, options, held, forecast.tell, deadline, proving)
+    if has_huge_constant(graph):
+        attempts.looser = 0  # each takes minutes
+    return attempts.best()
 
 
 def _held(model: Model, options: CompressionOptions, proof: Proof | None) -> Proof | None:
