@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -29,8 +28,6 @@ PROMISED = 20.0
 
 class Searched:
     """Finds weights for as many dB as there are."""
-
-    model = SimpleNamespace(graph=Graph())
 
     def __init__(self, most: float = math.inf) -> None:
         self.most = most
