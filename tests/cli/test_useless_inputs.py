@@ -21,10 +21,13 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def _save(name: str, value: float, **more: np.ndarray) -> None:
+def _save(name: str, value: float, labels: np.ndarray | None = None) -> None:
     images = np.zeros((12, 8, 8, 1), np.float32)
     images[3, 2, 1] = value
-    np.savez(name, input=images, **more)
+    if labels is None:
+        np.savez(name, input=images)
+    else:
+        np.savez(name, input=images, labels=labels)
 
 
 LABELS = np.arange(12) % 10
