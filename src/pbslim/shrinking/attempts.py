@@ -167,7 +167,10 @@ class Attempts:
         """The best result of no more bytes."""
         room = float(size)
         for _ in range(_STRUCTURE_TRIES):
-            found = self.compressor.fit(room)
+            try:
+                found = self.compressor.fit(room)
+            except CheckError:
+                break
             taken = self._smallest(found)[1]
             if taken <= size:
                 self._attempt(found, found.snr)
@@ -175,7 +178,14 @@ class Attempts:
             room = min(room, found.bits / 8) - (taken - size) * 1.02
             if room <= 0:
                 break
-        raise CheckError(f"no weights were found with which the file has at most {counted(size, 'byte')}; ask for more")
+        found = self.compressor.coarsest()
+        taken = self._smallest(found)[1]
+        if taken > size:
+            raise CheckError(
+                f"no weights were found with which the file has at most {counted(size, 'byte')}; "
+                f"the coarsest make it {taken}: ask for more"
+            )
+        self._attempt(found, found.snr)
 
     def _attempt(self, found: Candidate, wanted: float) -> Verification | None:
         """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""
