@@ -109,6 +109,19 @@ def test_the_result_goes_beside_the_model(
     assert Path("model-small.pb").is_file()
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files, not even from root")
+@pytest.mark.parametrize(
+    "options",
+    [["--report", "/proc/self/report.md"], ["--save-plan", "/proc/self/plan.json"], ["-o", "/proc/self/out.pb"]],
+)
+def test_a_folder_that_takes_no_files_is_found_out_before_the_work(options: list[str]) -> None:
+    before = _content()
+    done = commands.run("shrink", "digits.pb", "-o", "out.pb", *options)
+    assert done.refused
+    assert done.err.startswith(f"error: cannot write '{options[1]}': ")
+    assert _content() == before
+
+
 def test_a_report_does_not_replace_what_it_is_made_of() -> None:
     shutil.copy("digits.pb", "digits.md")
     done = commands.run("report", "digits.md", "digits.pb", "-o", "digits.md")

@@ -202,6 +202,20 @@ def test_what_would_take_too_long_is_done_cheaply_and_told_first(shrunk: Callabl
     assert shrunk(time_limit=1e6, effort="normal").plan.effort == "normal"  # type: ignore[union-attr]
 
 
+def test_what_there_was_no_time_to_find_is_not_called_impossible(shrunk: Callable[..., ShrinkResult]) -> None:
+    with pytest.raises(CheckError, match=r"the time was up .* promise of 190 dB; .* \(effort normal takes about \d+ s"):
+        shrunk(effort="normal", time_limit=0.001, promise=Promise(190.0, 0.0))
+    with pytest.raises(CheckError, match="no weights in fewer bits keep 190"):
+        shrunk(effort="least", time_limit=1e6, promise=Promise(190.0, 0.0))
+
+
+def test_a_size_that_no_file_has_is_refused_with_the_smallest(shrunk: Callable[..., ShrinkResult]) -> None:
+    with pytest.raises(CheckError, match=r"at most 100 bytes; the coarsest make it \d+: ask for more") as caught:
+        shrunk(target_size=100)
+    smallest = int(str(caught.value).split("make it ")[1].split(":")[0])
+    assert shrunk(target_size=smallest).after.size <= smallest
+
+
 def test_the_forecast_corrects_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])

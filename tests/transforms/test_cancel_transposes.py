@@ -30,6 +30,29 @@ CONV1D = """
     -> y, z
 """
 FIRES = {
+    "around the padding of a scalar": (
+        """
+        x = Placeholder(shape=[1])
+        first = Const(0, dtype='int32')
+        nothing = Const([[0, 0]], dtype='int32')
+        s = Squeeze(x)
+        p = ExpandDims(s, first, Tdim='int32')
+        m = Pad(p, nothing, Tpaddings='int32')
+        t = Squeeze(m)
+        y = Tanh(t)
+        z = Tanh(s)
+        -> y, z
+        """,
+        """
+        x = Placeholder(shape=[1])
+        s = Squeeze(x, squeeze_dims=[0])
+        m/paddings = Const([], dtype='int32')
+        m = Pad(s, m/paddings, Tpaddings='int32')
+        y = Tanh(m)
+        z = Tanh(s)
+        -> y, z
+        """,
+    ),
     "around padding": (
         CONV1D,
         """

@@ -159,6 +159,10 @@ class Compressor:
         """
         return self._search().fit(nbytes)
 
+    def coarsest(self) -> Candidate:
+        """About the smallest weights that there are, however bad."""
+        return self._search().candidate(allocate(self.sensitivities, 1.0), 1.0)
+
     def _find(self, snr: float, start: Candidate | None, until: float) -> Candidate | None:
         tries = _Counter(self._tell, SEARCHING, _EXPECTED_TRIES)
         self.best = None

@@ -19,12 +19,13 @@ from pbslim.ir import Graph
 from pbslim.verification import photographs
 from pbslim.verification.batches import kept
 from pbslim.verification.feeds import INDICES, PHOTOGRAPHS, SIGNALS, Pictures, Samples, fixed_batch, generate_samples
-from pbslim.verification.given import read_samples
+from pbslim.verification.given import read_samples, require_different
 
 _SEARCHED = 4
 """The search looks at one in so many photographs of those for calibration; the moments are measured on the others."""
 _MOST_GIVEN = 4  # times as many as would be generated
 _TOGETHER = 4  # probes that run at once where that spares to read a huge constant for each
+_PURPOSE = "calibration"
 _LEAST_TESTS, _VARIED_TESTS = 8, 32
 
 
@@ -88,7 +89,7 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
     Raises:
         UsageError: it cannot be read, or does not hold two samples of finite numbers.
     """
-    found = read_samples(path, graph, inputs)
+    found = read_samples(path, graph, inputs, purpose=_PURPOSE)
     found = replace(found, batches=[*found.batches])
     singles = _one_by_one(found.batches, graph, inputs)
     _require_samples(path, found.batches, singles)
@@ -122,12 +123,8 @@ def _one_by_one(batches: Sequence[Batch], graph: Graph, inputs: Sequence[str]) -
 
 def _require_samples(path: Path, batches: Sequence[Batch], found: Sequence[Batch]) -> None:
     """Refuse what nothing can be learned from."""
-    for name, array in ((name, array) for batch in batches for name, array in batch.items()):
-        if array.dtype.kind in "fc" and not np.isfinite(array).all():
-            raise UsageError(f"'{name}' in '{path}' has NaN or infinite values; a calibration needs finite numbers")
     if len(found) > 1:
-        if all(np.array_equal(array, found[0][name]) for each in found[1:] for name, array in each.items()):
-            raise UsageError(f"all samples in '{path}' are the same; a calibration needs different ones")
+        require_different(found, f"'{path}'", _PURPOSE)
         return
     sizes = {name: len(array) for name, array in batches[0].items() if array.ndim}
     if len(set(sizes.values())) > 1:

@@ -31,6 +31,7 @@ from pbslim.wire import save
 _ATTEMPTS = 8
 _MORE = 0.3  # dB beyond what was missing
 _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
+_FAR = 8.0  # dB for them where no attempt goes back
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
 _STRUCTURE_TRIES = 5
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
@@ -95,7 +96,7 @@ class Attempts:
         tell: called with what is done, how much of it is, and of how much.
         deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
         proving: seconds that the proofs are expected to take.
-        looser: most attempts after one that keeps the promise by far.
+        looser: most attempts after one that keeps the promise by far; without any, steps towards it are larger.
     """
 
     compressor: Compressor
@@ -116,7 +117,7 @@ class Attempts:
 
         Raises:
             CheckError: there is none.
-            KeyboardInterrupt: the search was stopped before there was one to verify.
+            KeyboardInterrupt: the search was stopped before there was one.
         """
         try:
             if self.options.target_size is not None:
@@ -129,7 +130,7 @@ class Attempts:
 
     def _search(self) -> None:
         """Tighten until the promise is kept; then go back half the way, as the last step may have been far too long."""
-        promise, found, unequal = self.options.promise, None, _UNEQUAL
+        promise, found, unequal = self.options.promise, None, _UNEQUAL if self.looser else _FAR
         wanted, failed, kept, spare, again = promise.snr, None, None, 0.0, 0
         for _ in range(_ATTEMPTS):
             try:
@@ -166,7 +167,10 @@ class Attempts:
         """The best result of no more bytes."""
         room = float(size)
         for _ in range(_STRUCTURE_TRIES):
-            found = self.compressor.fit(room)
+            try:
+                found = self.compressor.fit(room)
+            except CheckError:
+                break
             taken = self._smallest(found)[1]
             if taken <= size:
                 self._attempt(found, found.snr)
@@ -174,7 +178,14 @@ class Attempts:
             room = min(room, found.bits / 8) - (taken - size) * 1.02
             if room <= 0:
                 break
-        raise CheckError(f"no weights were found with which the file has at most {counted(size, 'byte')}; ask for more")
+        found = self.compressor.coarsest()
+        taken = self._smallest(found)[1]
+        if taken > size:
+            raise CheckError(
+                f"no weights were found with which the file has at most {counted(size, 'byte')}; "
+                f"the coarsest make it {taken}: ask for more"
+            )
+        self._attempt(found, found.snr)
 
     def _attempt(self, found: Candidate, wanted: float) -> Verification | None:
         """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""
@@ -236,10 +247,9 @@ class Attempts:
             if candidate is None:
                 raise KeyboardInterrupt
             self._attempt(candidate, candidate.snr)
-        try:
-            found = self._found()
-        except CheckError as error:
-            raise CheckError(f"interrupted: {error}") from None
+        if self._kept is None:
+            raise KeyboardInterrupt  # a longer search may well have found one
+        found, _ = self._kept
         found.interrupted = True
         found.notes.append("interrupted: this is the best result so far, verified")
         return found
@@ -289,17 +299,12 @@ def verified(graph: Graph, files: Files, proof: Proof, attempt: int, samples: Sa
 
 
 def _shortfall(found: Verification, promise: Promise, unequal: float) -> float:
-    """How many dB better the search must do to keep the promise; 0 when it is kept.
-
-    As long as few decisions change, they are those that are closer than the noise is large: half the noise changes half
-    as many. So many may differ as leave the promise within the interval.
-    """
+    """How many dB better the search must do to keep the promise; 0 when it is kept."""
     missing = max(promise.snr - found.snr, 0.0)
-    judged = [each.agreement for each in found.comparisons if each.agreement is not None and not each.is_ordered]
-    worst = min(judged, key=lambda each: each.high, default=None)
-    if worst and worst.high < promise.agreement:
-        allowed = 1 - promise.agreement + worst.high - worst.share
-        missing = max(missing, unequal, 20 * math.log10((1 - worst.share) / allowed))
-    elif found.failures and not missing:
-        missing = unequal
+    differing = any(
+        each.agreement is not None and not each.is_ordered and each.agreement.high < promise.agreement
+        for each in found.comparisons
+    )
+    if differing or (found.failures and not missing):
+        missing = max(missing, unequal)
     return missing + _MORE if missing else 0.0

@@ -42,7 +42,7 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
         proof: how to compare a result with the original; without it the search alone decides.
 
     Raises:
-        CheckError: no weights in fewer bits keep the promise.
+        CheckError: no weights in fewer bits keep the promise, or there was no time to find them.
     """
     started = time.perf_counter()
     forms = forms_of(options.target, options.goal)
@@ -52,7 +52,8 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
             return _replayed(graph, options.plan, files, options, proof)
         model = model_of(graph, files, options, _kept(options))
         held = _held(model, options, proof)
-        options, samples, forecast = _affordable(model, files, options, held, started)
+        asked = options.effort
+        options, samples, forecast, needed = _affordable(model, files, options, held, started)
         files = files._replace(inner=stand_ins(model, files, samples.validation[0]))
         if not model.sites:
             return Compressed(graph, notes=["no weights of 256 or more elements that could be stored in fewer bits"])
@@ -71,7 +72,22 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
     attempts = Attempts(compressor, forms, files, options, held, forecast.tell, deadline, proving)
     if has_huge_constant(graph):
         attempts.looser = 0  # each takes minutes
-    return attempts.best()
+    try:
+        return attempts.best()
+    except CheckError as error:
+        is_hurried = options.effort != asked or time.perf_counter() >= deadline - proving
+        if options.time_limit is None or options.target_size is not None or not is_hurried:
+            raise
+        raise _too_hurried(options, asked, needed) from error
+
+
+def _too_hurried(options: CompressionOptions, asked: str, needed: float) -> CheckError:
+    """What is told where more time might have helped."""
+    takes = f" (effort {asked} takes about {math.ceil(needed)} s)" if needed > (options.time_limit or 0) else ""
+    return CheckError(
+        "the time was up before weights in fewer bits were found that keep the promise of "
+        f"{options.promise.snr:g} dB; give a longer --time-limit{takes}"
+    )
 
 
 def _held(model: Model, options: CompressionOptions, proof: Proof | None) -> Proof | None:
@@ -82,8 +98,11 @@ def _held(model: Model, options: CompressionOptions, proof: Proof | None) -> Pro
 
 def _affordable(
     model: Model, files: Files, options: CompressionOptions, proof: Proof | None, started: float
-) -> tuple[CompressionOptions, SampleSets, Forecast]:
-    """Options of which the effort fits into the time that is allowed, the inputs for it, and what to expect."""
+) -> tuple[CompressionOptions, SampleSets, Forecast, float]:
+    """Options of which the effort fits into the time that is allowed, the inputs for it, and what to expect.
+
+    At last the seconds that the effort takes which was asked for.
+    """
     pace, needed = None, {}
     for name in dict.fromkeys([options.effort, *CHEAPER]):
         effort = effort_of(name)
@@ -101,7 +120,7 @@ def _affordable(
             f"a search with effort {options.effort} would take about {needed[options.effort]:.0f} s, too long; "
             f"effort {name} takes about {needed[name]:.0f} s: fewer inputs are tried and weights rounded plainly"
         )
-    return replace(options, effort=name), samples, Forecast(seconds, options.tell)
+    return replace(options, effort=name), samples, Forecast(seconds, options.tell), needed[options.effort]
 
 
 def _kept(options: CompressionOptions) -> tuple[str, ...]:

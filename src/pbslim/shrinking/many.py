@@ -63,8 +63,13 @@ def shrink_many(
     """
     folder = Path(out_dir)
     tasks = [(Path(source), folder / _name(Path(source))) for source in sources]
-    if len({out for _, out in tasks}) < len(tasks):
-        raise UsageError("two models have the same file name; shrink them into different folders")
+    taken: dict[Path, Path] = {}
+    for source, out in tasks:
+        if out in taken:
+            raise UsageError(
+                f"'{taken[out]}' and '{source}' would both become '{out}': --out-dir needs models of different names"
+            )
+        taken[out] = source
     require_apart(folder, *map(Path, sources))
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[Path, Outcome] = {}

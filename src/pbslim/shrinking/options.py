@@ -32,7 +32,8 @@ class CompressionOptions:
             so that they are decoded anew in each run; ``ram`` is chosen for the goal of that name.
         target_size: bytes that the file may have; the promise then says nothing.
         effort: how much work may be spent; see `pbslim.compression.effort.EFFORTS`.
-        time_limit: seconds; what would take longer is done in a cheaper way, and says so.
+        time_limit: seconds, the proof included; what would take longer is done in a cheaper way, and says so. It is no
+            hard limit.
         plan: of an earlier run, to be replayed; it says all that matters, other options do not.
         engine: what runs the search, ``builtin`` or ``tensorflow``; the proof has its own, see `Proof`.
         executor: what tries weights on several inputs at the same time, any `concurrent.futures.Executor`; the result

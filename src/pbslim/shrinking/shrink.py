@@ -37,6 +37,7 @@ from pbslim.shrinking.stand_ins import notes_of
 from pbslim.transforms import decode_weights, set_placeholders
 from pbslim.verification import Verification
 from pbslim.verification.benchmark import Measurement
+from pbslim.verification.given import require_telling
 from pbslim.verification.running import spare_processes
 from pbslim.wire import save
 from pbslim.wire.files import GraphLike, size_of, write
@@ -136,6 +137,8 @@ def shrink(
         require_apart(out, Path(source))
     if options and (problem := engine(options.engine).missing()):
         raise UsageError(problem)
+    if proof and proof.evaluation:
+        require_telling(proof.evaluation, varied=recipe is None)
     started = time.perf_counter()
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)

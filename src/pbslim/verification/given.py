@@ -21,18 +21,24 @@ Array = npt.NDArray[Any]
 LABELS = ("labels", "label", "y", "classes")
 """What an array of labels may be called."""
 
+COMPARISON = "comparison"
+"""What inputs are for, if they are not for something else."""
+
 _MOST_AT_ONCE = 64
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
-def read_samples(path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels | None = None) -> Samples:
+def read_samples(
+    path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels | None = None, purpose: str = COMPARISON
+) -> Samples:
     """The inputs in a file of arrays or a folder of images, in batches that fit the graph.
 
     Args:
         pixels: the range that images are scaled to; found from the graph when not given.
+        purpose: what they are for, as it is told when they are of no use.
 
     Raises:
-        UsageError: the file cannot be read, or an array is for no input.
+        UsageError: the file cannot be read, an array is for no input, or has NaN or infinite values.
     """
     if path.is_dir():
         pictures = read_pictures(path)
@@ -41,6 +47,7 @@ def read_samples(path: Path, graph: Graph, inputs: Sequence[str], pixels: Pixels
         )
         return replace(found, origin=f"the images in {path}")
     arrays = {name: array for name, array in read_arrays(path).items() if name not in LABELS or name in graph}
+    require_finite(arrays, f"'{path}'", purpose)
     return replace(given_samples(arrays, graph, inputs, pixels), origin=str(path))
 
 
@@ -50,14 +57,56 @@ def read_labelled(
     """The inputs and the labels in an .npz file.
 
     Raises:
-        UsageError: the file cannot be read, has no labels, or an array is for no input.
+        UsageError: the file cannot be read, has no labels, or an array is for no input or not finite.
     """
     arrays = read_arrays(path)
     names = [name for name in LABELS if name in arrays and name not in graph]
     if not names:
         raise UsageError(f"'{path}' has no labels: it needs an array called '{LABELS[0]}'")
     labels = arrays.pop(names[0])
+    require_finite(arrays, f"'{path}'")
     return replace(given_samples(arrays, graph, inputs, pixels), origin=str(path)), labels
+
+
+def require_telling(path: Path, *, varied: bool) -> None:
+    """Make sure, before any work, that a file of inputs and labels can prove something.
+
+    Args:
+        varied: whether noise is to be measured against how far the outputs vary with the samples.
+
+    Raises:
+        UsageError: it cannot be read, has NaN or infinite inputs, or its samples do not vary.
+    """
+    arrays = read_arrays(path)
+    labels = [arrays.pop(name) for name in LABELS if name in arrays]
+    require_finite(arrays, f"'{path}'")
+    count = len(labels[0]) if labels and labels[0].ndim else 0
+    each = [array for array in arrays.values() if array.ndim and len(array) == count]
+    if varied and each and count > 1:
+        require_different([{str(i): array[at] for i, array in enumerate(each)} for at in range(count)], f"'{path}'")
+
+
+def require_finite(arrays: Mapping[str, Array], where: str, purpose: str = COMPARISON) -> None:
+    """Refuse inputs of which nothing can be learned: NaN in both graphs looks like equal results.
+
+    Raises:
+        UsageError: a float is NaN or infinite.
+    """
+    for name, array in arrays.items():
+        if (array.dtype.kind in "fc" or array.dtype.name == "bfloat16") and not np.isfinite(array).all():
+            named = f"'{name}' in {where}" if name else where
+            raise UsageError(f"{named} has NaN or infinite values; a {purpose} needs finite numbers")
+
+
+def require_different(samples: Sequence[Mapping[str, Array]], where: str, purpose: str = COMPARISON) -> None:
+    """Refuse several samples that are all the same.
+
+    Raises:
+        UsageError: they are.
+    """
+    first = samples[0]
+    if all(np.array_equal(array, first[name]) for each in samples[1:] for name, array in each.items()):
+        raise UsageError(f"all samples in {where} are the same; a {purpose} needs different ones")
 
 
 def given_samples(

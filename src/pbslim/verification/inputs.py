@@ -16,7 +16,7 @@ from pbslim.ir import Graph
 from pbslim.names import node_name
 from pbslim.verification.batches import renamed
 from pbslim.verification.feeds import Pixels, Samples, generate_samples
-from pbslim.verification.given import given_samples, read_labelled, read_samples
+from pbslim.verification.given import given_samples, read_labelled, read_samples, require_finite
 from pbslim.verification.running import Side
 
 Array = npt.NDArray[Any]
@@ -66,6 +66,7 @@ class Inputs:
         if isinstance(feeds, Path):
             return read_samples(feeds, self.graph, self.names, self.pixels), None
         if feeds is not None:
+            require_finite(feeds, "the given inputs")
             return given_samples(feeds, self.graph, self.names, self.pixels), None
         graph, names = self.graph, self.names
         if self.cut:  # at inner tensors, of which the second graph says more

@@ -292,13 +292,16 @@ def require_room(path: Path, needed: int) -> None:
 
 
 def require_writable(path: str | Path) -> None:
-    """Make sure, before any work, that `path` is not what a file cannot be written to.
+    """Make sure, before any work, that a file can be written to `path`.
 
     Raises:
-        PbslimError: it is a folder or write-protected, or its folder is not there.
+        PbslimError: it is a folder or write-protected, or its folder is not there or takes no files.
     """
     with _as_one_line(expanded(path)):
-        _Target(expanded(path))
+        target = _Target(expanded(path))
+        if not target.is_stream:
+            with _part_file(target):  # rights alone do not tell: root has all, even where nothing can be written
+                pass
 
 
 def require_distinct(*targets: str | Path) -> None:

@@ -125,7 +125,7 @@ class _Rule(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
     "--time-limit",
     type=SECONDS,
     metavar="SECONDS",
-    help="Search in a cheaper way, and say so, where it would take longer.",
+    help="Search in a cheaper way, and say so, where search and proof would take longer; no hard limit.",
 )
 @click.option(
     "--keep-constants", is_flag=True, help="Keep all constants that nothing reads: programs fetch some by name."
@@ -274,7 +274,7 @@ def _require_places(source: Path, target: Path, options: Mapping[str, Any]) -> N
     """Make sure that what is written beside the result finds its place, so that an error leaves no result."""
     beside = [*options["reports"], *([options["save_plan"]] if options["save_plan"] else [])]
     given = [source, *(options[name] for name in ("calibrate", "evaluation", "scheme_file", "plan") if options[name])]
-    for path in beside:
+    for path in (*beside, *([target] if options["form"] == "graph" else [])):
         require_writable(path)
     for path in (target, *beside):
         require_apart(path, *given)

@@ -14,6 +14,7 @@ from pbslim.analysis.constants import constant, integers
 from pbslim.dtypes import INT32, INT64, DType
 from pbslim.ir import ArrayTensor, Attributes, Graph, Node, Tensor, Value
 from pbslim.ir.facts import has_ops, with_ops
+from pbslim.ir.tensors import Array
 from pbslim.passes.registry import Context, transform
 from pbslim.rewrite.replacing import erase_unread, put_before
 from pbslim.transforms.layouts.choice import Orders, choose, steps
@@ -113,17 +114,17 @@ class _Changer:
         node.remove_attr("_output_shapes")
         if node.op in PADS:
             pairs = [mover.paddings.get(-1 if axis is None else axis, (0, 0)) for axis in order]
-            self._set_numbers(node, 1, pairs)
+            self._set_numbers(node, 1, np.reshape(np.array(pairs, int), (-1, 2)))  # [0, 2] for a scalar
         elif mover.packed is not None:
             node.set_attr("axis", order.index(mover.packed))
         elif mover.joined is not None:
             self._set_numbers(node, len(node.inputs) - 1, order.index(mover.joined))
 
-    def _set_numbers(self, node: Node, slot: int, numbers: int | Sequence[tuple[int, int]]) -> None:
+    def _set_numbers(self, node: Node, slot: int, numbers: int | Array) -> None:
         held = constant(node.inputs[slot])
         node.set_input(slot, self._constant(node, numbers, held.dtype if held else INT32))
 
-    def _constant(self, reader: Node, numbers: int | Sequence[object], dtype: DType) -> Value:
+    def _constant(self, reader: Node, numbers: int | Sequence[int] | Array, dtype: DType) -> Value:
         """A constant that holds `numbers`: one that is there, or a new one that goes before `reader`."""
         tensor = ArrayTensor(np.array(numbers, dtype.numpy), dtype)
         node = self.constants.get(_content(tensor))
