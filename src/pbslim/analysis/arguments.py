@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from pbslim.analysis.constants import behind_aliases
 from pbslim.errors import GraphError
 from pbslim.ir import Body, Function, Graph, Node, Use, Value
 from pbslim.ir.functions import mentioned
-from pbslim.ops.families import ALIASES, CALLS, CASES, IFS, WHILES
+from pbslim.ops.families import CALLS, CASES, IFS, WHILES
 
 
 def handed_to(use: Use, functions: Mapping[str, Function]) -> list[Value]:
@@ -62,12 +63,4 @@ def _mentions(graph: Graph, functions: Mapping[str, Function]) -> Iterator[str]:
 
 def _returned(body: Body, argument: Value) -> list[int]:
     """At which places a body returns an argument as it is."""
-    return [at for at, tensor in enumerate(body.returns.values()) if _origin(body.value(tensor)) == argument]
-
-
-def _origin(value: Value) -> Value:
-    seen: set[Value] = set()
-    while value.node.op in ALIASES and len(value.node.inputs) == 1 and value not in seen:
-        seen.add(value)
-        value = value.node.inputs[0]
-    return value
+    return [at for at, tensor in enumerate(body.returns.values()) if behind_aliases(body.value(tensor)) == argument]

@@ -23,6 +23,17 @@ def way_to_constant(value: Value) -> list[Node]:
     return []
 
 
+def behind_aliases(value: Value) -> Value:
+    """The value that `value` is another name for; where aliases lead in a circle, one of them."""
+    seen = {value}
+    while value.port == 0 and value.node.op in ALIASES and len(value.node.inputs) == 1:
+        value = value.node.inputs[0]
+        if value in seen:
+            break
+        seen.add(value)
+    return value
+
+
 def constant(value: Value) -> Tensor | None:
     """The constant that is read as `value`; None when it is none, or one that cannot be read."""
     nodes = way_to_constant(value)

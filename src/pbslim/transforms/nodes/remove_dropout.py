@@ -6,7 +6,7 @@ After::   x ─► y
 
 from __future__ import annotations
 
-from pbslim.analysis.constants import integer, integers
+from pbslim.analysis.constants import behind_aliases, integer, integers
 from pbslim.analysis.intervals import Interval, Intervals
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.ir import Graph, Node, Value
@@ -119,7 +119,7 @@ class _Remover:
         """Whether random numbers beside `value` give the shape of `value`."""
         if self._broadcasts(random.output(), value):
             return True
-        shape = _behind_aliases(random.inputs[0])
+        shape = behind_aliases(random.inputs[0])
         if shape.node.op == "Shape":
             return self._is_alike(shape.node.inputs[0], value)
         if shape.node.op != "Pack":
@@ -134,10 +134,10 @@ class _Remover:
         number = integer(size)
         if number is not None:
             return number == 1 or number == known
-        part = _behind_aliases(size).node
+        part = behind_aliases(size).node
         if part.op != "StridedSlice" or not part.attr("shrink_axis_mask", int, 0) or integers(part.inputs[1]) != [axis]:
             return False
-        shape = _behind_aliases(part.inputs[0]).node
+        shape = behind_aliases(part.inputs[0]).node
         return shape.op == "Shape" and self._is_alike(shape.inputs[0], value)
 
     def _is_alike(self, a: Value, b: Value) -> bool:
@@ -173,9 +173,3 @@ class _Remover:
             if self._intervals.scalar(node.inputs[slot]) == 1:
                 return node.inputs[1 - slot]
         return value
-
-
-def _behind_aliases(value: Value) -> Value:
-    while value.node.op in ALIASES and len(value.node.inputs) == 1 and not value.port:
-        value = value.node.inputs[0]
-    return value
