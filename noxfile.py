@@ -50,7 +50,7 @@ def archives(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def coverage(session: nox.Session) -> None:
-    """Which lines no test runs."""
+    """Which lines no quick test runs: slow tests, and programs that tests start, are not measured."""
     session.install("-e", ".[test,tensorflow]")
     session.run("pytest", "--cov", "--cov-report=term-missing:skip-covered", *session.posargs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.meta_path.insert(0, _NoTensorFlow())
     if config.option.markexpr == "not tensorflow":  # the quick slice that CONTRIBUTING.md recommends
         config.option.markexpr += " and not slow"
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests out of garbage collections.
+
+    Searches ask for a collection at each step, and going through all that takes longer than the step itself.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

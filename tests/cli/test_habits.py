@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
@@ -40,6 +41,24 @@ def test_help_has_examples_that_are_understood_and_exit_codes(name: str) -> None
         program, called, *args = shlex.split(example.split(" > ")[0])
         assert (program, called) == ("pbslim", name)
         command.make_context(name, args)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_every_option_once(name: str) -> None:
+    shown = commands.run(name, "--help").out
+    for param in pbslim.commands[name].params:
+        if not isinstance(param, click.Option):
+            continue
+        begins = [
+            line for line in shown.splitlines() if re.match(rf"  ((-\w|--[\w-]+), )*{param.opts[-1]}\b(?!-)", line)
+        ]
+        assert len(begins) == 1, param.opts
+
+
+def test_help_has_whole_sentences_about_all_commands() -> None:
+    shown = " ".join(commands.run("--help").out.split())
+    for name in NAMES:
+        assert f"{name} {pbslim.commands[name].get_short_help_str(1000)}" in shown
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -68,5 +68,7 @@ def test_missing_files_and_pickles(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read '.*nothing': No such file"):
         read_arrays(tmp_path / "nothing")
     np.savez(tmp_path / "objects.npz", x=np.array([{}], object))
-    with pytest.raises(UsageError, match=r"is not an \.npz or \.npy file of plain arrays"):
-        read_arrays(tmp_path / "objects.npz")
+    (tmp_path / "text.npz").write_text("no arrays at all")
+    for name in ("objects.npz", "text.npz"):
+        with pytest.raises(UsageError, match=r"is not an \.npz or \.npy file of plain arrays$"):
+            read_arrays(tmp_path / name)

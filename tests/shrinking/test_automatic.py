@@ -193,7 +193,8 @@ def test_a_plan_that_is_none_is_one_line(tmp_path: Path, content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [["--save-plan", "a"], ["--target-size", "9"], ["--plan", "p"], ["--calibrate", "c"]]
+    "option",
+    [["--save-plan", "a"], ["--target-size", "9"], ["--plan", "p"], ["--calibrate", "c"], ["--quality", "small"]],
 )
 def test_a_recipe_knows_nothing_of_promises(tmp_path: Path, option: list[str]) -> None:
     done = commands.run("shrink", DIGITS, "-o", tmp_path / "out.pb", "--recipe", "round-legacy", *option)

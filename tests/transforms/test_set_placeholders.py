@@ -51,7 +51,7 @@ def test_a_known_shape_is_filled() -> None:
         ("name=b, value=2", "its type is bool, so it cannot be '2'"),
         ("name=q, value=1", "its type is quint8, so it cannot be '1'"),
         ("name=s, value=1", "its shape [?,3] is not known as a whole"),
-        ("name=x, value=1", "'x' is not in the graph"),
+        ("name=x, value=1", "'x' is not in the graph; its placeholders: i, b, q, s"),
         ("name=ii, value=1", "'ii' is not in the graph, did you mean 'i'?"),
         ("name=y, value=1", "'y' (Neg) is not a placeholder"),
         ("name=i", "set_placeholders needs 'value'"),

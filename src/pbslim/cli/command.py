@@ -43,11 +43,18 @@ class Command(click.Command):
 
     Args:
         examples: command lines for its help.
+        sections: titles of groups of options in its help, with their parameters; other options come last.
     """
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        examples: Sequence[str] = (),
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **{"context_settings": HELP, **options})
-        self.examples = examples
+        self.examples, self.sections = examples, sections or {}
         self.params.append(
             click.Option(["-q", "--quiet"], is_flag=True, help="Print results and errors only: no progress, no notes.")
         )
@@ -65,6 +72,15 @@ class Command(click.Command):
             if name and ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
                 raise settings.error(f"[{self.name}] {error.format_message()}") from None
             raise
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each option does, section by section."""
+        records = {param.name: record for param in self.get_params(ctx) if (record := param.get_help_record(ctx))}
+        for title, names in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([records.pop(name) for name in names])
+        with formatter.section("Other options" if self.sections else "Options"):
+            formatter.write_dl([*records.values()])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples and what the exit codes mean."""

@@ -37,7 +37,9 @@ def read_arrays(path: Path) -> dict[str, Array]:
     except OSError as error:
         raise UsageError(f"cannot read '{path}': {error.strerror or error}") from None
     except _BROKEN as error:
-        raise UsageError(f"'{path}' is not an .npz or .npy file of plain arrays: {one_line(str(error))}") from None
+        # numpy takes whatever else it is for a pickle, and advises to execute it
+        reason = "" if "pickle" in str(error) else f": {one_line(str(error))}"
+        raise UsageError(f"'{path}' is not an .npz or .npy file of plain arrays{reason}") from None
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:

@@ -55,30 +55,33 @@ def show(result: ShrinkResult, target: Path, how: str, *, explain: bool) -> None
 
 
 def show_all(outcomes: Sequence[Outcome]) -> None:
-    """A line on stdout for each of several models, and one for all together."""
-    rows = [(each.source.name, *_figures([each.result] if each.result else []), _verdict(each)) for each in outcomes]
+    """A line on stdout for each of several models, and one for all together; there is room for 80 letters."""
+    rows = [(each.source.name, *_figures([each.result] if each.result else []), *_verdict(each)) for each in outcomes]
     found = [each.result for each in outcomes if each.result]
     if len(found) > 1:
-        rows.append(("all", *_figures(found), ""))
-    columns = ["model", "before", "after", "", "zipped", "verdict"]
-    terminal.stdout().print(terminal.table(columns, rows, right=(1, 2, 3, 4)))
+        rows.append(("all", *_figures(found), "", "", ""))
+    columns = ["model", "bytes", "smaller", "zipped", "verdict", "dB", "equal"]
+    terminal.stdout().print(terminal.table(columns, rows, right=(1, 2, 3, 5, 6)))
 
 
-def _figures(results: Sequence[ShrinkResult]) -> tuple[str, str, str, str]:
-    """Sizes before and after, and how many times smaller or larger the file and its zip are."""
+def _figures(results: Sequence[ShrinkResult]) -> tuple[str, str, str]:
+    """The size of the results, and how many times smaller they and their zips are than what they were made of."""
     if not results:
-        return "", "", "", ""
+        return "", "", ""
     before, after = (sum(size) for size in zip(*((r.before.size, r.after.size) for r in results), strict=True))
     zips = [sum(size) for size in zip(*((r.before.zipped.bytes, r.after.zipped.bytes) for r in results), strict=True)]
-    ratios = terminal.ratio_text(before, after), terminal.ratio_text(zips[0], zips[1])
-    return terminal.size_text(before), terminal.size_text(after), *ratios
+    return terminal.size_text(after), f"{before / max(after, 1):.2f}x", f"{zips[0] / max(zips[1], 1):.2f}x"
 
 
-def _verdict(outcome: Outcome) -> str:
+def _verdict(outcome: Outcome) -> tuple[str, str, str]:
+    """The verdict, the signal to noise in dB and the share of equal decisions."""
     if outcome.result is None:
-        return "refused" if outcome.is_refused else "failed"
+        return "refused" if outcome.is_refused else "failed", "", ""
     found = outcome.result.verification
-    return verification.verdict_text(found) if found else "not verified"
+    if found is None:
+        return "not verified", "", ""
+    share = f"{found.agreement.share:.1%}" if found.agreement else ""
+    return str(found.verdict), f"{found.snr:.1f}" if found.snr < math.inf else "", share
 
 
 def warn(result: ShrinkResult) -> None:

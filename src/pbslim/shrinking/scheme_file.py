@@ -20,8 +20,10 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
         raise UsageError("reading YAML needs PyYAML; run: pip install 'pbslim[yaml]'") from None
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UsageError(f"cannot read '{path}': {error}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read '{path}': {error.strerror or error}") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UsageError(f"'{path}' is not YAML: {error}") from None
     if not isinstance(content, dict) or not all(isinstance(text, str) for pair in content.items() for text in pair):
         raise UsageError(f"'{path}' is not a list of names and schemes, such as 'conv*/weights: int8'")
     try:

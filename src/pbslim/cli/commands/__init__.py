@@ -14,6 +14,8 @@ from pbslim.names import nearest
 _WITH_HYPHENS = frozenset({"to_saved_model"})
 """Commands that no tool of TensorFlow's gave their names, which have underscores."""
 
+_ONE_SENTENCE = 200  # letters; more lines are better than half a sentence
+
 
 class _Modules(dict[str, click.Command]):
     """The commands that were asked for so far."""
@@ -35,6 +37,18 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = _spelled(cmd_name)
         return self.commands[name] if name in self.list_commands(ctx) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        known = {name: self.commands[name] for name in self.list_commands(ctx)}
+        for title, is_old in (("Commands", False), ("Tools of TensorFlow, with their command lines", True)):
+            with formatter.section(title):
+                formatter.write_dl(
+                    [
+                        (name, each.get_short_help_str(_ONE_SENTENCE))
+                        for name, each in known.items()
+                        if ("_" in name) is is_old
+                    ]
+                )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pbslim.analysis.endpoints import Endpoint
 from pbslim.cli.command import Command, typed
@@ -42,6 +43,25 @@ def _listed(known: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {what}" for name, what in known.items()) + "."
 
 
+_SECTIONS = {
+    "Files": ("out", "out_dir", "jobs", "form", "force", "reports", "plan", "save_plan"),
+    "What to promise": ("quality", "min_snr", "min_agreement", "max_drop", "target_size"),
+    "What goes in and out": ("inputs", "outputs", "values", "calibrate", "evaluation"),
+    "How weights are stored": (
+        "recipe",
+        "goal",
+        "target",
+        "prefer",
+        "keep",
+        "keep_constants",
+        "schemes",
+        "scheme_file",
+    ),
+    "How to search and to verify": ("effort", "time_limit", "engine", "verify"),
+}
+"""The help, in the order in which people ask."""
+
+
 class _Rule(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in some releases
     """How to store some weights."""
 
@@ -63,6 +83,7 @@ class _Rule(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
         "pbslim shrink model.pb -o small.pb --quality near-lossless --calibrate photos/",
         "pbslim shrink model.pb --recipe round --report report.html",
     ],
+    sections=_SECTIONS,
 )
 @click.argument("sources", metavar="IN.pb...", type=FILE, nargs=-1, required=True)
 @click.option("-o", "--out", type=OUTPUT, help="File to write; IN-small.pb if not given.")
@@ -176,6 +197,8 @@ def command(
     **options: Any,
 ) -> int:
     """Make a frozen graph as small as a promise allows, and prove it."""
+    if recipe and ctx.get_parameter_source("quality") is ParameterSource.COMMANDLINE:
+        raise UsageError("--quality has no effect with a recipe; leave out --recipe")
     _check(recipe, options)
     if len(sources) > 1 or out_dir:
         require_single(sources, out_dir, options)

@@ -11,7 +11,7 @@ import numpy as np
 from pbslim.dtypes import BOOL, STRING, DType
 from pbslim.errors import TransformError
 from pbslim.ir import ArrayTensor, Graph, Node, SplatTensor, StringTensor, Tensor
-from pbslim.names import nearest, node_name
+from pbslim.names import nearest, node_name, shortened
 from pbslim.ops.families import FEEDABLE
 from pbslim.passes.parameters import parse_float
 from pbslim.passes.registry import Context, transform
@@ -46,11 +46,13 @@ def set_placeholders(graph: Graph, context: Context, *, name: tuple[str, ...], v
 def _placeholder(graph: Graph, tensor: str) -> Node:
     node = graph.get(node_name(tensor))
     if node is None or node.op not in FEEDABLE:
-        near = nearest(node_name(tensor), (other.name for other in graph if other.op in FEEDABLE))
+        known = [other.name for other in graph if other.op in FEEDABLE]
         problem = (
             f"'{tensor}' is not in the graph" if node is None else f"'{node.name}' ({node.op}) is not a placeholder"
         )
-        raise TransformError(problem + (f", did you mean '{near}'?" if near else ""))
+        if near := nearest(node_name(tensor), known):
+            raise TransformError(f"{problem}, did you mean '{near}'?")
+        raise TransformError(f"{problem}; its placeholders: {shortened(known)}" if known else problem)
     return node
 
 
