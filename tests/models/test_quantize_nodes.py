@@ -1,6 +1,9 @@
 """The eight-bit recipe on every shared model: as TensorFlow 1.15.5 does it, and run by TensorFlow 2.
 
-``scripts/record_quantized_models.py`` records what the former makes of the models and what its graphs answer.
+``scripts/record_quantized_models.py`` records what the former makes of the models and what its graphs answer. The graph
+is held to that strictly: the same nodes, and constants that hold the same. The answers cannot be: the order in which a
+processor adds up moves a sum by a rounding, that flips codes between layers, and these more codes in the next ones. So
+they are held loosely, and only where little hangs on rounding; where no answer is recorded, finite ones are due.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import numpy as np
 import pytest
 
 import pbslim
+from pbslim.verification.metrics import snr
+from tests.constants import agrees, constants
 from tests.shared import ROOT, SHARED, meta, models, needs_shared
 from tests.structure import structure
 
@@ -67,9 +72,10 @@ DIFFERENT = {
         "selfie_segmentation": "half_pixel_centers",
     },
 }
-# Constant folding rounds otherwise than TensorFlow, by which a code of a weight may move by one.
-RTOL = 1e-3
-OTHER_RESULTS = {"blazepose_lite", "movenet_lightning", "selfie_segmentation", "tf2_keras_lstm"}
+OTHER_CONSTANTS = {"basic_pitch", "odd_graph", "tf2_keras_lstm"}  # fewer; elsewhere the difference is not in them
+FLOOR = 6.0
+"""Decibels that an answer keeps to the recorded one on any processor; unrelated numbers have -3."""
+OTHER_RESULTS = {"blazepose_lite", "movenet_lightning", "selfie_segmentation"}  # half_pixel_centers
 _SHOWN = 16
 
 Transformed = Callable[[Path, str], Path]
@@ -118,9 +124,24 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
 @folders
 def test_the_graph_is_that_of_the_reference(folder: Path, recipe: str, transformed: Transformed) -> None:
     inputs, outputs = endpoints(folder)
-    recorded = json.loads(RECORD.read_text())[folder.name][recipe]
+    recorded = json.loads(RECORD.read_text())[folder.name][recipe]["structure"]
     same = structure(pbslim.load(transformed(folder, recipe)), {*inputs, *outputs}) == recorded
     assert same != (folder.name in DIFFERENT[recipe])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES)
+@folders
+def test_the_constants_hold_what_those_of_the_reference_hold(
+    folder: Path, recipe: str, transformed: Transformed
+) -> None:
+    found = constants(pbslim.load(transformed(folder, recipe)), endpoints(folder)[1])
+    recorded = json.loads(RECORD.read_text())[folder.name][recipe]["constants"]
+    if folder.name in OTHER_CONSTANTS & DIFFERENT[recipe].keys():
+        assert len(found) != len(recorded)
+        return
+    pairs = zip(found.items(), recorded, strict=True)
+    assert not [name for (name, tensor), numbers in pairs if not agrees(tensor, numbers)]
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +171,9 @@ def test_it_answers_what_the_graph_of_the_reference_answers(
     folder: Path, answers: dict[str, dict[str, list[float]]]
 ) -> None:
     got, wanted = answers[folder.name], json.loads(RECORD.read_text())[folder.name]["results"]
-    if wanted is None or folder.name in OTHER_RESULTS:
-        assert all(np.isfinite(numbers).all() for numbers in got.values())
+    assert all(np.isfinite(numbers).all() for numbers in got.values())
+    if folder.name in OTHER_RESULTS:
         return
-    assert got.keys() == wanted.keys()
+    assert got.keys() >= wanted.keys()
     for name, numbers in wanted.items():
-        np.testing.assert_allclose(got[name], numbers, rtol=0, atol=RTOL * np.abs(numbers).max(initial=0))
+        assert snr(np.array(numbers), np.array(got[name])) > FLOOR, name
