@@ -78,10 +78,10 @@ def test_processes_work_at_the_same_time(models: list[Path], tmp_path: Path) -> 
     for outcome in found:
         assert outcome.result, outcome.problem
         assert outcome.result.verification
-        shrink(outcome.source, tmp_path / "alone.pb", options=OPTIONS)
-    alone = shrink_many(models[1:], tmp_path / "alone", options=OPTIONS, proof=proof)
-    assert (tmp_path / "alone" / "second.pb").read_bytes() == (tmp_path / "out" / "second.pb").read_bytes()
-    assert alone[0].result
+    alone = shrink_many(models, tmp_path / "alone", options=OPTIONS, proof=proof)
+    for here, there in zip(alone, found, strict=True):
+        assert here.result, here.problem
+        assert here.out.read_bytes() == there.out.read_bytes()
 
 
 def _writers(pipes: list[Path]) -> list[int]:

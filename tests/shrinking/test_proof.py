@@ -10,6 +10,7 @@ import pytest
 
 import pbslim
 from pbslim.errors import CheckError
+from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.proof import Proof
 from pbslim.verification import Verdict
 from tests import commands
@@ -59,14 +60,20 @@ def test_a_result_that_is_not_good_enough_is_not_written(tmp_path: Path) -> None
     assert done.err.startswith("error: the result is broken, nothing was written: 'y': ")
     assert [file.name for file in tmp_path.iterdir()] == ["coarse.pb"]
     with pytest.raises(CheckError):
-        pbslim.shrink(tmp_path / "coarse.pb", tmp_path / "out.pb", proof=Proof(min_snr=150))
+        pbslim.shrink(
+            tmp_path / "coarse.pb",
+            tmp_path / "out.pb",
+            options=CompressionOptions(effort="low"),
+            proof=Proof(min_snr=150),
+        )
 
 
 @pytest.mark.slow
 def test_nothing_runs_without_a_proof(tmp_path: Path) -> None:
-    done = commands.run("shrink", DIGITS, "-o", tmp_path / "o.pb", "--no-verify")
+    done = commands.run("shrink", DIGITS, "-o", tmp_path / "o.pb", "--effort=low", "--no-verify")
     assert (done.code, "verdict" in done.out) == (0, False)
-    assert pbslim.shrink(DIGITS, tmp_path / "o.pb").verification is None
+    options = CompressionOptions(effort="low")
+    assert pbslim.shrink(DIGITS, tmp_path / "o.pb", options=options).verification is None
 
 
 def test_what_the_engine_cannot_run_is_written_and_told(tmp_path: Path) -> None:
