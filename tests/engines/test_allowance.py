@@ -47,15 +47,28 @@ def run(graph: Graph, file_bytes: int = 1000) -> np.ndarray:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory cannot be limited here")
-def test_memory() -> None:
+def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     import resource
 
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # each core may take some
     before = resource.getrlimit(resource.RLIMIT_DATA)
     with pytest.raises(PbslimError, match=r"Unable to allocate|it takes more than"):
         run(parse(LARGE)[0])
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
     assert run(parse(LARGE.replace("100000000", "100000"))[0]).sum() == 200000
     assert run(parse(LARGE.replace("100000000", "20000000"))[0], 100_000_000).size == 20_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory cannot be limited here")
+@pytest.mark.parametrize("cores", [1, 8])
+def test_threads_take_memory_of_their_own(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    graph = parse(LARGE.replace("100000000", "30000000"))[0]
+    if cores == 1:
+        with pytest.raises(PbslimError, match=r"Unable to allocate|it takes more than"):
+            run(graph)
+    else:
+        assert run(graph).size == 30_000_000
 
 
 class _Waiting(Program):

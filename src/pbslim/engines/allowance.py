@@ -5,6 +5,7 @@ Both grow with the file and with what is fed, so that models run and such files 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from pbslim.ir import Node
 from pbslim.kernels.limits import Limits, limited
 
 _BYTES, _PER_FILE_BYTE, _PER_FED_BYTE = 40 << 20, 8, 256
+_PER_CORE = 48 << 20  # what a thread takes for itself: its stack, and a buffer of OpenBLAS, on some processors of 32 MB
 _WORK, _WORK_PER_FILE_BYTE, _WORK_PER_FED_BYTE = 1 << 27, 64, 1024
 _STATUS = Path("/proc/self/status")
 
@@ -40,7 +42,7 @@ class AllowedProgram(Program):
         """
         fed = sum(np.asarray(value).nbytes for value in feeds.values())
         work = _WORK + _WORK_PER_FILE_BYTE * self._file_bytes + _WORK_PER_FED_BYTE * fed
-        memory = _BYTES + _PER_FILE_BYTE * self._file_bytes + _PER_FED_BYTE * fed
+        memory = _BYTES + _PER_CORE * (os.cpu_count() or 1) + _PER_FILE_BYTE * self._file_bytes + _PER_FED_BYTE * fed
         try:
             with limited(Limits(work=work)), _memory(memory):
                 return self._program.run(feeds, fetches)
