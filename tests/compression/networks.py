@@ -41,6 +41,17 @@ def classifier(seed: int = 0, classes: int = 10) -> Graph:
     return build.graph
 
 
+def fully_convolutional(halvings: int) -> Graph:
+    """Convolutions that halve images of any size so often."""
+    build = Builder()
+    y = build.graph.add("x", "Placeholder", attrs={"dtype": FLOAT, "shape": Shape((-1, -1, -1, 3))}).output()
+    for number, channels in enumerate([3, *[16] * (halvings - 1)]):
+        filters = build.const(f"conv{number}/weights", (3, 3, channels, 16), 0.3 if number == 0 else 0.12)
+        y = build.op(f"conv{number}", "Conv2D", y, filters, **CONV)
+        y = build.op(f"conv{number}/relu", "Relu", y) if number < halvings - 1 else y
+    return build.graph
+
+
 def recurrent() -> Graph:
     """A loop over the rows of its input, which it reads from an array of tensors, and a dense layer."""
     random, text = np.random.default_rng(0), _LOOP

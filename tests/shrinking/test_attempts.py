@@ -27,19 +27,25 @@ PROMISED = 20.0
 
 
 class Searched:
-    """Finds weights for as many dB as there are."""
+    """Finds weights for as many dB as there are.
 
-    def __init__(self, most: float = math.inf) -> None:
-        self.most = most
+    Without a search it finds a part of the dB that are asked for.
+    """
+
+    def __init__(self, most: float = math.inf, part: float = 1.0) -> None:
+        self.most, self.part, self.searches = most, part, 0
 
     def compress(self, snr: float, _start: Candidate | None, until: float) -> Candidate:
-        self.until = until
+        self.until, self.searches = until, self.searches + 1
+        return self._found(snr)
+
+    def quieter(self, found: Candidate, decibels: float) -> Candidate:
+        return self._found(found.snr + self.part * decibels)
+
+    def _found(self, snr: float) -> Candidate:
         if snr > self.most:
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return Candidate(0.0, {}, {}, snr)
-
-    def quieter(self, found: Candidate, decibels: float) -> Candidate:
-        return Candidate(0.0, {}, {}, found.snr + decibels)
 
 
 class Told(Attempts):
@@ -90,6 +96,14 @@ def test_what_is_wanted_next(measured: Callable[[float], float], wanted: list[fl
     assert found.verification.snr == pytest.approx(best)
 
 
+@pytest.mark.parametrize(("part", "searches"), [(1.0, 1), (0.9, 1), (0.5, 2)])
+def test_one_search_is_enough_where_finer_steps_bring_what_they_should(part: float, searches: int) -> None:
+    compressor = Searched(part=part)
+    found = attempts(lambda wanted: wanted - 5, compressor).best()
+    assert found.verification
+    assert compressor.searches == searches
+
+
 def test_no_looser_attempt_is_made_where_none_is_wanted() -> None:
     made = attempts(lambda wanted: wanted + 8, looser=0)
     made.best()
@@ -121,9 +135,9 @@ def test_what_is_never_kept_ends() -> None:
 
 def test_what_was_kept_stays_when_no_other_weights_are_found() -> None:
     class Once(Searched):
-        def compress(self, snr: float, start: Candidate | None, until: float) -> Candidate:
-            self.most = snr if start is None else -math.inf
-            return super().compress(snr, start, until)
+        def quieter(self, found: Candidate, decibels: float) -> Candidate:
+            self.most = -math.inf
+            return super().quieter(found, decibels)
 
     made = attempts(lambda wanted: wanted + 8, Once())
     assert made.best().verification

@@ -57,7 +57,7 @@ def test_unknown_ranks_and_dimensions_are_guessed_and_told() -> None:
         "y = Conv2D(x, w, strides=[1, 1, 1, 1], padding='SAME')\n-> y"
     )
     samples = generate_samples(graph, ["x"], samples=1)
-    assert samples.batches[0]["x"].shape == (1, 128, 128, 4)
+    assert samples.batches[0]["x"].shape == (1, 256, 256, 4)
     assert any("no known rank" in note for note in samples.notes)
 
 

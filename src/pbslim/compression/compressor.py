@@ -125,12 +125,20 @@ class Compressor:
             found = self._find(snr, None, until)
         while found and self._passes < self.way.effort.passes and time.perf_counter() < until:
             self._passes += 1
+            before = self.sensitivities
             self._try_each(found.coarseness)
             again = self._find(snr, None, until)
-            found = again if again and again.bits < found.bits else found
+            if again and again.bits < found.bits:
+                found = again
+            else:
+                self.sensitivities = before  # which the noise of these weights was allowed by
         if found and self._takes_trellis() and time.perf_counter() < until:
             again = self._find(snr, replace(found, snr=found.snr + _TRELLIS_GAIN), until)
             found = again if again and again.bits < found.bits else found
+        return self._some(found, snr)
+
+    def _some(self, found: Candidate | None, snr: float) -> Candidate:
+        """Weights of which some are in fewer bits."""
         if found is None or all(each.stays for each in found.rounded.values()):
             raise CheckError(f"no weights in fewer bits keep {snr:.1f} dB")
         return found
@@ -147,9 +155,16 @@ class Compressor:
         return any(isinstance(each, SiteRounder) and each.has_trellis for each in inexact(self.rounders))
 
     def quieter(self, found: Candidate, decibels: float) -> Candidate:
-        """Weights of so many dB more than `found`, as far as that can be told without a search."""
+        """Weights of so many dB more than `found`, as far as that can be told without a search.
+
+        Raises:
+            CheckError: they would all have to stay as they are.
+        """
         noise = found.noise * 10 ** (-decibels / 10)
-        return self._search().candidate(allocate(self.sensitivities, noise), noise)
+        self.best = self._some(
+            self._search().candidate(allocate(self.sensitivities, noise), noise), found.snr + decibels
+        )
+        return self.best
 
     def fit(self, nbytes: float) -> Candidate:
         """The best weights that take about so many bytes.

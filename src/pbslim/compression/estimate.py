@@ -25,7 +25,7 @@ _PROBE = 384  # rows of the matrices that are multiplied to see how fast this ma
 _MOST_OFF = 4.0
 
 # As a rule, measured on some models:
-_TRIES, _MORE_TRIES = 3, 3  # of the first search, and of each one more
+_TRIES, _MORE_TRIES = 3, 1  # of the first attempt, and of each one more
 _ATTEMPTS, _ATTEMPTS_IF_NARROW = 1.25, 2.5  # an output of a few numbers seldom keeps on new inputs what was found
 _STARTING = 1.0  # seconds that the processes of a proof take to start
 _SENDING = 1.2  # a run in another process, as a part of one in this process

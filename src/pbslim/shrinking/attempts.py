@@ -35,6 +35,7 @@ _FAR = 8.0  # dB for them where no attempt goes back
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
 _STRUCTURE_TRIES = 5
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
+_LUCK = 2.0  # dB by which the inputs of the search may find weights worse than all others do
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,10 @@ class Attempts:
         """Tighten until the promise is kept; then go back half the way, as the last step may have been far too long."""
         promise, found, unequal = self.options.promise, None, _UNEQUAL if self.looser else _FAR
         wanted, failed, kept, spare, again = promise.snr, None, None, 0.0, 0
+        had = wanted
         for _ in range(_ATTEMPTS):
             try:
-                found = self.compressor.compress(wanted, found, self.deadline - self.proving)
+                found = self._weights(wanted, found, wanted - had)
             except CheckError:
                 if self._kept:
                     return
@@ -142,7 +144,7 @@ class Attempts:
             checked = self._attempt(found, wanted)
             if checked is None or self.proof is None:
                 return
-            found = replace(found, rounded={})  # which takes memory, and no other search needs it
+            found, had = replace(found, rounded={}), wanted  # they take memory, and no other search needs them
             short = _shortfall(checked, promise, unequal)
             if short:
                 failed = wanted if failed is None else max(failed, wanted)
@@ -162,6 +164,15 @@ class Attempts:
                 wanted, again = wanted - spare + _MARGIN, again + 1
             else:
                 return
+
+    def _weights(self, wanted: float, before: Candidate | None, finer: float) -> Candidate:
+        """Weights of about `wanted` dB: after a first search, those `finer` dB than the ones before.
+
+        No two sets of inputs agree to the decibel, so that another search would find what suits its inputs by chance.
+        """
+        until = self.deadline - self.proving
+        found = self.compressor.quieter(before, finer) if before else None
+        return found if found and found.snr > wanted - _LUCK else self.compressor.compress(wanted, found, until)
 
     def _fit(self, size: int) -> None:
         """The best result of no more bytes."""
