@@ -212,8 +212,9 @@ class Outcome:
         return {name.partition("/")[2]: said for name, said in self.said.items() if name.startswith(f"{group}/")}
 
 
-@pytest.fixture(scope="module", params=RUNTIMES)
-def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Case]]:
+    """The graphs that each TensorFlow runs, and the cases of read-only places by their names."""
     folder, every, read_only = tmp_path_factory.mktemp("mapped"), calls(), {}
     for group in ("read only", "handed on", "writers"):
         (folder / group).mkdir()
@@ -226,6 +227,12 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             write(case, range(99) if taken is None else taken, folder / "handed on" / f"{op}-{k}", spoil=False)
     for name, steps in WRITERS.items():
         chain(folder / "writers" / name, *steps)
+    return folder, read_only
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def outcome(request: pytest.FixtureRequest, written: tuple[Path, dict[str, Case]]) -> Outcome:
+    folder, read_only = written
     return Outcome(request.param, read_only, run(folder, request.param))
 
 
