@@ -60,15 +60,15 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory cannot be limited here")
-@pytest.mark.parametrize("cores", [1, 8])
+@pytest.mark.parametrize("cores", [1, 16])
 def test_threads_take_memory_of_their_own(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    graph = parse(LARGE.replace("100000000", "30000000"))[0]
+    graph = parse(LARGE.replace("100000000", "70000000"))[0]
     if cores == 1:
         with pytest.raises(PbslimError, match=r"Unable to allocate|it takes more than"):
             run(graph)
     else:
-        assert run(graph).size == 30_000_000
+        assert run(graph).size == 70_000_000
 
 
 class _Waiting(Program):
