@@ -24,7 +24,7 @@ LABELS = ("labels", "label", "y", "classes")
 COMPARISON = "comparison"
 """What inputs are for, if they are not for something else."""
 
-_MOST_AT_ONCE = 64
+_MOST_AT_ONCE = 16  # samples in a batch, as memory grows with it
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
