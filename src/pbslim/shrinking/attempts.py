@@ -144,7 +144,8 @@ class Attempts:
             checked = self._attempt(found, wanted)
             if checked is None or self.proof is None:
                 return
-            found, had = replace(found, rounded={}), wanted  # they take memory, and no other search needs them
+            found = replace(found, rounded={})  # which takes memory, and no other search needs it
+            had = wanted
             short = _shortfall(checked, promise, unequal)
             if short:
                 failed = wanted if failed is None else max(failed, wanted)

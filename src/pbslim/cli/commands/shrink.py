@@ -197,9 +197,8 @@ def command(
     **options: Any,
 ) -> int:
     """Make a frozen graph as small as a promise allows, and prove it."""
-    if recipe and ctx.get_parameter_source("quality") is ParameterSource.COMMANDLINE:
-        raise UsageError("--quality has no effect with a recipe; leave out --recipe")
-    _check(recipe, options)
+    is_asked = ctx.get_parameter_source("quality") is ParameterSource.COMMANDLINE  # else it is a default
+    _check(recipe, options | {"quality": quality if is_asked else None})
     if len(sources) > 1 or out_dir:
         require_single(sources, out_dir, options)
         arguments = _arguments(recipe, quality, options, lambda _: None)
@@ -322,7 +321,17 @@ def _rules(said: Sequence[Rule], file: Path | None) -> tuple[Rule, ...]:
     return (*(read_rules(file) if file else ()), *said)
 
 
-_AUTOMATIC = ("calibrate", "prefer", "time_limit", "schemes", "scheme_file", "target_size", "plan", "save_plan")
+_AUTOMATIC = (
+    "quality",
+    "calibrate",
+    "prefer",
+    "time_limit",
+    "schemes",
+    "scheme_file",
+    "target_size",
+    "plan",
+    "save_plan",
+)
 _PROVING = ("evaluation", "min_snr", "min_agreement", "max_drop")
 
 
