@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from pbslim.compression.allocation import Sensitivity, allocate
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.estimate import MEASURING, SEARCHING, TRYING
 from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.exact import OrExact, inexact, or_exact
+from pbslim.compression.importance import channel_importance
 from pbslim.compression.judge import Measure
 from pbslim.compression.model import Model
 from pbslim.compression.rounding import Rounded, Rounder, SiteRounder
@@ -33,6 +36,7 @@ _EXPECTED_TRIES = 4
 _TRELLIS_GAIN = 0.5  # dB that are expected of it
 _VECTORS = 2e-5  # noise as a part of the signal: a fiftieth of what the finest promise allows
 _LITTLE, _WANTED = 0.05, 0.01  # noise as a part of the signal
+_FAR = 2.0  # times the steps that a site was tried with
 _FINER, _MOST_FINER, _FINEST = 3, 1 / 16, 2.0**-10  # how often steps are made finer, by how much, and to what
 
 
@@ -56,10 +60,10 @@ class Way:
 
     def rounders(self, model: Model, samples: SampleSets, tell: Tell = _silent) -> list[Rounder]:
         """What rounds each site, by the moments of the samples for calibration."""
-        progress = _Counter(tell, MEASURING, len(samples.calibration))
+        progress = _Counter(tell, MEASURING, len(samples.calibration) + self.effort.traced)
         refine_vectors(model, samples.probes)
         moments = model.moments(samples.calibration, progress, means_only=not self.effort.compensated)
-        found = model.rounders(moments)
+        found = model.rounders(moments, channel_importance(model, samples, self.effort.traced, progress))
         return rounders_for(found, self.rules, self._automatic)
 
     def _automatic(self, rounder: SiteRounder) -> Rounder:
@@ -120,6 +124,7 @@ class Compressor:
         Raises:
             CheckError: there are none.
         """
+        self._try_far(snr)
         found = self._find(snr, start, until)
         if found is None and self.model.keep_vectors():
             found = self._find(snr, None, until)
@@ -206,6 +211,25 @@ class Compressor:
             if not finer:
                 return
             self.sensitivities |= self._tried([each for each in self.rounders if each.site.name in finer], finer)
+
+    def _try_far(self, snr: float) -> None:
+        """Try those sites again that would get far coarser steps than they were tried with, for they may add more.
+
+        Where they seem to add less, as noise has an end, that is not relied upon: on other inputs it may be another.
+        """
+        for _ in range(_FINER):
+            wanted = allocate(self.sensitivities, 10 ** (-snr / 10))
+            far = {
+                name: wanted[name]
+                for name, each in self.sensitivities.items()
+                if each.noise.any() and wanted[name] > _FAR * each.coarseness > 0
+            }
+            if not far:
+                return
+            for name, each in self._tried([each for each in self.rounders if each.site.name in far], far).items():
+                before = self.sensitivities[name]
+                least = before.noise * (each.coarseness / before.coarseness) ** 2
+                self.sensitivities[name] = replace(each, noise=np.maximum(each.noise, least))
 
     def _tried(self, rounders: Sequence[Rounder], coarseness: Mapping[str, float] | None) -> dict[str, Sensitivity]:
         probes, signal = self.samples.probes, self._measure.signal

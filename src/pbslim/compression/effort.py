@@ -15,6 +15,7 @@ class Effort:
         calibration: inputs for the moments.
         validation: inputs that the search looks at.
         probes: inputs that each weight is tried on; without any, all weights get equal steps.
+        traced: inputs of which gradients say how much each channel matters.
         compensated: round each weight with regard to the errors of those before it; else plainly, and repair biases.
         passes: how often each weight is tried: after the first time at the coarseness that it is about to have.
         close: dB above the target that are not worth another try.
@@ -25,6 +26,7 @@ class Effort:
     calibration: int = 64
     validation: int = 32
     probes: int = 8
+    traced: int = 32
     compensated: bool = True
     passes: int = 1
     close: float = 0.4
@@ -33,10 +35,10 @@ class Effort:
 
 
 EFFORTS = {
-    "least": Effort(calibration=4, validation=4, probes=0, compensated=False, tries=6),
-    "low": Effort(calibration=12, validation=8, probes=2, compensated=False, tries=6),
+    "least": Effort(calibration=4, validation=4, probes=0, traced=0, compensated=False, tries=6),
+    "low": Effort(calibration=12, validation=8, probes=2, traced=0, compensated=False, tries=6),
     "normal": Effort(),
-    "high": Effort(calibration=192, validation=64, probes=16, passes=2, close=0.1, tries=12, trellis=True),
+    "high": Effort(calibration=192, validation=64, probes=16, traced=96, passes=2, close=0.1, tries=12, trellis=True),
 }
 """Name → what is spent."""
 

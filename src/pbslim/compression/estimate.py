@@ -20,6 +20,7 @@ from pbslim.verification.batches import batch_size
 
 MEASURING, TRYING, SEARCHING, VERIFYING = "measuring inputs", "trying each weight", "searching", "verifying"
 _ROWS = 5000  # that moments are made of
+_BACKWARD = 3  # runs that take as long as one with gradients
 _BELOW = 0.5  # of a graph that depends on a weight, on average
 _PROBE = 384  # rows of the matrices that are multiplied to see how fast this machine is
 _MOST_OFF = 4.0
@@ -113,7 +114,7 @@ def estimate(model: Model, pace: Pace, effort: Effort, proven: int) -> dict[str,
     # Both graphs run at the same time, where that is possible.
     proof = _STARTING + 2 * proven * pace.sample * _SENDING / min(pace.threads, 2)
     return {
-        MEASURING: effort.calibration * pace.sample + looking,
+        MEASURING: effort.calibration * pace.sample + looking + effort.traced * _BACKWARD * pace.single / pace.threads,
         TRYING: searched + factoring + tried * effort.passes,
         SEARCHING: tries * (searched + rounding),
         VERIFYING: proof * (1 + _RECHECKED * (attempts - 1)) if proven else 0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -97,9 +98,18 @@ class Model:
         evaluator = Evaluator(self.program, self.graph)
         return collect(evaluator, self.sites, samples, on_sample, means_only=means_only, often=often, ends=ends)
 
-    def rounders(self, moments: Mapping[str, Moments]) -> list[SiteRounder]:
-        """What rounds each site."""
-        return [SiteRounder(site, const_value(self.graph[site.name]), moments.get(site.name)) for site in self.sites]
+    def rounders(
+        self, moments: Mapping[str, Moments], importance: Mapping[str, Array] = MappingProxyType({})
+    ) -> list[SiteRounder]:
+        """What rounds each site.
+
+        Args:
+            importance: of the output channels of those of which it is known.
+        """
+        return [
+            SiteRounder(site, const_value(self.graph[site.name]), moments.get(site.name), importance.get(site.name))
+            for site in self.sites
+        ]
 
     def refine_vectors(self, bits: int) -> None:
         """Store vectors in so many bits more than float16 has, or as many as there are."""

@@ -12,6 +12,7 @@ import numpy as np
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.evaluation import Evaluator
 from pbslim.compression.patches import sample_rows
+from pbslim.compression.samples import checksum
 from pbslim.cores import in_parallel
 from pbslim.engines import Feeds, Program
 from pbslim.ir import Node, Use
@@ -105,22 +106,13 @@ class _Look:
     def __call__(self, program: Program, sample: Feeds, on_step: Callable[[], None]) -> list[Array]:
         """Run it."""
         found = dict(zip(self.fetches, program.run(sample, self.fetches), strict=True))
-        seed = _checksum(sample)
+        seed = checksum(sample)
         rows = [
             _rows(site, use, found[tensor], self.count, np.random.default_rng([seed, zlib.crc32(site.name.encode())]))
             for site, use, tensor in self.reads
         ]
         on_step()
         return rows
-
-
-def _checksum(sample: Feeds) -> int:
-    """A number that samples have of their own, so that it does not matter in which order they run."""
-    found = 0
-    for value in sample.values():
-        array = np.asarray(value)
-        found = zlib.crc32(repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes(), found)
-    return found
 
 
 def _see(readers: Sequence[tuple[_Collector, Use]], count: int, values: Sequence[Array]) -> None:

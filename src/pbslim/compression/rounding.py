@@ -30,6 +30,7 @@ from pbslim.quant.channels import (
     mean_square,
     nearest,
     power_of_two_steps,
+    relative_steps,
     stored_bits,
     used_coarseness,
 )
@@ -123,10 +124,11 @@ class SiteRounder:
     Args:
         weights: in their own shape; they are read anew each time, as those of all sites take much memory.
         moments: of the inputs; without them rounding is plain.
+        importance: how much a squared error of each output channel counts, [N]; without it all count by their rms.
     """
 
-    def __init__(self, site: Site, weights: Tensor, moments: Moments | None) -> None:
-        self.site, self._tensor = site, weights
+    def __init__(self, site: Site, weights: Tensor, moments: Moments | None, importance: Array | None = None) -> None:
+        self.site, self._tensor, self._importance = site, weights, importance
         self._mean = None if moments is None else moments.mean
         self._second: Sequence[Array] = () if moments is None else moments.second  # until they are factored
         self._is_compensated = bool(self._second)
@@ -153,10 +155,11 @@ class SiteRounder:
 
         Where a byte is too narrow for the codes they take two, and beyond that weights are float16.
         """
-        largest = WIDEST if is_too_coarse(self._weights, coarseness) else LARGEST
-        if is_too_coarse(self._weights, coarseness, largest) and (floats := self.as_floats(coarseness)) is not None:
+        weights, relative = self._weights, self._relative
+        largest = WIDEST if is_too_coarse(weights, coarseness, relative=relative) else LARGEST
+        if is_too_coarse(weights, coarseness, largest, relative) and (floats := self.as_floats(coarseness)) is not None:
             return floats
-        steps = channel_steps(self._weights, coarseness, largest)
+        steps = channel_steps(weights, coarseness, largest, relative)
         codes = self._codes(steps, largest)
         if self.has_trellis and largest == LARGEST and entropy(codes) > _PLAIN_BELOW * codes.size:
             compensation, importance = self._compensations[0][1], self._parts[0][2]
@@ -164,6 +167,10 @@ class SiteRounder:
             codes[:] = trellis.round_trellis(compensation, self._weights / steps, price)
             return self._rounded(codes, steps, compensation.order)
         return self._rounded(codes, steps)
+
+    @cached_property
+    def _relative(self) -> Array | float:
+        return 1.0 if self._importance is None else relative_steps(self._weights, self._importance)
 
     def round_to(self, largest: int) -> Rounded:
         """The weights as codes up to `largest`, with the steps of the least squared error where those are few."""

@@ -5,6 +5,7 @@ What proves the result comes from yet other sources; see `pbslim.verification`.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from pbslim.compression.effort import EFFORTS, Effort
 from pbslim.compression.evaluation import has_huge_constant
 from pbslim.compression.variations import Batch, can_be_varied, variations
+from pbslim.engines import Feeds
 from pbslim.errors import UsageError, counted
 from pbslim.ir import Graph
 from pbslim.verification import photographs
@@ -62,7 +64,7 @@ def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["nor
     measured = _measured(graph, inputs, effort)
     validation = generate_samples(graph, inputs, samples=effort.validation, seed=2, pictures=_for_search)
     validation = replace(validation, batches=kept(validation.batches))  # each is looked at many times
-    return _sets(measured, validation, _one_by_one(validation.batches, graph, inputs), effort, _together(graph, inputs))
+    return _sets(measured, validation, singles_of(validation.batches, graph, inputs), effort, _together(graph, inputs))
 
 
 def _measured(graph: Graph, inputs: Sequence[str], effort: Effort) -> Sequence[Batch]:
@@ -91,7 +93,7 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
     """
     found = read_samples(path, graph, inputs, purpose=_PURPOSE)
     found = replace(found, batches=[*found.batches])
-    singles = _one_by_one(found.batches, graph, inputs)
+    singles = singles_of(found.batches, graph, inputs)
     _require_samples(path, found.batches, singles)
     is_enough = len(singles) >= 4 * _LEAST_TESTS
     tested, tests_origin = singles[3::4] if is_enough else [], "the given inputs"
@@ -114,7 +116,7 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
     return replace(sets, tests=_joined(tested) if tested else None, tests_origin=tests_origin)
 
 
-def _one_by_one(batches: Sequence[Batch], graph: Graph, inputs: Sequence[str]) -> list[Batch]:
+def singles_of(batches: Sequence[Batch], graph: Graph, inputs: Sequence[str]) -> list[Batch]:
     """Single samples; whole batches for a graph that takes no others."""
     if any((fixed_batch(graph, name) or 1) > 1 for name in inputs):
         return [*batches]
@@ -172,3 +174,12 @@ def split(batch: Batch) -> list[Batch]:
         {name: array[place : place + 1] if array.ndim else array for name, array in batch.items()}
         for place in range(sizes.pop())
     ]
+
+
+def checksum(sample: Feeds) -> int:
+    """A number that samples have of their own, so that it does not matter in which order they run."""
+    found = 0
+    for value in sample.values():
+        array = np.asarray(value)
+        found = zlib.crc32(repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes(), found)
+    return found

@@ -54,6 +54,10 @@ class AllowedProgram(Program):
         found = self._program.observed(watched)
         return None if found is None else AllowedProgram(found, self._file_bytes)
 
+    def restrict(self, other: Program) -> Program:
+        """The other program, which may take as much as this one."""
+        return AllowedProgram(other, self._file_bytes)
+
     def release(self) -> None:
         """Give back what was made for the runs so far."""
         self._program.release()

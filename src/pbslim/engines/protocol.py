@@ -60,6 +60,10 @@ class Program(ABC):
         """
         return None
 
+    def restrict(self, other: Program) -> Program:
+        """Another program, held to the limits of this one."""
+        return other
+
     def release(self) -> None:  # noqa: B027 - most hold nothing of the kind
         """Give back what was made for the runs so far, and what another run makes again if it needs it."""
 

@@ -32,6 +32,7 @@ _PART = 1 << 21  # elements
 _MOST = 127  # of the exponents, which fit in a byte
 _LEAST_HALF, _LARGEST_HALF = 2.0**-14, 65504.0  # normal float16
 _TOO_COARSE = 1.25
+_PRIOR, _MOST_APART = 0.1, 3.0  # of the mean importance, and how far from the others a channel may go
 _HEADROOM = 16
 """A part of the codes is left for what the errors of other rows add to the largest weight."""
 
@@ -59,14 +60,40 @@ def channel_rms(weights: Array) -> Array:
     return rms
 
 
-def channel_steps(weights: Array, coarseness: float, largest: int = LARGEST) -> Array:
+def relative_steps(weights: Array, importance: Array) -> Array:
+    """How wide the step of each column of `weights` [K, N] is in rms of it, where together they are 1.
+
+    Noise costs the least bits where all channels add as much of it to what is compared (as in the allocation over
+    whole tensors), so that a step goes with one over the square root of the importance. Importance that was measured
+    on some inputs is drawn towards what equal steps per rms mean, as other inputs have other channels.
+
+    Args:
+        importance: how much a squared error of the outputs of each column counts, [N].
+
+    Returns:
+        float64 [N]; steps of ``coarseness * relative * rms`` have together the power of those of ``coarseness * rms``.
+    """
+    rms = channel_rms(weights)
+    cost = importance * np.square(rms)
+    if not cost.any():
+        return np.ones(len(rms))
+    relative = (cost / cost.mean() + _PRIOR) ** -0.5
+    relative = np.clip(relative / np.exp(np.log(relative).mean()), 1 / _MOST_APART, _MOST_APART)
+    found: Array = relative * np.sqrt(np.square(rms).sum() / np.square(relative * rms).sum())
+    return found
+
+
+def channel_steps(weights: Array, coarseness: float, largest: int = LARGEST, relative: Array | float = 1.0) -> Array:
     """The step of each column of `weights` [K, N]: about `coarseness` times its rms, wide enough for `largest`.
+
+    Args:
+        relative: what that is multiplied by for each column, [N].
 
     Returns:
         float32 [N], each a value of `steps_of`; that of a column of zeros is 1.
     """
     peak = _peaks(weights)
-    wanted = (_bits(coarseness * channel_rms(weights)) + (1 << (STEP_SHIFT - 1))) >> STEP_SHIFT
+    wanted = (_bits(coarseness * relative * channel_rms(weights)) + (1 << (STEP_SHIFT - 1))) >> STEP_SHIFT
     needed = (_bits(_least_step(peak, largest)) + (1 << STEP_SHIFT) - 1) >> STEP_SHIFT
     exponents = np.clip(np.maximum(wanted, needed), -_MOST, _MOST)
     return steps_of(np.where(peak == 0, 0, exponents))
@@ -122,14 +149,14 @@ def used_coarseness(weights: Array, steps: Array) -> float:
     return float(np.sqrt(np.square(steps[live], dtype=np.float64).mean() / power))
 
 
-def is_too_coarse(weights: Array, coarseness: float, largest: int = LARGEST) -> bool:
+def is_too_coarse(weights: Array, coarseness: float, largest: int = LARGEST, relative: Array | float = 1.0) -> bool:
     """Whether codes up to `largest` would be clearly coarser than wanted.
 
     The steps are compared as energies over the whole tensor: an average over channels breaks on dead ones.
     """
     rms = channel_rms(weights)
-    wanted = np.square(coarseness * rms).sum()
-    used = np.square(channel_steps(weights, coarseness, largest).astype(np.float64)[rms > 0]).sum()
+    wanted = np.square(coarseness * relative * rms).sum()
+    used = np.square(channel_steps(weights, coarseness, largest, relative).astype(np.float64)[rms > 0]).sum()
     return bool(wanted > 0 and used > _TOO_COARSE**2 * wanted)
 
 
