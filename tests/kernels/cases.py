@@ -12,6 +12,7 @@ import numpy as np
 from pbslim.dtypes import BFLOAT16, DOUBLE, FLOAT, HALF, INT32, INT64, UINT8, DType, Shape
 from tests.kernels.audio_cases import audio
 from tests.kernels.fused_cases import fused, padded
+from tests.kernels.gradient_cases import backward
 from tests.kernels.operands import (
     ALL_INTS,
     BF,
@@ -1063,7 +1064,7 @@ FAMILIES = (
     *(products, spatial, windows, sizes, volumes, images, segments, searching, bands, linear_algebra, quantization),
     *(gradients, text, characters, decoding, suppression, combined_suppression, random),
     *(transposed, fused, padded, tokens, patterns, code_points, sparse, quantized_ops),
-    *(recurrent, ragged, morphology, resampled, audio, losses, labels, adjusted),
+    *(recurrent, ragged, morphology, resampled, audio, losses, labels, adjusted, backward),
 )
 with np.errstate(all="ignore"):  # operands overflow on purpose where a narrower type has no such number
     CASES = [row for family in FAMILIES for row in family()]

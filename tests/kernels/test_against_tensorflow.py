@@ -47,6 +47,7 @@ SUMS |= {"SigmoidGrad", "SoftplusGrad", "SoftsignGrad", "SqrtGrad", "TanhGrad"}
 SUMS |= {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 SUMS |= {f"Stateless{op}Normal{n}" for op in ("Random", "Truncated") for n in ("", "V2")}
 SUMS |= {"Conv2DBackpropInput", "Conv3DBackpropInputV2", "DepthwiseConv2dNativeBackpropInput"}
+SUMS |= {"ResizeBilinearGrad"}
 SUMS |= {"FusedPadConv2D", "FusedResizeAndPadConv2D", "_FusedConv2D", "_FusedMatMul"}
 SUMS |= {"AdjustContrastv2", "AdjustHue", "AdjustSaturation", "CTCBeamSearchDecoder", "CTCGreedyDecoder"}
 SUMS |= {"SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits"}

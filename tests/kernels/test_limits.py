@@ -35,7 +35,9 @@ def test_no_result_is_larger_than_the_operands_or_the_limit() -> None:
 
 
 SPREAD = np.arange(300, dtype=F4)
+HUNDRED: dict[str, Any] = {"ksize": (1, 100, 100, 1), "strides": (1, 100, 100, 1), "padding": b"VALID"}
 MANY = [  # results or tables that are far larger than their operands
+    case("AvgPoolGrad", i4([1, 400, 400, 1]), np.ones([1, 4, 4, 1], F4), **HUNDRED),
     case("BroadcastTo", F4(1), i4([400, 400])),
     case("Conv2D", np.ones([1, 8, 8, 1], F4), np.ones([1, 1, 1, 4096], F4), strides=(1, 1, 1, 1), padding=b"SAME"),
     case("CropAndResize", np.ones([1, 2, 2, 1], F4), np.ones([1, 4], F4), i4([0]), i4([400, 400])),
@@ -56,11 +58,13 @@ MANY = [  # results or tables that are far larger than their operands
         case(f"Resize{how}", np.ones([1, 2, 2, 1], F4), i4([400, 400]))
         for how in ("Area", "Bicubic", "Bilinear", "NearestNeighbor")
     ),
+    case("ResizeNearestNeighborGrad", np.ones([1, 2, 2, 1], F4), i4([400, 400])),
     case("ScatterNd", i4([[0]]), F4([1]), i4([1 << 20])),
     case("SelectV2", SPREAD[:, None] > 1, SPREAD, SPREAD),
     case("SpaceToBatchND", SPREAD[:, None, None], i4([2]), i4([[0, 999]])),
     case("SparseReshape", np.zeros([4096, 1], np.int64), np.array([1]), np.ones(999, np.int64)),
     case("SparseToDense", i4([0]), i4([1 << 20]), F4(1), F4(0)),
+    case("StridedSliceGrad", i4([1 << 20]), i4([0]), i4([1]), i4([1]), F4([1])),
     case("Tile", SPREAD, i4([999])),
     case("UnravelIndex", np.zeros(9999, np.int32), np.ones(32, np.int32)),
     case("UnsortedSegmentSum", SPREAD, np.zeros(300, np.int32), np.int32(1 << 20)),
@@ -106,6 +110,8 @@ IMAGE = np.ones([1, 64, 64, 1], F4)
     [
         case("MatMul", np.ones([999, 999], np.int32), np.ones([999, 999], np.int32)),
         case("AvgPool", IMAGE.astype(np.float16), ksize=(1, 64, 64, 1), strides=(1, 1, 1, 1), padding=b"VALID"),
+        case("AvgPoolGrad", i4([1, 64, 64, 1]), IMAGE, ksize=(1, 64, 64, 1), strides=(1, 1, 1, 1), padding=b"SAME"),
+        case("MaxPoolGrad", *[IMAGE] * 3, ksize=(1, 64, 64, 1), strides=(1, 1, 1, 1), padding=b"SAME"),
         case("Cholesky", np.eye(999, dtype=F4)),
         case("Erfc", np.ones(99_999)),
         case("LRN", np.ones([1, 1, 1, 9999], F4), depth_radius=9999),

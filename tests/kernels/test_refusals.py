@@ -30,6 +30,7 @@ PACKED = zlib.compress(b"text")
 PIXELS, FILTERS = numbers(F4, 1, 3, 3, 2), numbers(F4, 2, 2, 2, 1)
 BOXES = np.array([[0, 0, 1, 1]], F4)
 ONE_BY_ONE: dict[str, Any] = {"strides": (1, 1, 1, 1), "padding": b"VALID"}
+POOLED: dict[str, Any] = ONE_BY_ONE | {"ksize": (1, 2, 2, 1)}
 
 REFUSALS = [
     (case("Betainc", X, X, X), "there is no kernel for op Betainc"),
@@ -298,6 +299,46 @@ REFUSALS = [
     (case("ReluGrad", X, X.T), "operands differ in shape"),
     (case("ReluGrad", X * F4(np.nan), X), "there are infinities or NaN among the gradients"),
     (case("BiasAddGrad", X[0]), "it needs at least 2 dimensions"),
+    (case("MaxPoolGrad", PIXELS, PIXELS, PIXELS[:, 1:], **POOLED), "orig_output and grad differ in shape"),
+    (case("MaxPoolGrad", PIXELS, PIXELS, PIXELS, **POOLED), "the gradients have the shape"),
+    (case("MaxPoolGrad", PIXELS[0], PIXELS[0], PIXELS[0], **POOLED), "it needs 4 dimensions"),
+    (case("MaxPoolGrad", PIXELS * F4(np.nan), *[PIXELS[:, 1:, 1:]] * 2, **POOLED), "the order of NaN is not defined"),
+    (case("AvgPoolGrad", i4([1, 3, 3, 2]), PIXELS, **POOLED), "the gradients have the shape"),
+    (case("AvgPoolGrad", i4([1, 3, 3]), PIXELS, **POOLED), "orig_input_shape must have 4 elements"),
+    (case("AvgPoolGrad", i4([1, -3, 3, 2]), PIXELS, **POOLED), "the result would have the shape"),
+    (case("AvgPoolGrad", i4([1, 4, 4, 2]), PIXELS, **POOLED | {"padding": b"EXPLICIT"}), "it has no explicit padding"),
+    (
+        case(
+            "AvgPoolGrad",
+            i4([1, 1, 4, 1]),
+            X[:, :2].reshape(1, 1, 4, 1),
+            ksize=(1, 1, 5, 1),
+            strides=(1, 1, 1, 1),
+            padding=b"SAME",
+        ),
+        "of windows that are longer than the image TensorFlow divides some by too much",
+    ),
+    (case("ResizeBilinearGrad", PIXELS, PIXELS[0]), "the gradients and the image must have 4 dimensions"),
+    (case("ResizeBilinearGrad", PIXELS, PIXELS[..., :1]), "the gradients and the image differ in batch or channels"),
+    (case("ResizeBilinearGrad", PIXELS, PIXELS[:, :0]), "an image of no height or width"),
+    (case("ResizeNearestNeighborGrad", PIXELS[0], i4([2, 2])), "the gradients must have 4 dimensions"),
+    (case("ResizeNearestNeighborGrad", PIXELS, i4([2])), "images must have 4 dimensions"),
+    (case("ResizeNearestNeighborGrad", PIXELS, i4([2, 0])), "an image of no height or width"),
+    (
+        case("ResizeNearestNeighborGrad", PIXELS, i4([2, 2]), align_corners=True, half_pixel_centers=True),
+        "align_corners and half_pixel_centers do not go together",
+    ),
+    (
+        case("StridedSliceGrad", i4([2, 3]), i4([0]), i4([1]), i4([1]), X),
+        r"dy has the shape \[2, 3\], expected \[1, 3\]",
+    ),
+    (case("StridedSliceGrad", i4([2, -3]), i4([0]), i4([1]), i4([1]), X), "the result would have the shape"),
+    (case("StridedSliceGrad", i4([2, 3]), i8([0]), i4([1]), i4([1]), X), "operands differ in dtype: int32 and int64"),
+    (case("MirrorPadGrad", X, i4([[1, 0], [0, 0]]), mode=b"REFLECT"), "too short to be mirrored that far"),
+    (case("MirrorPadGrad", X, i4([[2, 3], [0, 0]]), mode=b"SYMMETRIC"), "too short to be mirrored that far"),
+    (case("MirrorPadGrad", X, i4([[-1, 0], [0, 0]]), mode=b"REFLECT"), "a padding is negative"),
+    (case("MirrorPadGrad", X, i4([[0, 0]]), mode=b"REFLECT"), r"paddings must have the shape \[2, 2\]"),
+    (case("MirrorPadGrad", X, i4([[0, 0], [0, 0]]), mode=b"EDGE"), "mode 'EDGE' is not known"),
     (case("RGBToHSV", X[:, :2]), "the last dimension must have 3 elements"),
     (case("StringJoin", strings([b"a"]), strings([b"a", b"b"])), "operands differ in shape"),
     (case("ReduceJoin", strings([[b"a"]]), i4([0, 0])), "an axis is named twice"),
@@ -351,6 +392,19 @@ def test_channels_may_come_first(op: str, padding: bytes) -> None:
     first = {**last, "strides": (1, 1, 2, 2), "ksize": (1, 1, 3, 2), "data_format": b"NCHW"}
     expected = evaluate(op, last, [x, *inputs])[0]
     assert np.array_equal(evaluate(op, first, [x.transpose(0, 3, 1, 2), *inputs])[0], expected.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("op", ["MaxPoolGrad", "AvgPoolGrad"])
+def test_channels_of_gradients_may_come_first(op: str) -> None:
+    def inputs(x: Array, gradient: Array) -> list[Array]:
+        return [x, gradient, gradient] if op == "MaxPoolGrad" else [i4(x.shape), gradient]
+
+    x, gradient = numbers(F4, 2, 6, 5, 2), numbers(F4, 2, 3, 3, 2)
+    last: dict[str, Any] = {"strides": (1, 2, 2, 1), "ksize": (1, 3, 2, 1), "padding": b"SAME"}
+    first = {**last, "strides": (1, 1, 2, 2), "ksize": (1, 1, 3, 2), "data_format": b"NCHW"}
+    expected = evaluate(op, last, inputs(x, gradient))[0]
+    found = evaluate(op, first, inputs(x.transpose(0, 3, 1, 2), gradient.transpose(0, 3, 1, 2)))[0]
+    assert np.array_equal(found, expected.transpose(0, 3, 1, 2))
 
 
 def test_no_more_is_unpacked_than_fits() -> None:

@@ -16,6 +16,7 @@ WINDOWS = {"ksize": (1, 2, 2, 1), "strides": (1, 2, 2, 1), "padding": b"VALID"}
 
 OPEN = [
     case("MaxPool", IMAGE, **WINDOWS),
+    case("MaxPoolGrad", IMAGE, IMAGE[:, ::2, ::2], IMAGE[:, ::2, ::2], **WINDOWS),
     case("TopKV2", NAN, i4(2)),
     case("TopKV2", numbers(F4, 2, 5), i4(3), sorted=False),
     case("ArgMax", NAN, i4(1)),

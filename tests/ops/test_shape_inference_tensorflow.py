@@ -202,6 +202,7 @@ CASES = [
     case("StridedSlice", s(4, 5, 6), i(3, -2), i(0, -9), i(-1, -2)),
     case("StridedSlice", s(4, 5, 6), i(1, 9), i(9, 3), i(3, 1)),
     case("StridedSlice", s(4, 5, 6), i(0, 0, 0), i(0, 0, 2), i(1, 1, 1), ellipsis_mask=2, new_axis_mask=1),
+    case("StridedSliceGrad", i(4, 5, 6), i(1), i(2), i(1), s(1, 5, 6)),
     case("Gather", s(4, 5), s(2, 3), Tindices=DType.parse("int32")),
     case("GatherV2", s(4, 5, 6), s(2, 3), n(1), Tindices=DType.parse("int32")),
     case("GatherV2", s(4, 5, 6), s(), n(0), Tindices=DType.parse("int32")),
@@ -215,6 +216,8 @@ CASES = [
     case("Pad", s(2, 3), i([[1, 2], [0, 3]])),
     case("PadV2", s(2, 3), i([[1, 2], [0, 3]]), f(0)),
     case("MirrorPad", s(2, 3), i([[1, 1], [0, 2]]), mode="REFLECT"),
+    case("MirrorPadGrad", s(4, 5), i([[1, 1], [0, 2]]), mode="REFLECT"),
+    case("MirrorPadGrad", s(4, 5), i([[1, 1], [3, 2]]), mode="REFLECT"),
     case("Fill", i(2, 3), f(0)),
     case("Fill", i(), f(0)),
     case("Range", n(0), n(10), n(3)),
@@ -239,6 +242,8 @@ CASES = [
         case(op, s(2, 5, 6, 3), i(10, 11))
         for op in ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
     ),
+    case("ResizeBilinearGrad", s(2, 10, 11, 3), s(2, 5, 6, 3)),
+    case("ResizeNearestNeighborGrad", s(2, 10, 11, 3), i(5, 6)),
     case("SpaceToBatchND", s(2, 5, 6, 3), i(2, 3), i([[1, 0], [0, 0]])),
     case("BatchToSpaceND", s(12, 3, 2, 3), i(2, 3), i([[1, 0], [0, 2]])),
     case("SpaceToDepth", s(2, 4, 6, 3), block_size=2),
@@ -349,6 +354,7 @@ LESS_PRECISE = {
 }
 MORE_PRECISE = {
     "Conv2DBackpropInput": "the batch that is asked for counts, as in TensorFlow 1.15",
+    "MirrorPadGrad": "the rank of the input counts where that of the paddings is unknown",
     "Transpose": "one axis permuted is a vector, whatever is known about the input",
     "QuantizeV2": "there is one range for each slice along the axis",
 }

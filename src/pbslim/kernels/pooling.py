@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -27,27 +26,29 @@ from pbslim.kernels.windows import Windows, combined, spatial_of
 _VOLUMES = ("NDHWC", "NCDHW")
 
 
-def _windows(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequence[int], data_format: str) -> Windows:
-    """Where the windows are in images whose channels come last."""
+def pooled_windows(
+    attrs: Attributes, shape: tuple[int, ...], sizes: Sequence[int], strides: Sequence[int], data_format: str
+) -> Windows:
+    """Where the windows are in images of a shape whose channels come last."""
 
     def derive() -> Windows:
         places = Windows.of(
             attrs,
-            x.shape,
+            shape,
             spatial_of(sizes, data_format, "ksize"),
             strides=spatial_of(strides, data_format, "strides"),
             data_format=data_format,
         )
-        checked_shape([x.shape[0], *places.counts, x.shape[-1]])
+        checked_shape([shape[0], *places.counts, shape[-1]])
         return places
 
-    return attrs.derived((x.shape, *sizes, *strides), derive)
+    return attrs.derived((shape, *sizes, *strides), derive)
 
 
 def _largest(attrs: Attributes, x: Array, sizes: Sequence[int], strides: Sequence[int], *formats: str) -> Array:
     data_format = data_format_of(attrs, *formats)
     x = channels_last(x, data_format)
-    places = _windows(attrs, x, sizes, strides, data_format)
+    places = pooled_windows(attrs, x.shape, sizes, strides, data_format)
     result = combined(widened(x), places, lowest(x.dtype), np.maximum)
     require_defined(lambda: not has_nan(result), "the order of NaN is not defined")
     return from_channels_last(result.astype(x.dtype, copy=False), data_format)
@@ -78,19 +79,21 @@ def _mean(attrs: Attributes, x: Array, *formats: str) -> Array:
     require(attrs.text("padding") != "EXPLICIT", "it has no explicit padding")
     data_format = data_format_of(attrs, *formats)
     x = channels_last(x, data_format)
-    places = _windows(attrs, x, attrs.integers("ksize"), attrs.integers("strides"), data_format)
+    places = pooled_windows(attrs, x.shape, attrs.integers("ksize"), attrs.integers("strides"), data_format)
     total = _rounded_sums(x, places) if x.dtype.itemsize == 2 else combined(x, places, 0, np.add)
-    counts = combined(np.ones([1, *x.shape[1:-1], 1], np.int64), places, 0, np.add)
-    return from_channels_last(np.divide(total, counts.astype(x.dtype), out=total), data_format)
+    return from_channels_last(np.divide(total, elements_inside(places).astype(x.dtype), out=total), data_format)
+
+
+def elements_inside(places: Windows) -> Array:
+    """How many elements of each window are in the image."""
+    return combined(np.ones([1, *(axis.image for axis in places.axes), 1], np.int64), places, 0, np.add)
 
 
 def _rounded_sums(x: Array, places: Windows) -> Array:
     total = np.zeros([x.shape[0], *places.counts, x.shape[-1]], x.dtype)
     check_work(math.prod(len(axis.elements()) for axis in places.axes) * (total.size + STEP))
-    for element in itertools.product(*(axis.elements() for axis in places.axes)):
-        inside = [axis.inside(k) for axis, k in zip(places.axes, element, strict=True)]
-        part = total[(slice(None), *(windows for windows, _ in inside))]
-        part += x[(slice(None), *(elements for _, elements in inside))]
+    for windows, elements in places.elements():
+        total[windows] += x[elements]
     return total
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pbslim.dtypes import QINT32
-from pbslim.kernels.checks import Array, require, scalar
+from pbslim.kernels.checks import Array, require, scalar, vector
 from pbslim.kernels.layouts import channels_last
 from pbslim.kernels.quantization import (
     BELOW_2_31,
@@ -109,8 +109,8 @@ def _batch_norm(attrs: Attributes, x: Array, *operands: Array) -> list[Any]:
     new = _F(-(1 << 20)), _F(1 << 20)
     mean, variance, beta, gamma = (_reals(*operands[k : k + 3]) for k in range(2, 14, 3))
     require(x.ndim == 4, "it needs 4 dimensions")
-    for vector in (mean, variance, beta, gamma):
-        require(vector.shape == x.shape[-1:], f"statistics must be vectors of {x.shape[-1]} elements")
+    for statistic in (mean, variance, beta, gamma):
+        require(statistic.shape == x.shape[-1:], f"statistics must be vectors of {x.shape[-1]} elements")
     scale = _F(1) / np.sqrt(variance + attrs.number("variance_epsilon"))
     if attrs.flag("scale_after_normalization", None):
         scale = scale * gamma
@@ -133,7 +133,7 @@ _BITS = 7  # of the fraction by which a place lies between two pixels
 @kernel("QuantizedResizeBilinear", takes="quint8 int32 float float")
 def _resize(attrs: Attributes, images: Array, size: Array, low: Array, high: Array) -> list[Any]:
     """Between columns first, then between rows, in fixed point."""
-    resize = Resize(attrs, images, size)
+    resize = Resize(attrs, images.shape, vector(size, "size"))
     bounds = [scalar(low, "min"), scalar(high, "max")]
     if resize.before == tuple(resize.after):
         return [images, *bounds]

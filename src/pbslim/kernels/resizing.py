@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,16 @@ _HALF = _F(0.5)
 class Resize:
     """The attributes of a resize op, and the sizes it goes from and to."""
 
-    def __init__(self, attrs: Attributes, images: Array, size: Array) -> None:
+    def __init__(self, attrs: Attributes, images: tuple[int, ...], after: Sequence[int]) -> None:
         self.align_corners, self.half_pixel = attrs.flag("align_corners"), attrs.flag("half_pixel_centers")
         require(not (self.align_corners and self.half_pixel), "align_corners and half_pixel_centers do not go together")
-        require(images.ndim == 4, "images must have 4 dimensions")
-        require(size.shape == (2,), "size must have 2 elements")
-        self.before, self.after = images.shape[1:3], vector(size, "size")
+        require(len(images) == 4, "images must have 4 dimensions")
+        require(len(after) == 2, "size must have 2 elements")
+        self.before, self.after = images[1:3], after
         require(min(*self.before, *self.after) > 0, "an image of no height or width")
-        checked_shape([images.shape[0], *self.after, images.shape[3]])
+        checked_shape([images[0], *self.after, images[3]])
         for between in ((self.before[0], self.after[1]), (self.after[0], self.before[1])):
-            checked_shape([images.shape[0], *between, images.shape[3]], "an image between the two steps")
+            checked_shape([images[0], *between, images[3]], "an image between the two steps")
 
     def scale(self, axis: int) -> np.float32:
         """What lies between two places of the result, measured in the image."""
@@ -42,18 +43,26 @@ class Resize:
         """As `scaled`, from the middle of one pixel to the middle of another where the node says so."""
         return self.scaled(axis) - _HALF if self.half_pixel else self.scaled(axis)
 
+    def nearest(self, axis: int) -> Array:
+        """For each place in the result which row or column of the image is nearest."""
+        rounded = round_half_away if self.align_corners else np.floor
+        return np.minimum(rounded(self.scaled(axis)).astype(np.int64), self.before[axis] - 1)
+
+    def neighbors(self, axis: int) -> tuple[Array, Array, Array]:
+        """For each place in the result the rows or columns before and after it, and how far it is past the first."""
+        place = self.centered(axis)
+        floor = np.floor(place)
+        lower = np.maximum(floor, 0).astype(np.int64)
+        return lower, np.minimum(np.ceil(place).astype(np.int64), self.before[axis] - 1), place - floor
+
 
 @kernel("ResizeNearestNeighbor", takes="real int32")
 def _nearest(attrs: Attributes, images: Array, size: Array) -> Any:
-    resize = Resize(attrs, images, size)
-    rounded = round_half_away if resize.align_corners else np.floor
-    down, across = (
-        np.minimum(rounded(resize.scaled(axis)).astype(np.int64), resize.before[axis] - 1) for axis in (0, 1)
-    )
-    return images[:, down[:, None], across]
+    resize = Resize(attrs, images.shape, vector(size, "size"))
+    return images[:, resize.nearest(0)[:, None], resize.nearest(1)]
 
 
-def _along(weights: Array, axis: int) -> Array:
+def along(weights: Array, axis: int) -> Array:
     """Numbers for the places along height (0) or width (1), in a shape that goes with images."""
     return weights.reshape(-1, *[1] * (2 - axis))
 
@@ -61,15 +70,13 @@ def _along(weights: Array, axis: int) -> Array:
 @kernel("ResizeBilinear", takes="real int32")
 def _bilinear(attrs: Attributes, images: Array, size: Array) -> Any:
     """Between columns first, then between rows."""
-    resize = Resize(attrs, images, size)
+    resize = Resize(attrs, images.shape, vector(size, "size"))
     images = images.astype(_F, copy=False)
     for axis in (1, 0):
-        place = resize.centered(axis)
-        floor = np.floor(place)
-        lower = images.take(np.maximum(floor, 0).astype(np.int64), axis + 1)
-        upper = images.take(np.minimum(np.ceil(place).astype(np.int64), resize.before[axis] - 1), axis + 1)
+        first, second, past = resize.neighbors(axis)
+        lower, upper = images.take(first, axis + 1), images.take(second, axis + 1)
         upper -= lower
-        upper *= _along(place - floor, axis)
+        upper *= along(past, axis)
         lower += upper
         images = lower
     return images
@@ -89,7 +96,7 @@ def _cubic(a: float, steps: Array) -> tuple[Array, Array]:
 @kernel("ResizeBicubic", takes="real int32")
 def _bicubic(attrs: Attributes, images: Array, size: Array) -> Any:
     """Between rows first, then between columns; with half-pixel centers, what is outside has no weight."""
-    resize = Resize(attrs, images, size)
+    resize = Resize(attrs, images.shape, vector(size, "size"))
     images = images.astype(_F)
     for axis in (0, 1):
         place = resize.centered(axis)
@@ -104,14 +111,14 @@ def _bicubic(attrs: Attributes, images: Array, size: Array) -> Any:
         if resize.half_pixel:
             weights = np.where(wanted == found, weights, _F(0))
             weights = weights * (_F(1) / weights.sum(axis=0))
-        images = sum(images.take(f, axis + 1) * _along(w, axis) for f, w in zip(found, weights, strict=True))
+        images = sum(images.take(f, axis + 1) * along(w, axis) for f, w in zip(found, weights, strict=True))
     return images
 
 
 @kernel("ResizeArea", takes="real int32")
 def _area(attrs: Attributes, images: Array, size: Array) -> Any:
     """Each pixel is the mean of the part of the image that it covers."""
-    resize = Resize(attrs, images, size)
+    resize = Resize(attrs, images.shape, vector(size, "size"))
     down, across = (_coverage(resize, axis) for axis in (0, 1))
     rows = np.einsum("nhwc,xw->nhxc", images.astype(_F), across, optimize=True)
     return np.einsum("nhxc,yh->nyxc", rows, down, optimize=True)

@@ -51,33 +51,53 @@ class _Masks:
         self.new_axis -= {self.ellipsis}
 
 
-@kernel("StridedSlice", takes="any I:index|int16 I:index|int16 I:index|int16")
-def _strided_slice(attrs: Attributes, x: Array, begin: Array, end: Array, strides: Array) -> Array:
+def _strided_index(
+    attrs: Attributes, shape: tuple[int, ...], begin: Array, end: Array, strides: Array
+) -> tuple[Any, ...]:
+    """What a StridedSlice of a tensor takes, as an index of numpy's."""
+    rank = len(shape)
     begins, ends, steps = vector(begin, "begin"), vector(end, "end"), vector(strides, "strides")
     require(len(begins) == len(ends) == len(steps) <= 32, "begin, end and strides differ in length")
     masks = _Masks(attrs, len(begins))
     taken = len(set(range(len(begins))) - masks.new_axis - {masks.ellipsis})
-    require(taken <= x.ndim, f"{taken} places for {x.ndim} dimensions")
+    require(taken <= rank, f"{taken} places for {rank} dimensions")
     index: list[Any] = []
     axis = 0
     for i, (first, last, step) in enumerate(zip(begins, ends, steps, strict=True)):
         if i == masks.ellipsis:
             index.append(Ellipsis)
-            axis += x.ndim - taken
+            axis += rank - taken
         elif i in masks.new_axis:
             index.append(np.newaxis)
         elif i in masks.shrink:
             require(step > 0, "a single element is taken with a stride that is not positive")
-            index.append(axis_of(first, x.shape[axis], "index"))
+            index.append(axis_of(first, shape[axis], "index"))
             axis += 1
         else:
             start, stop = (None if i in masks.begin else first), (None if i in masks.end else last)
-            index.append(_strided_range(start, stop, step, x.shape[axis]))
+            index.append(_strided_range(start, stop, step, shape[axis]))
             axis += 1
     if Ellipsis not in index:
         index.append(Ellipsis)  # also keeps 0-d results arrays
-    part: Array = x[tuple(index)]
+    return tuple(index)
+
+
+@kernel("StridedSlice", takes="any I:index|int16 I:index|int16 I:index|int16")
+def _strided_slice(attrs: Attributes, x: Array, begin: Array, end: Array, strides: Array) -> Array:
+    part: Array = x[_strided_index(attrs, x.shape, begin, end, strides)]
     return part
+
+
+@kernel("StridedSliceGrad", takes="I:index I:index I:index I:index any")
+def _strided_slice_gradient(
+    attrs: Attributes, shape: Array, begin: Array, end: Array, strides: Array, gradients: Array
+) -> Array:
+    """The gradients where the slice took its elements, and zeros elsewhere."""
+    result = np.full(checked_shape(vector(shape, "shape")), _zero(gradients), gradients.dtype)
+    part = result[_strided_index(attrs, result.shape, begin, end, strides)]
+    require(part.shape == gradients.shape, f"dy has the shape {[*gradients.shape]}, expected {[*part.shape]}")
+    part[...] = gradients
+    return result
 
 
 @kernel("Reverse", takes="any bool")
@@ -118,10 +138,15 @@ def _roll(_attrs: Attributes, x: Array, shift: Array, axis: Array) -> Array:
     return x
 
 
-def _paddings(x: Array, paddings: Array) -> list[tuple[int, int]]:
+def _pairs(x: Array, paddings: Array) -> list[tuple[int, int]]:
     require(paddings.shape == (x.ndim, 2), f"paddings must have the shape [{x.ndim}, 2]")
     pairs = [(int(before), int(after)) for before, after in paddings]
     require(all(before >= 0 and after >= 0 for before, after in pairs), "a padding is negative")
+    return pairs
+
+
+def _paddings(x: Array, paddings: Array) -> list[tuple[int, int]]:
+    pairs = _pairs(x, paddings)
     checked_shape(before + d + after for d, (before, after) in zip(x.shape, pairs, strict=True))
     return pairs
 
@@ -133,9 +158,13 @@ def _padded(x: Array, paddings: Array, value: Any) -> Array:
     return result
 
 
+def _zero(x: Array) -> Any:
+    return b"" if x.dtype == object else 0
+
+
 @kernel("Pad", takes="any index")
 def _pad(_attrs: Attributes, x: Array, paddings: Array) -> Array:
-    return _padded(x, paddings, b"" if x.dtype == object else 0)
+    return _padded(x, paddings, _zero(x))
 
 
 @kernel("PadV2", takes="T:any index T:any")
@@ -143,20 +172,43 @@ def _pad_v2(_attrs: Attributes, x: Array, paddings: Array, value: Array) -> Arra
     return _padded(x, paddings, scalar(value, "the padding value"))
 
 
-@kernel("MirrorPad", takes="any index")
-def _mirror_pad(attrs: Attributes, x: Array, paddings: Array) -> Array:
+def _skipped(attrs: Attributes) -> bool:
+    """Whether the border itself is not repeated."""
     mode = attrs.text("mode")
     require(mode in ("REFLECT", "SYMMETRIC"), f"mode '{mode}' is not known")
-    skipped = mode == "REFLECT"  # the border itself is not repeated
-    pairs = _paddings(x, paddings)
-    for axis, (before, after) in enumerate(pairs):
+    return mode == "REFLECT"
+
+
+def _check_mirrored(axis: int, dim: int, padding: tuple[int, int], skipped: bool) -> None:
+    require(max(padding) <= max(dim - skipped, 0), f"dimension {axis} is too short to be mirrored that far")
+
+
+@kernel("MirrorPad", takes="any index")
+def _mirror_pad(attrs: Attributes, x: Array, paddings: Array) -> Array:
+    skipped = _skipped(attrs)
+    for axis, (before, after) in enumerate(_paddings(x, paddings)):
         dim = x.shape[axis]
-        longest = dim - skipped
-        require(max(before, after) <= max(longest, 0), f"dimension {axis} is too short to be mirrored that far")
+        _check_mirrored(axis, dim, (before, after), skipped)
         left = np.arange(before - 1 + skipped, skipped - 1, -1)
         right = np.arange(dim - 1 - skipped, dim - 1 - skipped - after, -1)
         x = x.take(np.concatenate([left, np.arange(dim), right]), axis)
     return x
+
+
+@kernel("MirrorPadGrad", takes="number index")
+def _mirror_pad_gradient(attrs: Attributes, gradients: Array, paddings: Array) -> Array:
+    """The middle, to which what was mirrored is added where it came from, along one axis after the other."""
+    skipped = _skipped(attrs)
+    for axis, (before, after) in enumerate(_pairs(gradients, paddings)):
+        dim = gradients.shape[axis] - before - after
+        _check_mirrored(axis, dim, (before, after), skipped)
+        if before or after:
+            along = np.moveaxis(gradients, axis, 0)
+            middle = along[before : before + dim].copy()
+            middle[skipped : skipped + before] += along[:before][::-1]
+            middle[dim - skipped - after : dim - skipped] += along[before + dim :][::-1]
+            gradients = np.moveaxis(middle, 0, axis)
+    return gradients
 
 
 @kernel("Tile", takes="any index")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -179,6 +180,12 @@ class Windows:
         within = [axis.dilation * step for axis, step in zip(self.axes, spatial, strict=True)]
         shape = (region.shape[0], *counts, *self.sizes, region.shape[-1])
         return as_strided(region, shape, (region.strides[0], *ahead, *within, region.strides[-1]), writeable=False)
+
+    def elements(self) -> Iterator[tuple[Box, Box]]:
+        """For each element that is in the image in any window, in order: which windows have it there, and where."""
+        for element in itertools.product(*(axis.elements() for axis in self.axes)):
+            windows, places = zip(*(axis.inside(k) for axis, k in zip(self.axes, element, strict=True)), strict=True)
+            yield (slice(None), *windows), (slice(None), *places)
 
     def patches(self, images: Array) -> Array:
         """The elements of each window one after the other, channels innermost: [batch, counts, elements]."""

@@ -29,10 +29,11 @@ _FUNCTIONS |= {"Sigmoid", "Softmax", "Softplus", "Softsign", "Sqrt", "Square", "
 _PRODUCTS = {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "MatMul"}
 _WINDOWS = {"AvgPool", "AvgPool3D", "LRN", "MaxPool", "MaxPool3D", "ResizeBilinear"}
 _PRODUCTS |= {"_FusedConv2D", "_FusedDepthwiseConv2dNative", "_FusedMatMul", "Conv2DBackpropInput"}
+_GRADIENTS = {"AvgPoolGrad", "MaxPoolGrad", "ResizeBilinearGrad", "ResizeNearestNeighborGrad", "StridedSliceGrad"}
 _NORMS = {"BatchNormWithGlobalNormalization", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _OTHERS = {"ConcatV2", "Dequantize", "GatherV2", "Max", "Mean", "Min", "Pad", "PadV2", "Sum"}
 
-OWN_MEMORY = frozenset(_ARITHMETIC | _FUNCTIONS | _PRODUCTS | _WINDOWS | _NORMS | _OTHERS)
+OWN_MEMORY = frozenset(_ARITHMETIC | _FUNCTIONS | _PRODUCTS | _WINDOWS | _GRADIENTS | _NORMS | _OTHERS)
 """Ops whose first output never shares memory with an operand that may not be overwritten."""
 
 

@@ -16,7 +16,6 @@ from pbslim.ops.shape_inference.call import (
     merge_dim,
     product,
     rule,
-    total,
 )
 
 
@@ -144,8 +143,14 @@ def pad(call: Call) -> Result:
     return padded(call, call.dims(0), 1)
 
 
-def padded(call: Call, dims: Dims | None, operand: int) -> Dims | None:
-    """`dims` grown by the paddings ``[rank, 2]`` that an input holds."""
+@rule("MirrorPadGrad")
+def mirror_pad_gradient(call: Call) -> Result:
+    """Each axis shrinks at both ends."""
+    return padded(call, call.dims(0), 1, -1)
+
+
+def padded(call: Call, dims: Dims | None, operand: int, sign: int = 1) -> Dims | None:
+    """`dims` grown, or with a sign of -1 shrunk, by the paddings ``[rank, 2]`` that an input holds."""
     rank, two = call.ranked(operand, 2)
     merge_dim(two, 2, "an axis is padded at its two ends, but the paddings have a different number of columns")
     ends = _added(call, operand)
@@ -154,7 +159,9 @@ def padded(call: Call, dims: Dims | None, operand: int) -> Dims | None:
     merge_dim(rank, len(dims), f"the rows of the paddings do not fit the rank of {Shape(dims)}")
     if ends is None or len(ends) != len(dims):
         return (-1,) * len(dims)
-    return tuple(map(total, dims, ends))
+    if sign < 0 and any(0 <= dim < end for dim, end in zip(dims, ends, strict=True)):
+        raise ShapeError(f"{Shape(dims)} has less than the paddings")
+    return tuple(-1 if dim < 0 else dim + sign * end for dim, end in zip(dims, ends, strict=True))
 
 
 def _added(call: Call, index: int) -> list[int] | None:

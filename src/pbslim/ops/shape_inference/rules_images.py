@@ -25,11 +25,17 @@ def asked_size(call: Call, index: int) -> tuple[int, int]:
     return (size[0], size[1])
 
 
-@rule("ResizeBilinear ResizeNearestNeighbor ResizeBicubic ResizeArea")
+@rule("ResizeBilinear ResizeNearestNeighbor ResizeBicubic ResizeArea ResizeNearestNeighborGrad")
 def resize(call: Call) -> Result:
     """The image with another height and width."""
     image = call.ranked(0, 4)
     return (image[0], *asked_size(call, 1), image[3])
+
+
+@rule("ResizeBilinearGrad")
+def resize_gradient(call: Call) -> Result:
+    """The shape of the image before it was resized."""
+    return call.dims(1)
 
 
 @rule("HSVToRGB RGBToHSV")

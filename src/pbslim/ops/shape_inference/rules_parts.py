@@ -161,6 +161,12 @@ def strided_slice(call: Call) -> Result:
     return strided_slice_dims(dims, call.vector(1), call.vector(2), strides, masks)
 
 
+@rule("StridedSliceGrad")
+def strided_slice_gradient(call: Call) -> Result:
+    """The asked shape, that of what was sliced."""
+    return call.operand(0)
+
+
 @rule("Gather ResourceGather GatherV2")
 def gather(call: Call) -> Result:
     """An axis of the parameters is replaced by the dimensions of the indices."""
