@@ -49,6 +49,14 @@ def archives(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def random(session: nox.Session) -> None:
+    """The tests of random and damaged graphs, ten times as often as .ci/run repeats them."""
+    session.install("-e", ".[test,tensorflow]")
+    files = ["tests/property", "tests/corpus", "tests/kernels/test_refusals.py", "tests/ops/test_shape_inference.py"]
+    session.run("pytest", *files, *session.posargs, env={"PBSLIM_REPEAT": "10"})
+
+
+@nox.session(python="3.11")
 def coverage(session: nox.Session) -> None:
     """Which lines no quick test runs: slow tests, and programs that tests start, are not measured."""
     session.install("-e", ".[test,tensorflow]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,10 @@ from pbslim import save
 from tests import functions
 from tests.corpus.reading import read_damaged
 from tests.property.random_graphs import RandomGraph
+from tests.repeating import TIMES
 from tests.shared import SHARED
 
-COUNT = int(os.environ.get("PBSLIM_DAMAGED_GRAPHS", "150"))
+COUNT = 75 * TIMES
 LARGEST = 40_000  # larger ones only take longer
 
 CALLS = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,10 @@ from pbslim.ir import ArrayTensor, Graph
 from pbslim.legacy.convert_graphdef_memmapped_format import TYPES
 from tests import functions, packages
 from tests.corpus.reading import read_damaged
+from tests.repeating import TIMES
 from tests.shared import ROOT, SHARED
 
-COUNT = int(os.environ.get("PBSLIM_DAMAGED_PACKAGES", "250"))
+COUNT = 125 * TIMES
 
 CALLS = """
     x = Placeholder(shape=(2, 2))

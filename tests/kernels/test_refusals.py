@@ -17,6 +17,7 @@ from pbslim.kernels.checks import Array
 from pbslim.kernels.limits import MAX_ELEMENTS, Limits, limited
 from tests.kernels.cases import CASES
 from tests.kernels.operands import Case, case, i4, i8, numbers, strings
+from tests.repeating import TIMES
 
 F4, I4 = np.float32, np.int32
 QUINT8, QINT32 = DTYPES[12], DTYPES[13]
@@ -494,7 +495,7 @@ def garbage(draw: st.DrawFn, op: str) -> tuple[dict[str, object], list[Array]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("op", kernel_names())
 def test_garbage_is_refused_or_computed(op: str) -> None:
-    @settings(max_examples=25, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=15 * TIMES, deadline=None, database=None, derandomize=True)
     @given(garbage(op))
     def check(node: tuple[dict[str, object], list[Array]]) -> None:
         with warnings.catch_warnings():

@@ -15,6 +15,7 @@ from pbslim.ops import find
 from pbslim.ops import shape_inference as shapes
 from pbslim.ops.shape_inference import UNKNOWN, ShapeError, infer, infer_value, merge
 from pbslim.ops.shape_inference.call import RULES
+from tests.repeating import TIMES
 
 Attrs = dict[str, object]
 CONV: Attrs = {"T": FLOAT, "strides": (1, 1, 1, 1), "padding": b"SAME"}
@@ -207,7 +208,7 @@ ATTRS = st.one_of(
     constants=st.lists(VALUES, max_size=6),
     data=st.data(),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500 * TIMES, deadline=None)
 def test_nothing_but_a_shape_error_comes_out(
     op: str, inputs: list[Shape], constants: list[np.ndarray | None], data: st.DataObject
 ) -> None:

@@ -14,13 +14,14 @@ from pbslim.ir.order import ancestors
 from pbslim.ops.families import PLACES
 from tests.engines.builtin.against_tensorflow import build, check
 from tests.property.random_graphs import RandomGraph
+from tests.repeating import seeds
 
 pytestmark = pytest.mark.tensorflow
 
 SHAPE = (2, 3)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_every_tensor_of_a_random_graph(seed: int) -> None:
     made = RandomGraph(seed, steps=20)
     fetches = [node.name for node in made.graph if node.outputs and not any(a.op in PLACES for a in ancestors([node]))]
@@ -101,7 +102,7 @@ class Program:
 
 
 @pytest.mark.parametrize("old", [True, False], ids=["old", "functions"])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_random_control_flow(seed: int, old: bool) -> None:
     graph_def, names = build(lambda tf: Program(tf, seed).tensors(), old=old)
     placeholders = {node.name for node in graph_def.node if node.op == "Placeholder"}

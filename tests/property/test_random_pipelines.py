@@ -16,6 +16,7 @@ from pbslim.ir.order import check
 from pbslim.passes import registry
 from tests.graphs import show
 from tests.property.random_graphs import RandomGraph
+from tests.repeating import seeds
 from tests.shared import meta, models, needs_shared
 
 # What can be put anywhere into a pipeline.
@@ -86,7 +87,7 @@ def _run(path: Path, feeds: dict[str, Any], outputs: list[str]) -> list[npt.NDAr
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(30))
 def test_a_random_graph_stays_within_the_effects(seed: int, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     choose = random.Random(seed)  # noqa: S311
@@ -111,7 +112,7 @@ def test_a_random_graph_stays_within_the_effects(seed: int, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(15))
 def test_a_second_run_changes_nothing(seed: int) -> None:
     # Matches of these never share a node, so that a second run may find what the first one was in the way of.
     one_at_a_time = {"flatten_atrous_conv", "fold_batch_norms", "fold_old_batch_norms"}
@@ -129,7 +130,7 @@ def test_a_second_run_changes_nothing(seed: int) -> None:
 @pytest.mark.tensorflow
 @needs_shared
 @pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(1))
 def test_models_answer_as_before_in_any_order(seed: int, backwards: bool, tmp_path: Path) -> None:
     """An order and its reverse have each transform before and after each other one."""
     pytest.importorskip("tensorflow")
