@@ -22,13 +22,14 @@ ALLOWED = {
     "kernels": FOUNDATION,
     "ops": FOUNDATION,
     "analysis": FACTS | {"kernels"},
+    "gradients": FOUNDATION | {"ir", "ops", "analysis"},
     "rewrite": FOUNDATION | {"ir", "ops", "analysis"},
     "passes": FOUNDATION | {"ir", "ops", "analysis", "rewrite"},
     "transforms": FACTS | {"quant", "kernels", "rewrite", "passes"},  # one reads checkpoints
     "engines": FACTS | {"kernels"},
     "verification": FACTS | {"passes", "transforms", "engines"},  # graphs are simplified before weights are compared
     "freezing": FACTS | {"rewrite", "passes", "transforms"},
-    "compression": FACTS | {"quant", "rewrite", "passes", "transforms", "engines", "verification"},
+    "compression": FACTS | {"quant", "gradients", "rewrite", "passes", "transforms", "engines", "verification"},
     "shrinking": FACTS | {"passes", "transforms", "engines", "verification", "compression"},
     "legacy": FACTS | {"quant", "kernels", "rewrite", "passes", "transforms", "freezing"},
     "report": FACTS | {"passes", "freezing", "engines", "verification", "compression", "shrinking"},

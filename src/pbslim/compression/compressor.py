@@ -36,7 +36,7 @@ _EXPECTED_TRIES = 4
 _TRELLIS_GAIN = 0.5  # dB that are expected of it
 _VECTORS = 2e-5  # noise as a part of the signal: a fiftieth of what the finest promise allows
 _LITTLE, _WANTED = 0.05, 0.01  # noise as a part of the signal
-_FAR = 2.0  # times the steps that a site was tried with
+_FAR, _FARTHER = 2.0, 4.0  # times the steps that a site was tried with, and that it is tried with next
 _FINER, _MOST_FINER, _FINEST = 3, 1 / 16, 2.0**-10  # how often steps are made finer, by how much, and to what
 
 
@@ -220,7 +220,7 @@ class Compressor:
         for _ in range(_FINER):
             wanted = allocate(self.sensitivities, 10 ** (-snr / 10))
             far = {
-                name: wanted[name]
+                name: min(wanted[name], _FARTHER * each.coarseness)
                 for name, each in self.sensitivities.items()
                 if each.noise.any() and wanted[name] > _FAR * each.coarseness > 0
             }

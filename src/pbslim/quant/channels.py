@@ -32,7 +32,8 @@ _PART = 1 << 21  # elements
 _MOST = 127  # of the exponents, which fit in a byte
 _LEAST_HALF, _LARGEST_HALF = 2.0**-14, 65504.0  # normal float16
 _TOO_COARSE = 1.25
-_PRIOR, _MOST_APART = 0.1, 3.0  # of the mean importance, and how far from the others a channel may go
+_PRIOR, _MOST_APART = 0.2, 3.0  # of the mean importance, and how far from the others a channel may go
+_COARSEST = 1.0  # steps per rms that a channel gets beside finer ones
 _HEADROOM = 16
 """A part of the codes is left for what the errors of other rows add to the largest weight."""
 
@@ -93,10 +94,18 @@ def channel_steps(weights: Array, coarseness: float, largest: int = LARGEST, rel
         float32 [N], each a value of `steps_of`; that of a column of zeros is 1.
     """
     peak = _peaks(weights)
-    wanted = (_bits(coarseness * relative * channel_rms(weights)) + (1 << (STEP_SHIFT - 1))) >> STEP_SHIFT
+    wanted = (_bits(_each(coarseness, relative) * channel_rms(weights)) + (1 << (STEP_SHIFT - 1))) >> STEP_SHIFT
     needed = (_bits(_least_step(peak, largest)) + (1 << STEP_SHIFT) - 1) >> STEP_SHIFT
     exponents = np.clip(np.maximum(wanted, needed), -_MOST, _MOST)
     return steps_of(np.where(peak == 0, 0, exponents))
+
+
+def _each(coarseness: float, relative: Array | float) -> Array | float:
+    """The coarseness of each channel.
+
+    Those that seem to matter little must not be lost altogether: what they do for other inputs no gradient shows.
+    """
+    return np.minimum(coarseness * relative, max(coarseness, _COARSEST))
 
 
 def _least_step(peak: Array, largest: int) -> Array:
@@ -155,7 +164,7 @@ def is_too_coarse(weights: Array, coarseness: float, largest: int = LARGEST, rel
     The steps are compared as energies over the whole tensor: an average over channels breaks on dead ones.
     """
     rms = channel_rms(weights)
-    wanted = np.square(coarseness * relative * rms).sum()
+    wanted = np.square(_each(coarseness, relative) * rms).sum()
     used = np.square(channel_steps(weights, coarseness, largest, relative).astype(np.float64)[rms > 0]).sum()
     return bool(wanted > 0 and used > _TOO_COARSE**2 * wanted)
 
