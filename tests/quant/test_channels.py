@@ -18,6 +18,7 @@ from pbslim.quant.channels import (
     is_too_coarse,
     mean_square,
     nearest,
+    relative_steps,
     steps_of,
     used_coarseness,
 )
@@ -97,3 +98,29 @@ def test_large_arrays_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) ->
     assert mean_square(weights) == pytest.approx(whole[0], rel=1e-14)
     assert np.array_equal(code_bits(codes), whole[1])
     assert mean_square(weights[:0]) == 0
+
+
+@pytest.mark.parametrize("weights", _CASES.values(), ids=_CASES)
+def test_relative_steps_keep_the_power_of_all_steps(weights: np.ndarray) -> None:
+    importance = np.array([1e-3, 0.1, 1, 0, 50])
+    relative = relative_steps(weights, importance)
+    power = np.square(channels.channel_rms(weights))
+    assert np.square(relative) @ power == pytest.approx(power.sum())
+    assert relative.max() <= 9 * relative.min() * (1 + 1e-12)
+
+
+def test_channels_that_matter_more_get_finer_steps() -> None:
+    relative = relative_steps(_GAUSS, np.array([1, 4, 16, 0.25, 1]) / np.square(channels.channel_rms(_GAUSS)))
+    assert relative[2] < relative[1] < relative[0] == pytest.approx(relative[4])
+    assert relative[0] < relative[3]
+    steps = channel_steps(_GAUSS, 0.1, relative=relative) / channels.channel_rms(_GAUSS)
+    np.testing.assert_allclose(steps, 0.1 * relative, rtol=0.13)  # to the next of four steps to an octave
+    assert used_coarseness(_GAUSS, channel_steps(_GAUSS, 0.1, relative=relative)) == pytest.approx(0.1, rel=0.1)
+
+
+def test_no_channel_is_lost_for_one_that_matters() -> None:
+    relative = relative_steps(_GAUSS, np.array([1.0, 1, 1, 1, 0]))
+    assert relative[4] > 1.5
+    rms = channels.channel_rms(_GAUSS)
+    assert (channel_steps(_GAUSS, 0.9, relative=relative) <= 1.13 * rms).all()
+    assert (channel_steps(_GAUSS, 2.0, relative=relative) <= 2.26 * rms).all()

@@ -18,6 +18,7 @@ from pbslim.compression.evaluation import Evaluator, has_huge_constant
 from pbslim.compression.judge import signal_power
 from pbslim.compression.model import Model
 from pbslim.compression.samples import SampleSets, checksum, singles_of
+from pbslim.compression.variations import Batch
 from pbslim.engines import Feeds, Program, engine
 from pbslim.engines.protocol import find_value
 from pbslim.errors import PbslimError
@@ -41,10 +42,9 @@ def channel_importance(
     Args:
         count: samples to look at, some of those for calibration.
     """
-    singles = singles_of(samples.calibration, model.graph, model.inputs)
-    chosen = singles[:: max(len(singles) // max(count, 1), 1)][:count]
-    if not chosen or has_huge_constant(model.graph):
+    if not count or not samples.calibration or has_huge_constant(model.graph):
         return {}
+    chosen = _some(model, samples.calibration, count)
     graph = model.graph.copy()
     seeds, powers = _add_powers(graph, model)
     if not powers:
@@ -52,13 +52,20 @@ def channel_importance(
     total = {name: np.zeros(model.site(name).channels) for name in powers}
     try:
         work = _Trace(list(powers.values()), _Seeds.of(model, seeds, [*samples.probes, *chosen]))
-        program = model.program.restrict(engine(model.engine).load(graph))
-        for found in Evaluator(program, graph).map(work, chosen, on_sample):
-            for power, part in zip(total.values(), found, strict=True):
-                power += part
+        with model.program.restrict(engine(model.engine).load(graph)) as program:
+            for found in Evaluator(program, graph).map(work, chosen, on_sample):
+                for power, part in zip(total.values(), found, strict=True):
+                    power += part
     except PbslimError:  # an op has no gradient on these inputs, or it takes too much
         return {}
     return {name: power for name, power in total.items() if np.isfinite(power).all() and power.any()}
+
+
+def _some(model: Model, batches: Sequence[Batch], count: int) -> list[Batch]:
+    """So many samples, from as many batches as possible, as they are made when they are looked at."""
+    chosen = batches[:: max(len(batches) // count, 1)][:count]
+    each = -(-count // len(chosen))
+    return [single for batch in chosen for single in singles_of([batch], model.graph, model.inputs)[:each]][:count]
 
 
 def _add_powers(graph: Graph, model: Model) -> tuple[list[str], dict[str, str]]:
