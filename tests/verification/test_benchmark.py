@@ -21,7 +21,7 @@ DIGITS = ROOT / "examples" / "digits.pb"
 def test_figures_are_plausible(tmp_path: Path) -> None:
     parts = "\n".join(f"m{i + 1} = MatMul(m{i}, w)" for i in range(8))
     weights = [[0.01] * 128] * 128
-    graph, _ = parse(f"m0 = Placeholder(shape=[512, 128])\nw = Const({weights})\n{parts}\n-> m8")
+    graph, _ = parse(f"m0 = Placeholder(shape=[4096, 128])\nw = Const({weights})\n{parts}\n-> m8")
     pbslim.save(graph, tmp_path / "heavy.pb")
     light, heavy = benchmark([DIGITS, tmp_path / "heavy.pb"], engines=["builtin"], runs=5)
     for found in (light, heavy):

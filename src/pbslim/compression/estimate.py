@@ -111,10 +111,11 @@ def estimate(model: Model, pace: Pace, effort: Effort, proven: int) -> dict[str,
     attempts = _ATTEMPTS_IF_NARROW if model.judge.is_narrow else _ATTEMPTS
     tries = min(_TRIES, effort.tries) * effort.passes + _MORE_TRIES * (attempts - 1)
     tried = effort.probes * pace.single * (1 + _BELOW * len(model.sites)) / pace.threads + rounding
+    traced = effort.traced * _BACKWARD * pace.single / pace.threads if model.sites else 0.0
     # Both graphs run at the same time, where that is possible.
     proof = _STARTING + 2 * proven * pace.sample * _SENDING / min(pace.threads, 2)
     return {
-        MEASURING: effort.calibration * pace.sample + looking + effort.traced * _BACKWARD * pace.single / pace.threads,
+        MEASURING: effort.calibration * pace.sample + looking + traced,
         TRYING: searched + factoring + tried * effort.passes,
         SEARCHING: tries * (searched + rounding),
         VERIFYING: proof * (1 + _RECHECKED * (attempts - 1)) if proven else 0.0,
