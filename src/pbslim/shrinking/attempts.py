@@ -170,10 +170,12 @@ class Attempts:
         """Weights of about `wanted` dB: after a first search, those `finer` dB than the ones before.
 
         No two sets of inputs agree to the decibel, so that another search would find what suits its inputs by chance.
+        Once there is a result that keeps the promise, smaller ones are wanted, of which the proof says whether they do.
         """
         until = self.deadline - self.proving
         found = self.compressor.quieter(before, finer) if before else None
-        return found if found and found.snr > wanted - _LUCK else self.compressor.compress(wanted, found, until)
+        is_near = found and (self._kept or found.snr > wanted - _LUCK)
+        return found if found and is_near else self.compressor.compress(wanted, found, until)
 
     def _fit(self, size: int) -> None:
         """The best result of no more bytes."""
