@@ -190,3 +190,11 @@ def test_a_search_leaves_time_for_the_proof() -> None:
     compressor = Searched()
     attempts(lambda wanted: wanted + 1, compressor, deadline=time.perf_counter() + 100, proving=40.0).best()
     assert compressor.until == pytest.approx(time.perf_counter() + 60, abs=30)
+
+
+def test_the_proof_alone_judges_what_is_smaller_than_a_kept_result() -> None:
+    compressor = Searched(part=0.3)  # what is made finer without a search seems far from what is wanted
+    made = attempts(steps([(0.0, 15.0), (22.0, 19.0), (25.0, 23.0)]), compressor)
+    made.best()
+    assert [round(each.wanted, 1) for each in made.tried] == [20.0, 25.3, 22.6, 24.0]
+    assert compressor.searches == 2  # the first, and that of the one that was kept

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pbslim
+from pbslim.analysis.zipsize import ZipSize, zipped_size
 from pbslim.compression.model import Model
 from pbslim.compression.promises import PROMISES, Promise
 from pbslim.dtypes import FLOAT, INT32
@@ -143,6 +144,16 @@ def test_a_target_gets_only_what_it_reads(tmp_path: Path, target: str, unknown: 
 def test_a_size_is_met(tmp_path: Path) -> None:
     result = shrink(DIGITS, tmp_path / "out.pb", options=CompressionOptions(target_size=30_000, effort="low"))
     assert 25_000 < result.after.size <= 30_000
+
+
+def test_a_size_in_a_zip_is_not_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def guessed(file: Path, *, exact: bool = False) -> ZipSize:
+        return zipped_size(file, exact=True) if exact else ZipSize(1, exact=False)
+
+    monkeypatch.setattr("pbslim.shrinking.attempts.zipped_size", guessed)
+    options = CompressionOptions(target_size=30_000, goal="zip", effort="low")
+    shrink(DIGITS, tmp_path / "out.pb", options=options)
+    assert 25_000 < zipped_size(tmp_path / "out.pb", exact=True).bytes <= 30_000
 
 
 def test_the_best_of_a_size_need_not_be_exact(tmp_path: Path) -> None:

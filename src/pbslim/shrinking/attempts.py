@@ -277,7 +277,8 @@ class Attempts:
                 path = Path(folder) / "result.pb"
                 size = save(graph, path)
                 if self.options.goal == "zip":
-                    size = zipped_size(path).bytes
+                    # An estimate says which form is smaller, but not whether it fits.
+                    size = zipped_size(path, exact=self.options.target_size is not None).bytes
             results.append((graph, size, form))
         return min(results, key=lambda each: each[1])
 
