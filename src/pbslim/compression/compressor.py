@@ -210,7 +210,7 @@ class Compressor:
             finer = {name: finer for name, each in self.sensitivities.items() if (finer := _finer(each)) is not None}
             if not finer:
                 return
-            self.sensitivities |= self._tried([each for each in self.rounders if each.site.name in finer], finer)
+            self.sensitivities |= self._tried_again(finer)
 
     def _try_far(self, snr: float) -> None:
         """Try those sites again that would get far coarser steps than they were tried with, for they may add more.
@@ -226,10 +226,14 @@ class Compressor:
             }
             if not far:
                 return
-            for name, each in self._tried([each for each in self.rounders if each.site.name in far], far).items():
+            for name, each in self._tried_again(far).items():
                 before = self.sensitivities[name]
                 least = before.noise * (each.coarseness / before.coarseness) ** 2
                 self.sensitivities[name] = replace(each, noise=np.maximum(each.noise, least))
+
+    def _tried_again(self, coarseness: Mapping[str, float]) -> dict[str, Sensitivity]:
+        """Only the sites that are named."""
+        return self._tried([each for each in self.rounders if each.site.name in coarseness], coarseness)
 
     def _tried(self, rounders: Sequence[Rounder], coarseness: Mapping[str, float] | None) -> dict[str, Sensitivity]:
         probes, signal = self.samples.probes, self._measure.signal

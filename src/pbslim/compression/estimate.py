@@ -12,6 +12,7 @@ import numpy as np
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.effort import Effort
 from pbslim.compression.evaluation import threads
+from pbslim.compression.importance import count_traced
 from pbslim.compression.model import Model
 from pbslim.compression.samples import SampleSets
 from pbslim.engines import Feeds
@@ -111,7 +112,7 @@ def estimate(model: Model, pace: Pace, effort: Effort, proven: int) -> dict[str,
     attempts = _ATTEMPTS_IF_NARROW if model.judge.is_narrow else _ATTEMPTS
     tries = min(_TRIES, effort.tries) * effort.passes + _MORE_TRIES * (attempts - 1)
     tried = effort.probes * pace.single * (1 + _BELOW * len(model.sites)) / pace.threads + rounding
-    traced = effort.traced * _BACKWARD * pace.single / pace.threads if model.sites else 0.0
+    traced = count_traced(model, effort.traced) * _BACKWARD * pace.single / pace.threads
     # Both graphs run at the same time, where that is possible.
     proof = _STARTING + 2 * proven * pace.sample * _SENDING / min(pace.threads, 2)
     return {

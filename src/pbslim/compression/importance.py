@@ -8,24 +8,22 @@ which the squared gradients are on average the sum of all squared ones (Hutchins
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.evaluation import Evaluator, has_huge_constant
-from pbslim.compression.judge import signal_power
+from pbslim.compression.judge import Run
 from pbslim.compression.model import Model
 from pbslim.compression.samples import SampleSets, checksum, singles_of
 from pbslim.compression.variations import Batch
-from pbslim.engines import Feeds, Program, engine
+from pbslim.engines import Feeds, engine
 from pbslim.engines.protocol import find_value
 from pbslim.errors import PbslimError
 from pbslim.gradients import Tape, add_gradients
 from pbslim.ir import Graph, Value
 from pbslim.ir.tensors import Array
-from pbslim.verification.metrics import Kind
 
 _SIGNALS = 8  # samples of which the power of the signal is measured
 _HUGE = 1e9  # times as much noise as signal: an output that does not vary
@@ -42,23 +40,28 @@ def channel_importance(
     Args:
         count: samples to look at, some of those for calibration.
     """
-    if not count or not samples.calibration or has_huge_constant(model.graph):
+    count = count_traced(model, count)
+    if not count or not samples.calibration:
         return {}
-    chosen = _some(model, samples.calibration, count)
     graph = model.graph.copy()
     seeds, powers = _add_powers(graph, model)
     if not powers:
         return {}
     total = {name: np.zeros(model.site(name).channels) for name in powers}
     try:
-        work = _Trace(list(powers.values()), _Seeds.of(model, seeds, [*samples.probes, *chosen]))
+        fed = _seeded(model, seeds, samples.probes, _some(model, samples.calibration, count))
         with model.program.restrict(engine(model.engine).load(graph)) as program:
-            for found in Evaluator(program, graph).map(work, chosen, on_sample):
+            for found in Evaluator(program, graph).map(Run(list(powers.values()), {}), fed, on_sample):
                 for power, part in zip(total.values(), found, strict=True):
                     power += part
     except PbslimError:  # an op has no gradient on these inputs, or it takes too much
         return {}
     return {name: power for name, power in total.items() if np.isfinite(power).all() and power.any()}
+
+
+def count_traced(model: Model, count: int) -> int:
+    """How many of `count` samples are looked at: none where that shows nothing, or each run takes seconds."""
+    return count if model.sites and not has_huge_constant(model.graph) else 0
 
 
 def _some(model: Model, batches: Sequence[Batch], count: int) -> list[Batch]:
@@ -105,69 +108,30 @@ def _channels_first(site: Site) -> bool:
     return site.kind != "dense" and site.uses[0].node.attrs.get("data_format") == b"NCHW"
 
 
-@dataclass(frozen=True)
-class _Seeds:
-    """Random weights of what is compared.
+def _seeded(model: Model, placeholders: Sequence[str], probes: Sequence[Feeds], chosen: Sequence[Feeds]) -> list[Feeds]:
+    """Samples with random weights of what is compared, the same ones each time.
 
-    Attributes:
-        placeholders: which are fed with them.
-        kinds: what the numbers mean.
-        scales: of the weights: noise counts as a part of the signal, and the mean over the numbers of a sample.
-        shapes: of what is compared, by those of the inputs.
+    They are scaled so that noise counts as a part of the signal, and as the mean over the numbers of a sample.
     """
+    judge, shapes = model.judge, {}
+    kept: list[list[Array]] = []
+    for number, sample in enumerate([*probes, *chosen]):
+        if number < _SIGNALS or _shapes(sample) not in shapes:
+            found = model.program.run(sample, judge.tensors)
+            shapes[_shapes(sample)] = [array.shape for array in found]
+            kept.append(found)
+    signals = judge.signals(zip(*kept, strict=True))
+    noise = judge.relative(np.ones(len(signals)), signals)
+    scales = np.sqrt(np.where(noise < _HUGE, noise, 0))
 
-    placeholders: Sequence[str]
-    kinds: Sequence[Kind]
-    scales: Sequence[float]
-    shapes: Mapping[object, Sequence[tuple[int, ...]]]
-
-    @classmethod
-    def of(cls, model: Model, placeholders: Sequence[str], samples: Sequence[Feeds]) -> _Seeds:
-        """Run those samples that differ in shape, and the first ones, of which the signal is known then."""
-        judge, shapes = model.judge, {}
-        kept: list[list[Array]] = []
-        for number, sample in enumerate(samples):
-            if number < _SIGNALS or _shapes(sample) not in shapes:
-                found = model.program.run(sample, judge.tensors)
-                shapes[_shapes(sample)] = [array.shape for array in found]
-                kept.append(found)
-        signals = [
-            signal_power(values, kind)
-            for values, kind in zip(zip(*kept, strict=True), judge.kinds.values(), strict=True)
-        ]
-        allowed = judge.relative(np.ones(len(signals)), signals)
-        return cls(
-            placeholders, list(judge.kinds.values()), list(np.sqrt(np.where(allowed < _HUGE, allowed, 0))), shapes
-        )
-
-    def fed(self, sample: Feeds) -> Feeds:
-        """Some for a sample, the same ones each time."""
+    def weights(sample: Feeds) -> dict[str, Array]:
         random = np.random.default_rng(checksum(sample))
-        found = {}
-        for name, kind, scale, shape in zip(
-            self.placeholders, self.kinds, self.scales, self.shapes[_shapes(sample)], strict=True
-        ):
-            weights = random.standard_normal(shape)
-            if kind is Kind.SCORES:
-                weights -= weights.mean(-1, keepdims=True)
-            found[name] = (scale / math.sqrt(max(weights.size, 1)) * weights).astype(np.float32)
-        return found
+        drawn = judge.values([random.standard_normal(shape) for shape in shapes[_shapes(sample)]])
+        scaled = [scale / math.sqrt(max(each.size, 1)) * each for scale, each in zip(scales, drawn, strict=True)]
+        return {name: each.astype(np.float32) for name, each in zip(placeholders, scaled, strict=True)}
+
+    return [{**sample, **weights(sample)} for sample in chosen]
 
 
 def _shapes(sample: Feeds) -> object:
     return tuple((name, np.shape(value)) for name, value in sample.items())
-
-
-@dataclass(frozen=True)
-class _Trace:
-    """One sample forth and back: the power in each channel of each site."""
-
-    tensors: Sequence[str]
-    seeds: _Seeds
-    steps: int = 1
-
-    def __call__(self, program: Program, sample: Feeds, on_step: Callable[[], None]) -> list[Array]:
-        """Run it."""
-        found = program.run({**sample, **self.seeds.fed(sample)}, self.tensors)
-        on_step()
-        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,10 @@ class Judge:
         allowed = [_HELPER_NOISE if tensor in self.helpers else 1.0 for tensor in self.kinds]
         return np.nan_to_num(np.array(parts, np.float64), nan=_HUGE, posinf=_HUGE) / allowed
 
+    def signals(self, values: Iterable[Sequence[Array]]) -> list[float]:
+        """The power of what varies with the sample, for each tensor by its values for several samples."""
+        return [signal_power(*pair) for pair in zip(values, self.kinds.values(), strict=True)]
+
     def values(self, found: Sequence[Array]) -> list[Array]:
         """What a run gave for `tensors`, in double precision and without what a softmax does not see."""
         return [_exact(kind, array) for kind, array in zip(self.kinds.values(), found, strict=True)]
@@ -118,10 +122,10 @@ class Measure:
     def __init__(self, evaluator: Evaluator, judge: Judge, samples: Sequence[Feeds]) -> None:
         self._evaluator, self._judge, self._samples = evaluator, judge, samples
         self._reference = [Kept() for _ in judge.tensors]
-        for found in evaluator.map(_Run(judge.tensors, {}), samples):
+        for found in evaluator.map(Run(judge.tensors, {}), samples):
             for kept, values in zip(self._reference, found, strict=True):
                 kept.append(values)
-        self.signal = [signal_power(*pair) for pair in zip(self._reference, judge.kinds.values(), strict=True)]
+        self.signal = judge.signals(self._reference)
 
     @np.errstate(over="ignore", invalid="ignore")
     def noise(self, weights: Feeds, most: float = math.inf) -> float:
@@ -133,7 +137,7 @@ class Measure:
         """
         power = np.zeros(len(self.signal))
         count = np.zeros(len(self.signal))
-        runs = self._evaluator.map(_Run(self._judge.tensors, weights), self._samples)
+        runs = self._evaluator.map(Run(self._judge.tensors, weights), self._samples)
         found = 0.0
         for done, each in enumerate(zip(zip(*self._reference, strict=True), runs, strict=True), 1):
             for i, (before, after) in enumerate(zip(*map(self._judge.values, each), strict=True)):
@@ -146,7 +150,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """One sample with changed weights."""
 
     tensors: Sequence[str]

@@ -52,7 +52,7 @@ class AllowedProgram(Program):
     def observed(self, watched: Mapping[Node, See]) -> Program | None:
         """The same with no more allowed; see `Program.observed`."""
         found = self._program.observed(watched)
-        return None if found is None else AllowedProgram(found, self._file_bytes)
+        return None if found is None else self.restrict(found)
 
     def restrict(self, other: Program) -> Program:
         """The other program, which may take as much as this one."""

@@ -13,6 +13,7 @@ _Operand = Callable[[Tape, Node, Value], Value]
 """A node of two operands and the gradient of its output → that of one operand, before broadcasting is undone."""
 
 
+@simple("BiasAdd", "Identity", "CheckNumerics", "PlaceholderWithDefault")
 def _kept(_tape: Tape, _node: Node, gradient: Value) -> Value:
     return gradient
 
@@ -29,6 +30,7 @@ def _binary(ops: Sequence[str], first: _Operand, second: _Operand) -> None:
     rule(*ops)(run)
 
 
+@simple("Neg")
 def _negative(tape: Tape, _node: Node, gradient: Value) -> Value:
     return tape.op("Neg", gradient)
 
@@ -73,16 +75,6 @@ _binary(
     _twice_difference,
     lambda tape, node, gradient: tape.op("Neg", _twice_difference(tape, node, gradient)),
 )
-
-
-@simple("BiasAdd", "Identity", "CheckNumerics", "PlaceholderWithDefault")
-def _same(_tape: Tape, _node: Node, gradient: Value) -> Value:
-    return gradient
-
-
-@simple("Neg")
-def _negated(tape: Tape, _node: Node, gradient: Value) -> Value:
-    return tape.op("Neg", gradient)
 
 
 @rule("AddN")
@@ -170,13 +162,9 @@ def _spread(tape: Tape, node: Node, gradient: Value) -> Value:
     return tape.reshaped(gradient, kept)
 
 
+@simple("Sum")
 def _broadcast(tape: Tape, node: Node, gradient: Value) -> Value:
     return tape.op("Add", _spread(tape, node, gradient), tape.op("ZerosLike", node.inputs[0]))
-
-
-@simple("Sum")
-def _sum(tape: Tape, node: Node, gradient: Value) -> Value:
-    return _broadcast(tape, node, gradient)
 
 
 def _size(tape: Tape, value: Value) -> Value:
@@ -205,6 +193,9 @@ def _product(tape: Tape, node: Node, gradient: Value, wanted: Collection[int]) -
     turned = tuple(bool(node.attrs.get(key)) for key in keys)
     a, b = node.inputs[:2]
 
+    if op == "BatchMatMulV2" and not _same_batch(tape.dims(a), tape.dims(b)):
+        return {}  # leading dimensions may have been broadcast
+
     def product(left: Value, right: Value, *transposed: bool) -> Value:
         return tape.op(op, left, right, **dict(zip(keys, transposed, strict=True)))
 
@@ -213,8 +204,6 @@ def _product(tape: Tape, node: Node, gradient: Value, wanted: Collection[int]) -
         found[0] = product(b, gradient, turned[1], True) if turned[0] else product(gradient, b, False, not turned[1])
     if 1 in wanted:
         found[1] = product(gradient, a, True, turned[0]) if turned[1] else product(a, gradient, not turned[0], False)
-    if op == "BatchMatMulV2":  # leading dimensions may have been broadcast
-        found = {slot: each for slot, each in found.items() if _same_batch(tape.dims(a), tape.dims(b))}
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pbslim.dtypes import FLOAT, INT32
 from pbslim.gradients.registry import rule, rule_for_many, simple
-from pbslim.gradients.tape import Tape
+from pbslim.gradients.tape import Tape, attrs_of
 from pbslim.ir import Node, Value
 
 
@@ -36,8 +36,7 @@ def _pad(tape: Tape, node: Node, gradient: Value) -> Value:
         end_mask=1,
         shrink_axis_mask=2,
     )
-    if kind is not INT32:
-        first = tape.op("Cast", first, T=kind, SrcT=kind, DstT=INT32)
+    first = tape.cast(first, kind, INT32)
     return tape.op("Slice", gradient, first, tape.shape(node.inputs[0]), Index=INT32)
 
 
@@ -50,10 +49,8 @@ def _mirror_pad(tape: Tape, node: Node, gradient: Value) -> Value:
 @simple("Slice")
 def _slice(tape: Tape, node: Node, gradient: Value) -> Value:
     """Zeros around it."""
-    x, begin = node.inputs[0], node.inputs[1]
-    kind = node.attrs.get("Index", INT32)
-    if kind is not INT32:
-        begin = tape.op("Cast", begin, T=kind, SrcT=kind, DstT=INT32)
+    x = node.inputs[0]
+    begin = tape.cast(node.inputs[1], node.attrs.get("Index", INT32), INT32)
     end = tape.op("Sub", tape.op("Sub", tape.shape(x), begin, T=INT32), tape.shape(node.output()), T=INT32)
     paddings = tape.op("Pack", begin, end, T=INT32, N=2, axis=1)
     return tape.op("Pad", gradient, paddings, Tpaddings=INT32)
@@ -66,9 +63,7 @@ _MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_ax
 def _strided_slice(tape: Tape, node: Node, gradient: Value) -> Value:
     x, begin, end, strides = node.inputs
     kind = node.attrs.get("Index", INT32)
-    shape = tape.shape(x)
-    if kind is not INT32:
-        shape = tape.op("Cast", shape, T=INT32, SrcT=INT32, DstT=kind)
+    shape = tape.cast(tape.shape(x), INT32, kind)
     masks = {mask: node.attrs.get(mask, 0) for mask in _MASKS}
     return tape.op("StridedSliceGrad", shape, begin, end, strides, gradient, Index=kind, **masks)
 
@@ -121,8 +116,7 @@ def _unpack(tape: Tape, node: Node, gradients: Sequence[Value | None], _wanted: 
 @simple("DepthToSpace", "SpaceToDepth")
 def _depth_to_space(tape: Tape, node: Node, gradient: Value) -> Value:
     back = "SpaceToDepth" if node.op == "DepthToSpace" else "DepthToSpace"
-    keys = ("block_size", "data_format")
-    return tape.op(back, gradient, **{key: node.attrs[key] for key in keys if key in node.attrs})
+    return tape.op(back, gradient, **attrs_of(node, ("block_size", "data_format")))
 
 
 @simple("SpaceToBatchND", "BatchToSpaceND")

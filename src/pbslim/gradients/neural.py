@@ -2,53 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from pbslim.dtypes import FLOAT
 from pbslim.gradients.registry import rule, simple
-from pbslim.gradients.tape import Tape
-from pbslim.ir import AttrValue, Node, Value
+from pbslim.gradients.tape import Tape, attrs_of
+from pbslim.ir import Node, Value
 
 _CONVOLUTION = ("strides", "padding", "data_format", "dilations", "explicit_paddings", "use_cudnn_on_gpu")
 _POOLING = ("ksize", "strides", "padding", "data_format")
 _RESIZING = ("align_corners", "half_pixel_centers")
 
 
-def _attrs(node: Node, keys: Sequence[str]) -> dict[str, AttrValue]:
-    return {key: node.attrs[key] for key in keys if key in node.attrs}
-
-
 @simple("Conv2D", "DepthwiseConv2dNative")
 def _convolution(tape: Tape, node: Node, gradient: Value) -> Value:
     x, filters = node.inputs[:2]
-    return tape.op(f"{node.op}BackpropInput", tape.shape(x), filters, gradient, **_attrs(node, _CONVOLUTION))
+    return tape.op(f"{node.op}BackpropInput", tape.shape(x), filters, gradient, **attrs_of(node, _CONVOLUTION))
 
 
 @rule("Conv2DBackpropInput")
 def _transposed(tape: Tape, node: Node, gradient: Value, wanted: Collection[int]) -> Mapping[int, Value]:
     filters = node.inputs[1]
-    return {2: tape.op("Conv2D", gradient, filters, **_attrs(node, _CONVOLUTION))} if 2 in wanted else {}
+    return {2: tape.op("Conv2D", gradient, filters, **attrs_of(node, _CONVOLUTION))} if 2 in wanted else {}
 
 
 @simple("AvgPool")
 def _average_pool(tape: Tape, node: Node, gradient: Value) -> Value:
-    return tape.op("AvgPoolGrad", tape.shape(node.inputs[0]), gradient, **_attrs(node, _POOLING))
+    return tape.op("AvgPoolGrad", tape.shape(node.inputs[0]), gradient, **attrs_of(node, _POOLING))
 
 
 @simple("MaxPool")
 def _max_pool(tape: Tape, node: Node, gradient: Value) -> Value:
-    return tape.op("MaxPoolGrad", node.inputs[0], node.output(), gradient, **_attrs(node, _POOLING))
+    return tape.op("MaxPoolGrad", node.inputs[0], node.output(), gradient, **attrs_of(node, _POOLING))
 
 
 @simple("ResizeBilinear")
 def _bilinear(tape: Tape, node: Node, gradient: Value) -> Value:
-    return tape.op("ResizeBilinearGrad", gradient, node.inputs[0], **_attrs(node, _RESIZING))
+    return tape.op("ResizeBilinearGrad", gradient, node.inputs[0], **attrs_of(node, _RESIZING))
 
 
 @simple("ResizeNearestNeighbor")
 def _nearest(tape: Tape, node: Node, gradient: Value) -> Value:
     size = tape.op("Slice", tape.shape(node.inputs[0]), tape.const([1]), tape.const([2]))
-    return tape.op("ResizeNearestNeighborGrad", gradient, size, **_attrs(node, _RESIZING))
+    return tape.op("ResizeNearestNeighborGrad", gradient, size, **attrs_of(node, _RESIZING))
 
 
 @rule("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")

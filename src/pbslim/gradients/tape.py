@@ -8,7 +8,7 @@ import numpy as np
 
 from pbslim.analysis.static_shapes import StaticShapes
 from pbslim.dtypes import FLOAT, INT32, DType
-from pbslim.ir import ArrayTensor, AttrValue, Graph, Value
+from pbslim.ir import ArrayTensor, AttrValue, Graph, Node, Value
 
 _PREFIX = "gradients"
 
@@ -30,20 +30,20 @@ class Tape:
 
     def op(self, op: str, *inputs: Value, **attrs: AttrValue) -> Value:
         """The first output of a new node, of which T is float32 where nothing else is said."""
-        self._count += 1
-        return self.graph.add(f"{self._prefix}/{self._count}", op, inputs, {"T": FLOAT, **attrs}).output()
+        return self._add(op, *inputs, **{"T": FLOAT, **attrs})
 
     def const(self, value: object, dtype: DType = INT32) -> Value:
         """A constant."""
         array = np.asarray(value, np.int32 if dtype is INT32 else np.float32)
-        self._count += 1
-        attrs: dict[str, AttrValue] = {"dtype": dtype, "value": ArrayTensor(array, dtype)}
-        return self.graph.add(f"{self._prefix}/{self._count}", "Const", (), attrs).output()
+        return self._add("Const", dtype=dtype, value=ArrayTensor(array, dtype))
 
     def placeholder(self) -> Value:
         """What is fed when the gradients are computed."""
+        return self._add("Placeholder", dtype=FLOAT)
+
+    def _add(self, op: str, *inputs: Value, **attrs: AttrValue) -> Value:
         self._count += 1
-        return self.graph.add(f"{self._prefix}/{self._count}", "Placeholder", (), {"dtype": FLOAT}).output()
+        return self.graph.add(f"{self._prefix}/{self._count}", op, inputs, attrs).output()
 
     def shape(self, value: Value) -> Value:
         """The shape of a value."""
@@ -54,6 +54,10 @@ class Tape:
     def dims(self, value: Value) -> Sequence[int] | None:
         """What is known of the shape of a value of the graph as it was, -1 where it is not; None if no rank is."""
         return self._shapes.of(value).dims
+
+    def cast(self, value: Value, kind: AttrValue, wanted: AttrValue) -> Value:
+        """Whole numbers of one type as those of another."""
+        return value if kind is wanted else self.op("Cast", value, SrcT=kind, DstT=wanted)
 
     def reshaped(self, gradient: Value, value: Value) -> Value:
         """`gradient` in the shape of `value`."""
@@ -69,6 +73,11 @@ class Tape:
             return gradient
         axes = self.op("BroadcastGradientArgs", self.shape(value), self.shape(other), T=INT32)
         return self.reshaped(self.op("Sum", gradient, axes), value)
+
+
+def attrs_of(node: Node, keys: Sequence[str]) -> dict[str, AttrValue]:
+    """Those of `keys` that the node has."""
+    return {key: node.attrs[key] for key in keys if key in node.attrs}
 
 
 def _is_full(dims: Sequence[int] | None, other: Sequence[int] | None) -> bool:

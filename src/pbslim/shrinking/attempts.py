@@ -174,8 +174,9 @@ class Attempts:
         """
         until = self.deadline - self.proving
         found = self.compressor.quieter(before, finer) if before else None
-        is_near = found and (self._kept or found.snr > wanted - _LUCK)
-        return found if found and is_near else self.compressor.compress(wanted, found, until)
+        if found and (self._kept or found.snr > wanted - _LUCK):
+            return found
+        return self.compressor.compress(wanted, found, until)
 
     def _fit(self, size: int) -> None:
         """The best result of no more bytes."""
