@@ -143,9 +143,10 @@ def test_gradients_are_those_of_tensorflow(case: str) -> None:
     tape = Tape(graph)
     seed, start = tape.placeholder(), graph["start"].output()
     found = add_gradients(tape, {graph["y"].output(): seed}, {start})[start]
-    with engine("builtin").load(graph) as program:
-        gradient = program.run({"x": 2 * _numbers(*SHAPE), seed.name: weights}, [found.name])[0]
-    np.testing.assert_allclose(gradient, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+    for name in ("builtin", "tensorflow"):
+        with engine(name).load(graph) as program:
+            gradient = program.run({"x": 2 * _numbers(*SHAPE), seed.name: weights}, [found.name])[0]
+        np.testing.assert_allclose(gradient, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
 
 
 def test_each_rule_has_a_case() -> None:

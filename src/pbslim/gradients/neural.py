@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from pbslim.dtypes import FLOAT
+from pbslim.dtypes import FLOAT, INT32
 from pbslim.gradients.registry import rule, simple
 from pbslim.gradients.tape import Tape, attrs_of
 from pbslim.ir import Node, Value
@@ -43,7 +43,7 @@ def _bilinear(tape: Tape, node: Node, gradient: Value) -> Value:
 
 @simple("ResizeNearestNeighbor")
 def _nearest(tape: Tape, node: Node, gradient: Value) -> Value:
-    size = tape.op("Slice", tape.shape(node.inputs[0]), tape.const([1]), tape.const([2]))
+    size = tape.op("Slice", tape.shape(node.inputs[0]), tape.const([1]), tape.const([2]), Index=INT32)
     return tape.op("ResizeNearestNeighborGrad", gradient, size, **attrs_of(node, _RESIZING))
 
 
