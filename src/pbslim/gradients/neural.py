@@ -43,7 +43,7 @@ def _bilinear(tape: Tape, node: Node, gradient: Value) -> Value:
 
 @simple("ResizeNearestNeighbor")
 def _nearest(tape: Tape, node: Node, gradient: Value) -> Value:
-    size = tape.op("Slice", tape.shape(node.inputs[0]), tape.const([1]), tape.const([2]), Index=INT32)
+    size = tape.op("Slice", tape.shape(node.inputs[0]), tape.const([1]), tape.const([2]), T=INT32, Index=INT32)
     return tape.op("ResizeNearestNeighborGrad", gradient, size, **attrs_of(node, _RESIZING))
 
 
