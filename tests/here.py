@@ -6,6 +6,7 @@ the fixture `apart`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Here:
 
     def __init__(self, engine: str, path: Path, *, folding: bool = False, **_: object) -> None:
         self._engine, self._folding = find_engine(engine), folding
+        self._found: deque[list[Array]] = deque()
         self.load(path)
 
     def load(self, path: Path, _label: str = "") -> None:
@@ -43,10 +45,10 @@ class Here:
         return self._program.run(feeds, fetches)
 
     def start(self, feeds: Feeds, fetches: Sequence[str]) -> None:
-        self._found = self.run(feeds, fetches)
+        self._found.append(self.run(feeds, fetches))
 
     def result(self) -> list[Array]:
-        return self._found
+        return self._found.popleft()
 
     def close(self) -> None:
         self._program.close()

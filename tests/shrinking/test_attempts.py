@@ -14,6 +14,7 @@ import pytest
 
 from pbslim.compression.compressor import Compressor
 from pbslim.compression.promises import Promise
+from pbslim.compression.samples import SampleSets
 from pbslim.compression.search import Candidate
 from pbslim.errors import CheckError
 from pbslim.ir import Graph
@@ -62,6 +63,10 @@ class Told(Attempts):
             self._kept = Compressed(Graph(), verification=checked), int(wanted * 100)
         return checked
 
+    def checked(self, number: int) -> Verification:
+        """How the result of an attempt compares."""
+        return self._checked(Graph(), number, Proof())
+
 
 def attempts(measured: Callable[[float], float], compressor: Any = None, **options: Any) -> Told:
     files = Files(Path("in.pb"), Path("out.pb"), ["x"], ["x"], ["y"])
@@ -79,13 +84,13 @@ def steps(values: Sequence[tuple[float, float]]) -> Callable[[float], float]:
 @pytest.mark.parametrize(
     ("measured", "wanted", "best"),
     [
-        (lambda wanted: wanted + 1, [20], 21),  # kept at once
-        (lambda wanted: wanted + 8, [20, 13], 21),  # by far: back to a decibel above what is needed
-        (lambda wanted: wanted + 30, [20], 50),  # nothing that a search asks for comes near
-        (lambda wanted: wanted - 0.2, [20, 20.5], 20.3),  # missed by little
-        (steps([(0, 10), (26, 35)]), [20, 30.3, 25.15, 27.725], 35),  # half the way back, and half of that
-        (steps([(0, 10), (22, 35)]), [20, 30.3, 25.15, 22.575], 35),
-        (steps([(0, 12), (18, 28)]), [20, 13, 16.5], 28),  # kept by far, and then no more
+        (lambda wanted: wanted + 1, [20.5], 21.5),  # kept at once
+        (lambda wanted: wanted + 8, [20.5, 13], 21),  # by far: back to a decibel above what is needed
+        (lambda wanted: wanted + 30, [20.5], 50.5),  # nothing that a search asks for comes near
+        (lambda wanted: wanted - 0.7, [20.5, 21], 20.3),  # missed by little
+        (steps([(0, 10), (26, 35)]), [20.5, 30.8, 25.65, 28.225], 35),  # half the way back, and half of that
+        (steps([(0, 10), (22, 35)]), [20.5, 30.8, 25.65, 23.075], 35),
+        (steps([(0, 12), (18, 28)]), [20.5, 13.5, 17], 28),  # kept by far, and then no more
     ],
 )
 def test_what_is_wanted_next(measured: Callable[[float], float], wanted: list[float], best: float) -> None:
@@ -107,7 +112,7 @@ def test_one_search_is_enough_where_finer_steps_bring_what_they_should(part: flo
 def test_no_looser_attempt_is_made_where_none_is_wanted() -> None:
     made = attempts(lambda wanted: wanted + 8, looser=0)
     made.best()
-    assert [each.wanted for each in made.tried] == [20]
+    assert [each.wanted for each in made.tried] == [20.5]
 
 
 def deciding(measured: Callable[[float], float]) -> Callable[[float], Verification]:
@@ -117,7 +122,7 @@ def deciding(measured: Callable[[float], float]) -> Callable[[float], Verificati
     )
 
 
-@pytest.mark.parametrize(("looser", "wanted"), [(2, [20, 21.8, 24.5]), (0, [20, 28.3])])
+@pytest.mark.parametrize(("looser", "wanted"), [(2, [20.5, 22.3, 25]), (0, [20.5, 28.8])])
 def test_decisions_that_differ_ask_for_more(looser: int, wanted: list[float]) -> None:
     made = attempts(lambda _: 0, looser=looser)
     made.options = replace(made.options, promise=Promise(PROMISED, 0.98))
@@ -130,7 +135,7 @@ def test_what_is_never_kept_ends() -> None:
     made = attempts(lambda _: 10)
     with pytest.raises(CheckError, match="ask for less"):
         made.best()
-    assert [each.wanted for each in made.tried] == pytest.approx([20 + 10.3 * number for number in range(8)])
+    assert [each.wanted for each in made.tried] == pytest.approx([20.5 + 10.3 * number for number in range(8)])
 
 
 def test_what_was_kept_stays_when_no_other_weights_are_found() -> None:
@@ -146,7 +151,7 @@ def test_what_was_kept_stays_when_no_other_weights_are_found() -> None:
 
 def test_finest_weights_that_are_not_good_enough() -> None:
     made = attempts(lambda _: 10, Searched(most=45))
-    with pytest.raises(CheckError, match="keep 50"):
+    with pytest.raises(CheckError, match="keep 51"):
         made.best()
 
 
@@ -159,7 +164,7 @@ def test_nothing_more_is_tried_when_the_time_is_up() -> None:
 def test_the_last_attempt_that_there_is_time_for_goes_far_enough() -> None:
     made = attempts(lambda wanted: wanted - 1, deadline=time.perf_counter())
     assert made.best().verification
-    assert [each.wanted for each in made.tried] == pytest.approx([20, 24.3])
+    assert [each.wanted for each in made.tried] == pytest.approx([20.5, 24.3])
 
 
 def test_where_not_even_that_is_kept_the_time_is_up() -> None:
@@ -169,21 +174,30 @@ def test_where_not_even_that_is_kept_the_time_is_up() -> None:
     assert len(made.tried) == 2
 
 
-@pytest.mark.parametrize("better", [1, -1])
-def test_what_was_found_when_somebody_stops_is_kept_if_it_is_good_enough(better: int) -> None:
+@pytest.mark.parametrize(
+    ("measured", "wanted"),
+    [
+        (lambda wanted: wanted + 1, [20]),
+        (lambda wanted: wanted - 1, [20, 24.3]),  # then what keeps the promise in any case
+        (lambda _: 10, [20, 33.3]),
+    ],
+)
+def test_what_was_found_when_somebody_stops_is_verified(
+    measured: Callable[[float], float], wanted: list[float]
+) -> None:
     class Stopped(Searched):
         best = Candidate(0.0, {}, {}, PROMISED)
 
         def compress(self, *_: object) -> Candidate:
             raise KeyboardInterrupt
 
-    made = attempts(lambda wanted: wanted + better, Stopped())
-    if better > 0:
+    made = attempts(measured, Stopped())
+    if measured(30) >= PROMISED:
         assert made.best().interrupted
     else:
         with pytest.raises(KeyboardInterrupt):
             made.best()
-    assert len(made.tried) == 1
+    assert [each.wanted for each in made.tried] == pytest.approx(wanted)
 
 
 def test_a_search_leaves_time_for_the_proof() -> None:
@@ -196,5 +210,33 @@ def test_the_proof_alone_judges_what_is_smaller_than_a_kept_result() -> None:
     compressor = Searched(part=0.3)  # what is made finer without a search seems far from what is wanted
     made = attempts(steps([(0.0, 15.0), (22.0, 19.0), (25.0, 23.0)]), compressor)
     made.best()
-    assert [round(each.wanted, 1) for each in made.tried] == [20.0, 25.3, 22.6, 24.0]
+    assert [round(each.wanted, 1) for each in made.tried] == [20.5, 25.8, 23.1, 24.5]
     assert compressor.searches == 2  # the first, and that of the one that was kept
+
+
+@pytest.mark.parametrize(
+    ("number", "found", "looser", "seeds"),
+    [
+        (0, (21.0, 20.5), 2, [0, 8]),
+        (0, (21.0, 19.0), 2, [0, 8]),
+        (0, (21.0, 19.0), 0, [0]),  # where each takes minutes
+        (3, (20.5, 21.0), 2, [3, 0]),
+        (3, (19.0, 21.0), 2, [3]),
+    ],
+)
+def test_what_keeps_the_promise_is_proven_on_other_inputs_too(
+    number: int, found: tuple[float, float], looser: int, seeds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def verified(_graph: Graph, _files: Files, _proof: Proof, seed: int, _samples: object = None) -> Verification:
+        seen.append(seed)
+        return Verification([Comparison("y", (1,), 0.0, 1.0, snr=found[len(seen) - 1])])
+
+    class Measured(Searched):
+        samples = SampleSets([], [], [], "values")
+
+    monkeypatch.setattr("pbslim.shrinking.attempts.verified", verified)
+    made = attempts(lambda wanted: wanted, Measured(), looser=looser)
+    assert made.checked(number).snr == min(found[: len(seeds)])
+    assert seen == seeds

@@ -59,8 +59,8 @@ def test_the_search_tightens_until_decisions_are_equal(shrunk: Callable[..., Shr
     assert result.verification.agreement.share == 1.0
     wanted = [each.wanted for each in result.attempts]
     assert len(wanted) > 1
-    assert wanted[0] == 3.0
-    assert max(wanted) > 4.0
+    assert wanted[0] == 3.5
+    assert max(wanted) > 4.5
 
 
 def test_accuracy_may_not_drop_by_more(model: Path, tmp_path: Path, shrunk: Callable[..., ShrinkResult]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pbslim.analysis.weight_sites import Site
 from pbslim.compression.effort import Effort
-from pbslim.compression.evaluation import threads
+from pbslim.compression.evaluation import has_huge_constant, threads
 from pbslim.compression.importance import count_traced
 from pbslim.compression.model import Model
 from pbslim.compression.samples import SampleSets
@@ -28,10 +28,10 @@ _MOST_OFF = 4.0
 
 # As a rule, measured on some models:
 _TRIES, _MORE_TRIES = 3, 1  # of the first attempt, and of each one more
-_ATTEMPTS, _ATTEMPTS_IF_NARROW = 1.25, 2.5  # an output of a few numbers seldom keeps on new inputs what was found
+_ATTEMPTS, _ATTEMPTS_IF_NARROW = 1.25, 2.25  # an output of a few numbers seldom keeps on new inputs what was found
 _STARTING = 1.0  # seconds that the processes of a proof take to start
 _SENDING = 1.2  # a run in another process, as a part of one in this process
-_RECHECKED = 2  # proofs of each attempt after the first
+_PROOFS = 2  # of each attempt, but where each takes minutes
 # What small steps of numpy cost, in the multiplications that large products make in that time:
 _LOOK = 270.0  # at an element of a row for the moments
 _FACTOR = 1e5  # for an element of a depthwise convolution, whose matrices are small
@@ -119,7 +119,7 @@ def estimate(model: Model, pace: Pace, effort: Effort, proven: int) -> dict[str,
         MEASURING: effort.calibration * pace.sample + looking + traced,
         TRYING: searched + factoring + tried * effort.passes,
         SEARCHING: tries * (searched + rounding),
-        VERIFYING: proof * (1 + _RECHECKED * (attempts - 1)) if proven else 0.0,
+        VERIFYING: proof * attempts * (1 if has_huge_constant(model.graph) else _PROOFS) if proven else 0.0,
     }
 
 

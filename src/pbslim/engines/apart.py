@@ -138,12 +138,12 @@ class ProgramApart(Program):
         return self.result()
 
     def start(self, feeds: Feeds, fetches: Sequence[str]) -> None:
-        """Begin to run; `result` has what comes out."""
+        """Begin to run, after what was started before; `result` has what comes out, in the same order."""
         self.wait()
         self._send(("run", dict(feeds), list(fetches)))
 
     def result(self) -> list[Array]:
-        """What the run that was started gave."""
+        """What the first run that was started, and not asked for yet, gave."""
         found: list[Array] = self._receive("run", self.timeout)
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ Enough = Callable[[int, int, float, int], bool]
 """Whether to stop, by the number of batches done, of the samples in them, seconds, and bytes of what they gave."""
 
 _HUGE = 1 << 28  # bytes of a file
+_QUICK = 0.5  # seconds of a batch: the next one waits in the process, so that neither graph waits for the other
 DEFAULT_TIMEOUT = 120.0
 """Seconds that one run of a graph may take."""
 
@@ -155,13 +157,11 @@ def spared() -> Iterator[list[ProgramApart]]:
 
 
 @contextmanager
-def spare_processes(engine: str, path: Path) -> Iterator[list[ProgramApart] | None]:
-    """As `spared`, for an engine that takes long to start: two processes start at once, and look at `path`."""
-    if engine != "tensorflow":
-        yield None
-        return
+def spare_processes(engine: str, path: Path) -> Iterator[list[ProgramApart]]:
+    """As `spared`; of an engine that takes long to start, two processes start at once, and look at `path`."""
     with spared() as spare:
-        spare += [Setting(engine).start(path, str(path)) for _ in range(2)]
+        if engine == "tensorflow":
+            spare += [Setting(engine).start(path, str(path)) for _ in range(2)]
         yield spare
 
 
@@ -243,19 +243,28 @@ def _run(
         programs = [stack.enter_context(setting.running(side)) for side in sides]
         for program in programs:
             program.wait()
-        started, held, sizes, coming = time.perf_counter(), 0, list[int](), iter(batches)
-        following = next(coming, None)
-        while (batch := following) is not None:
-            for program, side, kept in zip(programs, sides, results, strict=True):
-                program.start(side.fed(batch), [*kept])
-            following = next(coming, None)  # which is made while they run
+        started, held, sizes, sent = time.perf_counter(), 0, list[int](), deque[int]()
+        coming = iter(batches)
+        following, ahead = next(coming, None), 1
+        while sent or following is not None:
+            if following is not None:
+                for program, side, kept in zip(programs, sides, results, strict=True):
+                    program.start(side.fed(following), [*kept])
+                sent.append(batch_size(following))
+                following = next(coming, None)  # which is made while they run
+                if len(sent) < ahead:
+                    continue
             for kept, program in zip(results, programs, strict=True):
                 for each, array in zip(kept.values(), program.result(), strict=True):
                     each.append(array)
                     held += array.nbytes
-            sizes.append(batch_size(batch))
-            if enough(len(sizes), sum(sizes), time.perf_counter() - started, held):
+            sizes.append(sent.popleft())
+            seconds = time.perf_counter() - started
+            if enough(len(sizes), sum(sizes), seconds, held):
                 break
+            ahead = 2 if seconds < _QUICK * len(sizes) else 1
+        for program in programs * len(sent):
+            program.result()
         return sizes, [program.memory for program in programs]
 
 
