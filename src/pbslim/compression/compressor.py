@@ -177,11 +177,14 @@ class Compressor:
         Raises:
             CheckError: even the coarsest take more.
         """
-        return self._search().fit(nbytes)
+        level = self._search().level_of(nbytes)
+        if self._try_far(level):
+            level = self._search().level_of(nbytes)
+        return self._search().at(level)
 
     def coarsest(self) -> Candidate:
         """About the smallest weights that there are, however bad."""
-        return self._search().candidate(allocate(self.sensitivities, 1.0), 1.0)
+        return self._search().at(0.0)
 
     def _find(self, snr: float, start: Candidate | None, until: float) -> Candidate | None:
         tries = _Counter(self._tell, SEARCHING, _EXPECTED_TRIES)
@@ -212,12 +215,15 @@ class Compressor:
                 return
             self.sensitivities |= self._tried_again(finer)
 
-    def _try_far(self, snr: float) -> None:
+    def _try_far(self, snr: float) -> bool:
         """Try those sites again that would get far coarser steps than they were tried with, for they may add more.
 
         Where they seem to add less, as noise has an end, that is not relied upon: on other inputs it may be another.
+
+        Returns:
+            Whether there were any.
         """
-        for _ in range(_FINER):
+        for number in range(_FINER):
             wanted = allocate(self.sensitivities, 10 ** (-snr / 10))
             far = {
                 name: min(wanted[name], _FARTHER * each.coarseness)
@@ -225,11 +231,12 @@ class Compressor:
                 if each.noise.any() and wanted[name] > _FAR * each.coarseness > 0
             }
             if not far:
-                return
+                return number > 0
             for name, each in self._tried_again(far).items():
                 before = self.sensitivities[name]
                 least = before.noise * (each.coarseness / before.coarseness) ** 2
                 self.sensitivities[name] = replace(each, noise=np.maximum(each.noise, least))
+        return True
 
     def _tried_again(self, coarseness: Mapping[str, float]) -> dict[str, Sensitivity]:
         """Only the sites that are named."""

@@ -69,8 +69,8 @@ class Search:
         found = self._measure.noise(self._model.content(rounded), 10 ** (-target / 10))
         return Candidate(noise, coarseness, rounded, -10 * math.log10(found) if found > 0 else _SILENT)
 
-    def fit(self, nbytes: float) -> Candidate:
-        """The best weights that take about so many bytes.
+    def level_of(self, nbytes: float) -> float:
+        """The signal to noise in dB to allow, of which weights take about so many bytes.
 
         Raises:
             CheckError: even the coarsest take more.
@@ -83,7 +83,11 @@ class Search:
             low, high = (level, high) if bits <= 8 * nbytes else (low, level)
         if low == 0.0:
             raise CheckError(f"weights cannot be made to fit {counted(round(nbytes), 'byte')}")
-        noise = 10 ** (-low / 10)
+        return low
+
+    def at(self, level: float) -> Candidate:
+        """Weights with so many dB of signal to noise, as far as single weights tell what all of them do together."""
+        noise = 10 ** (-level / 10)
         return self.candidate(allocate(self._sensitivities, noise), noise)
 
     def find(self, target: float, start: Candidate | None = None) -> Candidate | None:
