@@ -187,8 +187,7 @@ def best_steps(weights: Array, largest: int) -> Array:
 
 def nearest(codes: Array, _row: int = 0, *, largest: int = LARGEST) -> Array:
     """The nearest code that is not larger than `largest`."""
-    rounded: Array = np.clip(np.rint(codes), -largest, largest)
-    return rounded
+    return _clipped(np.rint(codes), largest)
 
 
 def in_two_bytes(codes: Array) -> tuple[Array, Array]:
@@ -239,15 +238,25 @@ def cheaper(importance: Array, steps: Array, bits: Array, strength: float = 0.25
     """
     squares = np.square(steps, dtype=np.float64)
     mean = np.mean(importance * squares if importance.shape[1] > 1 else importance * squares.mean())
-    price = strength * 2 * np.log(2) * float(mean) / 12
+    prices, columns = strength * 2 * np.log(2) * float(mean) / 12 * bits, np.arange(len(steps))
 
     def choose(codes: Array, row: int) -> Array:
-        inner = np.trunc(np.clip(codes, -LARGEST, LARGEST))
-        outer = np.clip(inner + np.where(codes < 0, -1, 1), -LARGEST, LARGEST)
-        candidates = np.stack([inner, outer, inner - np.sign(inner)])
-        cost = np.square(candidates - codes) * (importance[row] * squares)
-        cost += price * bits[candidates.astype(np.intp) + LARGEST]
-        picked: Array = np.take_along_axis(candidates, cost.argmin(axis=0)[None], axis=0)[0]
+        # Rows are short and many, so that each call of numpy counts.
+        candidates = np.empty((3, len(codes)))
+        inner, outer, lower = candidates
+        np.trunc(_clipped(codes), out=inner)
+        outer[:] = _clipped(inner + np.where(codes < 0, -1, 1))
+        np.subtract(inner, np.sign(inner), out=lower)
+        cost = np.square(candidates - codes)
+        cost *= importance[row] * squares
+        cost += prices[candidates.astype(np.intp) + LARGEST]
+        picked: Array = candidates[cost.argmin(axis=0), columns]
         return picked
 
     return choose
+
+
+def _clipped(codes: Array, largest: int = LARGEST) -> Array:
+    """As `np.clip`, which takes several times as long for a row."""
+    found: Array = np.maximum(codes, -largest)
+    return np.minimum(found, largest, out=found)

@@ -78,7 +78,7 @@ class Compensation:
                 left[row] = rounded
                 spread = i // _STRIP * _STRIP
                 near = min(spread + _STRIP, count)
-                left[row + 1 : start + near] -= np.outer(band[i, i + 1 : near], errors[i])
+                left[row + 1 : start + near] -= band[i, i + 1 : near, None] * errors[i]
                 if i + 1 == near:
                     left[start + near : stop] -= band[spread:near, near:count].T @ errors[spread:near]
             left[stop:] -= band[:, count:].T @ errors
