@@ -140,7 +140,7 @@ def test_interrupted_while_it_starts() -> None:
         code = (
             "import os, signal, threading, sys; from pbslim.cli import main;"
             f"threading.Timer({delay}, lambda: os.kill(os.getpid(), signal.SIGINT)).start();"
-            f"main(['benchmark', {str(DIGITS)!r}, '--runs', '100000'])"
+            f"main(['benchmark', {str(DIGITS)!r}, '--engine', 'builtin', '--runs', '100000'])"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False, timeout=60)
         assert (done.returncode, done.stderr.strip()) == (130, b"error: interrupted")
