@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from pbslim import shrink
-from pbslim.compression.model import Model
-from pbslim.compression.moments import Moments
-from pbslim.compression.rounding import SiteRounder
 from pbslim.shrinking.options import CompressionOptions
 from pbslim.shrinking.recipes import RECIPES
 from pbslim.wire import load
@@ -30,40 +25,7 @@ def _outputs(folder: Path) -> list[str]:
     return [o["name"] for o in meta(folder)["outputs"] if o["name"] not in order_sensitive]
 
 
-Known = dict[str, tuple[dict[str, Moments], list[SiteRounder]]]
-
-
-@pytest.fixture(scope="module")
-def known() -> Known:
-    return {}
-
-
-@pytest.fixture
-def known_once(request: pytest.FixtureRequest, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What two recipes need to know of the inputs of a model, which takes longer than all else, is found out once."""
-    arguments = request.node.callspec.params
-    key = f"{request.function.__name__} {arguments.get('folder', arguments.get('name'))}"
-    if key not in known:
-        known.clear()  # which takes memory
-    moments, rounders = Model.moments, Model.rounders
-
-    def moments_once(model: Model, samples: Sequence[Any]) -> dict[str, Moments]:
-        if key not in known:
-            found = moments(model, samples)
-            known[key] = found, rounders(model, found)
-        return known[key][0]
-
-    def rounders_once(model: Model, _: Mapping[str, Moments]) -> list[SiteRounder]:
-        found = known[key][1]
-        assert [each.site.name for each in found] == model.names
-        return found
-
-    monkeypatch.setattr(Model, "moments", moments_once)
-    monkeypatch.setattr(Model, "rounders", rounders_once)
-
-
 @pytest.mark.tensorflow
-@pytest.mark.usefixtures("known_once")
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("folder", models() if SHARED.exists() else [], ids=lambda folder: folder.name)
 def test_answers_as_before(folder: Path, recipe: str, tmp_path: Path) -> None:
@@ -97,7 +59,6 @@ def test_answers_as_before(folder: Path, recipe: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.tensorflow
-@pytest.mark.usefixtures("known_once")
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("name", ["digits_conv", "ctn_digits_dense"])
 def test_accuracy_holds(name: str, recipe: str, tmp_path: Path) -> None:
