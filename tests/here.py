@@ -21,7 +21,7 @@ from pbslim.verification import benchmark, running
 class Here:
     """What `ProgramApart` is, with the engine in this process, which saves starting three others for each test."""
 
-    memory, seconds = None, 0.0
+    memory, seconds, is_alive = None, 0.0, True
 
     def __init__(self, engine: str, path: Path, *, folding: bool = False, **_: object) -> None:
         self._engine, self._folding = find_engine(engine), folding

@@ -14,6 +14,7 @@ import pytest
 
 from pbslim.compression.compressor import Compressor
 from pbslim.compression.promises import Promise
+from pbslim.compression.rounding import Rounded
 from pbslim.compression.samples import SampleSets
 from pbslim.compression.search import Candidate
 from pbslim.errors import CheckError
@@ -240,3 +241,41 @@ def test_what_keeps_the_promise_is_proven_on_other_inputs_too(
     made = attempts(lambda wanted: wanted, Measured(), looser=looser)
     assert made.checked(number).snr == min(found[: len(seeds)])
     assert seen == seeds
+
+
+@pytest.mark.parametrize("most", [20.2, 10.0])
+def test_where_nothing_lies_ahead_of_a_promise_the_promise_itself_is_tried(most: float) -> None:
+    made = attempts(lambda wanted: wanted, Searched(most))
+    if most >= PROMISED:
+        assert made.best().verification
+        assert [each.wanted for each in made.tried] == [PROMISED]
+    else:
+        with pytest.raises(CheckError, match=r"keep 20\.0 dB"):
+            made.best()
+
+
+@pytest.mark.parametrize(("size", "taken"), [(500, 400), (1299, 1100), (1300, 1300), (9999, 2300)])
+def test_a_size_that_is_asked_for_is_made_use_of(size: int, taken: int) -> None:
+    """The graph takes 300 bytes beside its weights, which come in steps."""
+
+    class Sized(Searched):
+        def fit(self, nbytes: float) -> Candidate:
+            fitting = max(each for each in (100, 800, 1000, 2000) if each <= nbytes)
+            return Candidate(0.0, {}, {"w": Rounded(np.zeros((fitting, 1), np.int8), None, None)}, fitting / 100)
+
+    class Fitted(Told):
+        def _smallest(self, found: Candidate) -> tuple[Graph, int, str]:
+            return Graph(), 300 + round(found.bits / 8), "codes"
+
+        def _attempt(self, found: Candidate, wanted: float) -> Verification | None:
+            self.found = self._smallest(found)[1]
+            return super()._attempt(found, wanted)
+
+    files = Files(Path("in.pb"), Path("out.pb"), ["x"], ["x"], ["y"])
+    compressor = Sized()
+    made = Fitted(
+        cast("Compressor", compressor), [], files, CompressionOptions(target_size=size), Proof(), lambda *_: None
+    )
+    made.measured = lambda wanted: wanted
+    made.best()
+    assert made.found == taken

@@ -211,3 +211,10 @@ def test_a_recipe_knows_nothing_of_promises(tmp_path: Path, option: list[str]) -
     done = commands.run("shrink", DIGITS, "-o", tmp_path / "out.pb", "--recipe", "round-legacy", *option)
     assert done.code == 2
     assert "has no effect with a recipe" in done.err
+
+
+@pytest.mark.parametrize("other", [("--target-size", "30kB"), ("--plan", "plan.json")])
+def test_a_quality_goes_with_no_size_and_no_plan(tmp_path: Path, other: tuple[str, str]) -> None:
+    done = commands.run("shrink", DIGITS, "-o", tmp_path / "out.pb", "--quality=balanced", *other)
+    assert done.refused
+    assert f"--quality has no effect with {other[0]}" in done.err

@@ -151,6 +151,9 @@ def test_what_was_found_so_far_is_kept_when_somebody_stops(shrunk: Callable[...,
     assert any("interrupted" in note for note in result.notes)
     assert result.verification
     assert result.verification.snr >= promise.snr
+    result = shrunk(Proof(samples=24), tell=stop_at("verifying, attempt 1", 0), target_size=result.after.size)
+    assert result.interrupted
+    assert result.verification
     with pytest.raises(KeyboardInterrupt):
         shrunk(Proof(samples=24), tell=stop_at("trying each weight", 3))
 

@@ -73,3 +73,32 @@ def test_huge_graphs_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert found.sizes == [3, 2]
         assert np.array_equal(found.first["y"].stacked(found.sizes), [0, -1, -2, 0, -1])
         assert np.array_equal(found.second["y"].stacked(found.sizes), [0, 1, 4, 0, 1])
+
+
+@pytest.mark.usefixtures("apart")
+def test_what_is_not_needed_any_more_may_fail(tmp_path: Path) -> None:
+    graph = parse("x = Placeholder(shape=[-1])\nl = Log(x)\ny = CheckNumerics(l)\n-> y")[0]
+    pbslim.save(graph, tmp_path / "in.pb")
+    side = Side(tmp_path / "in.pb", graph)
+    batches = [{"x": np.full(2, value, np.float32)} for value in (1, 2, -1)]
+    with spared() as spare:
+        setting = Setting("builtin", spare=spare)
+        for _ in range(2):  # the second time in the processes of the first
+            found = run_both(setting, (side, side), (["y"], ["y"]), batches, lambda done, *_: done == 2)
+            assert found.sizes == [2, 2]
+            assert len(spare) == 2
+        with pytest.raises(PbslimError, match="infinities"):
+            run_both(setting, (side, side), (["y"], ["y"]), batches)
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_process_that_died_meanwhile_is_not_used(tmp_path: Path) -> None:
+    pbslim.save(parse("x = Placeholder(shape=[])\ny = Neg(x)\n-> y")[0], tmp_path / "in.pb")
+    with spared() as spare:
+        setting = Setting("builtin", spare=spare)
+        with setting.started(tmp_path / "in.pb", "in.pb") as first:
+            first.wait()
+        first.close()
+        with setting.started(tmp_path / "in.pb", "in.pb") as second:
+            assert second.run({"x": np.full((), 3, np.float32)}, ["y"]) == [-3]
+        assert spare == [second]

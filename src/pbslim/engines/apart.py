@@ -150,6 +150,11 @@ class ProgramApart(Program):
     def __enter__(self) -> ProgramApart:
         return self
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is still there."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the process at once."""
         self._process.kill()

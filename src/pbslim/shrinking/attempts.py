@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from pbslim.analysis.zipsize import zipped_size
 from pbslim.compression.choices import choices
 from pbslim.compression.compressor import Compressor, Tell, written
+from pbslim.compression.effort import CHEAPER
 from pbslim.compression.estimate import VERIFYING
 from pbslim.compression.plan import Plan, fingerprint
 from pbslim.compression.promises import Promise
@@ -34,7 +35,7 @@ _MORE = 0.3  # dB beyond what was missing
 _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grows while they still do
 _FAR = 8.0  # dB for them where no attempt goes back
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
-_STRUCTURE_TRIES = 5
+_STRUCTURE_TRIES, _UNUSED = 5, 0.02  # and the part of a size that may stay unused
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
 _LUCK = 2.0  # dB by which the inputs of the search may find weights worse than all others do
 
@@ -80,12 +81,6 @@ class Compressed:
     attempts: list[Attempt] = field(default_factory=list)
     interrupted: bool = False
     inner: Sequence[str] = ()
-
-    @property
-    def verifying(self) -> float:
-        """Seconds that comparisons took."""
-        found = [each.verification for each in self.attempts] or [self.verification]
-        return sum(each.seconds for each in found if each)
 
 
 @dataclass
@@ -142,7 +137,10 @@ class Attempts:
             except CheckError:
                 if self._kept:
                     return
-                raise
+                if self.tried or wanted <= promise.snr:
+                    raise
+                wanted = promise.snr  # nothing lies ahead of it
+                continue
             checked = self._attempt(found, wanted)
             if checked is None or self.proof is None:
                 return
@@ -186,19 +184,22 @@ class Attempts:
 
     def _fit(self, size: int) -> None:
         """The best result of no more bytes."""
-        room = float(size)
+        room, best = float(size), None
         for _ in range(_STRUCTURE_TRIES):
             try:
                 found = self.compressor.fit(room)
             except CheckError:
                 break
             taken = self._smallest(found)[1]
-            if taken <= size:
-                self._attempt(found, found.snr)
-                return
-            room = min(room, found.bits / 8) - (taken - size) * 1.02
-            if room <= 0:
+            if taken <= size and (best is None or found.snr > best.snr):
+                self.compressor.best = best = found
+            left = size - taken  # less than none where the graph takes room beside its weights
+            room = found.bits / 8 + left * (0.95 if left > 0 else 1.02)
+            if 0 <= left <= _UNUSED * size or room <= 0:
                 break
+        if best:
+            self._attempt(best, best.snr)
+            return
         found = self.compressor.coarsest()
         taken = self._smallest(found)[1]
         if taken > size:
@@ -254,9 +255,10 @@ class Attempts:
             return self._kept[0]
         last = self.tried[-1].verification if self.tried else None
         missing = f": {last.failures[0]}" if last and last.failures else ""
+        more = "search longer with --effort normal, or " if self.options.effort in CHEAPER else "or "
         raise CheckError(
             f"no weights in fewer bits keep the promise on inputs that were not used before{missing}; "
-            "ask for less, or give real inputs with --calibrate"
+            f"ask for less, {more}give real inputs with --calibrate"
         )
 
     def _interrupted(self) -> Compressed:

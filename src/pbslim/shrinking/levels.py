@@ -71,9 +71,10 @@ def store(graph: Graph, files: Files, recipe: str, last: Step, options: Compress
     inner: Sequence[str] = ()
     try:
         model = model_of(graph, files, options, options.keep)
-        samples = samples_of(graph, files.new_inputs, options.calibrate, effort_of(options.effort))
+        effort = effort_of(options.effort)
+        samples = samples_of(graph, files.new_inputs, options.calibrate, effort)
         inner = stand_ins(model, files, samples.validation[0])
-        moments = model.moments(samples.calibration) if samples.calibration else {}
+        moments = model.moments(samples.calibration, means_only=not effort.compensated) if samples.calibration else {}
     except PbslimError as error:
         if options.calibrate:
             raise

@@ -62,7 +62,7 @@ class ShrinkResult:
 
     Attributes:
         recipe: its name; None where weights were stored in as few bits as keep a promise.
-        seconds: without the verification.
+        seconds: without the verification that is told.
         verification: how the result compares with the original, if that was asked for and possible.
         not_verified: why it was not possible.
         plan: how each weight is stored, where there is no recipe.
@@ -137,14 +137,14 @@ def shrink(
         require_apart(out, Path(source))
     if options and (problem := engine(options.engine).missing()):
         raise UsageError(problem)
-    if proof and proof.evaluation:
-        require_telling(proof.evaluation, varied=recipe is None)
     started = time.perf_counter()
     named = [name for name in keep if "*" not in name]
     wanted = partial(prepare, inputs=inputs, outputs=outputs, keep=named, keep_constants=keep_constants)
     with ExitStack() as stack:
         loaded = stack.enter_context(opened(source))
         graph, given = loaded.graph, loaded.source
+        if proof and proof.evaluation:
+            require_telling(proof.evaluation, graph, varied=recipe is None)
         asked, recipe = recipe, (fitting(recipe, graph) if recipe else None)
         on_step = _measuring(graph, on_step) if look else on_step
         simple = _simplified(graph, recipe, values or {}, wanted, on_step)
@@ -158,7 +158,7 @@ def shrink(
         if recipe != asked:
             done.notes.append(f"weights have few values already, which the recipe {recipe} keeps")
         done.notes[:0] = [*simple.notes, *unread]
-        seconds = time.perf_counter() - started - done.verifying
+        seconds = time.perf_counter() - started - (done.verification.seconds if done.verification else 0.0)
         with replacing(out, given) as file:  # what can go wrong does so before the file is there
             started = time.perf_counter()
             size = write(done.graph, file, progress=on_bytes)

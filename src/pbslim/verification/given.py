@@ -60,24 +60,30 @@ def read_labelled(
         UsageError: the file cannot be read, has no labels, or an array is for no input or not finite.
     """
     arrays = read_arrays(path)
-    names = [name for name in LABELS if name in arrays and name not in graph]
-    if not names:
-        raise UsageError(f"'{path}' has no labels: it needs an array called '{LABELS[0]}'")
-    labels = arrays.pop(names[0])
+    labels = arrays.pop(_labels_in(arrays, path, graph))
     require_finite(arrays, f"'{path}'")
     return replace(given_samples(arrays, graph, inputs, pixels), origin=str(path)), labels
 
 
-def require_telling(path: Path, *, varied: bool) -> None:
+def _labels_in(arrays: Mapping[str, Array], path: Path, graph: Graph) -> str:
+    """What the labels in a file are called, which are no input of the graph."""
+    names = [name for name in LABELS if name in arrays and name not in graph]
+    if not names:
+        raise UsageError(f"'{path}' has no labels: it needs an array called '{LABELS[0]}'")
+    return names[0]
+
+
+def require_telling(path: Path, graph: Graph, *, varied: bool) -> None:
     """Make sure, before any work, that a file of inputs and labels can prove something.
 
     Args:
         varied: whether noise is to be measured against how far the outputs vary with the samples.
 
     Raises:
-        UsageError: it cannot be read, has NaN or infinite inputs, or its samples do not vary.
+        UsageError: it cannot be read, has no labels, has NaN or infinite inputs, or its samples do not vary.
     """
     arrays = read_arrays(path)
+    _labels_in(arrays, path, graph)
     labels = [arrays.pop(name) for name in LABELS if name in arrays]
     require_finite(arrays, f"'{path}'")
     count = len(labels[0]) if labels and labels[0].ndim else 0

@@ -6,7 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pbslim.engines import choose, engine
 from pbslim.engines.apart import Memory, ProgramApart
 from pbslim.engines.heap import give_back_freed_memory
-from pbslim.errors import UsageError
+from pbslim.errors import PbslimError, UsageError
 from pbslim.ir import Graph
 from pbslim.kept import Kept
 from pbslim.names import node_name
@@ -107,6 +107,8 @@ class Setting:
     def started(self, path: Path, label: str, *, folding: bool = True, hint: str = "") -> Iterator[ProgramApart]:
         """The graph in `path` in a process of its own, which messages call `label`; see `ProgramApart`."""
         spare = self.spare if folding else None
+        while spare and not spare[-1].is_alive:
+            spare.pop().close()
         if spare:
             program = spare.pop()
             program.load(path, label)
@@ -119,8 +121,12 @@ class Setting:
             raise
         if spare is None:
             program.close()
-        else:
+            return
+        try:
             program.forget()
+        except PbslimError:  # it has died, with what was still to be done
+            program.close()
+        else:
             spare.append(program)
 
     def start(self, path: Path, label: str, *, folding: bool = True, hint: str = "") -> ProgramApart:
@@ -264,7 +270,8 @@ def _run(
                 break
             ahead = 2 if seconds < _QUICK * len(sizes) else 1
         for program in programs * len(sent):
-            program.result()
+            with suppress(PbslimError):  # nobody needs it any more
+                program.result()
         return sizes, [program.memory for program in programs]
 
 

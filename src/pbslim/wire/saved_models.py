@@ -93,7 +93,9 @@ def new_model(folder: str | Path, *sources: Source, given: Path | None = None, r
     if names and not (names & _GRAPHS and names <= _FILES):
         raise PbslimError(f"cannot write '{folder}': the folder holds other files; name one that is new or empty")
     if names and not replace:
-        raise PbslimError(f"cannot write '{folder}': a SavedModel is there; --force (replace=True) replaces it")
+        raise PbslimError(
+            f"cannot write '{folder}': a SavedModel is there; --force, or replace=True in Python, replaces it"
+        )
     make_folder(target)
     with new_folder(target, *sources) as place:
         yield place

@@ -341,6 +341,11 @@ def _check(recipe: str | None, options: dict[str, Any]) -> None:
         if options[name] and not (name == "calibrate" and is_leveled(recipe)):
             option = name.replace("_", "-").removesuffix("s")
             raise UsageError(f"--{option} has no effect with a recipe; leave out --recipe")
+    for name in ("target_size", "plan"):
+        if options["quality"] and options[name]:
+            raise UsageError(
+                f"--quality has no effect with --{name.replace('_', '-')}; for a floor use --min-snr or --min-agreement"
+            )
     if options["max_drop"] is not None and options["evaluation"] is None:
         raise UsageError("--max-drop needs inputs with labels: --eval FILE.npz")
     asked = any(options[name] is not None for name in _PROVING)
