@@ -279,3 +279,11 @@ def test_a_size_that_is_asked_for_is_made_use_of(size: int, taken: int) -> None:
     made.measured = lambda wanted: wanted
     made.best()
     assert made.found == taken
+
+
+def test_what_is_finer_is_tried_where_a_search_finds_nothing() -> None:
+    compressor = Searched(most=25.0, part=0.3)
+    made = attempts(steps([(0.0, 15.0), (25.0, 23.0)]), compressor, looser=0)
+    assert made.best().verification
+    assert [round(each.wanted, 1) for each in made.tried] == [20.5, 25.8]
+    assert compressor.searches == 2

@@ -180,7 +180,12 @@ class Attempts:
         found = self.compressor.quieter(before, finer) if before else None
         if found and (self._kept or found.snr > wanted - _LUCK):
             return found
-        return self.compressor.compress(wanted, found, until)
+        try:
+            return self.compressor.compress(wanted, found, until)
+        except CheckError:
+            if found is None or before is None or found.snr <= before.snr:
+                raise
+            return found  # which is finer at least: the proof says whether it is enough
 
     def _fit(self, size: int) -> None:
         """The best result of no more bytes."""
