@@ -43,7 +43,7 @@ _COMPARING = frozenset({"feeds", "evaluation", "inputs", "outputs", "samples", "
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, files: tuple[Path, ...], out: Path | None, as_json: bool, **options: Any) -> int:
-    """Compare two models and write all that is to be seen as one page, as Markdown, or as JSON.
+    """Compare two models and write the findings as one page, as Markdown, or as JSON.
 
     A report in JSON, such as 'pbslim shrink --report' writes, can be made into the others.
     """

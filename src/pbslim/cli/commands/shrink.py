@@ -182,7 +182,7 @@ class _Rule(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
     type=FILE,
     multiple=True,
     metavar="FILE",
-    help="Tell all of it: .html for a page, .md for a pull request, .json for programs; several are possible.",
+    help="Write a full report: .html for a page, .md for a pull request, .json for programs; several are possible.",
 )
 @click.option("--explain", is_flag=True, help="Show each weight, and where a transform could have fired and did not.")
 @json_option
