@@ -152,8 +152,15 @@ def test_what_was_kept_stays_when_no_other_weights_are_found() -> None:
 
 def test_finest_weights_that_are_not_good_enough() -> None:
     made = attempts(lambda _: 10, Searched(most=45))
-    with pytest.raises(CheckError, match="keep 51"):
+    with pytest.raises(CheckError, match="ask for less"):
         made.best()
+    assert [each.wanted for each in made.tried] == pytest.approx([20.5, 30.8, 41.1, 43.675])
+
+
+def test_between_what_failed_and_what_is_too_fine_there_may_be_something() -> None:
+    made = attempts(steps([(0, 10), (24, 21)]), Searched(most=28), looser=0)
+    assert made.best().verification
+    assert [each.wanted for each in made.tried] == pytest.approx([20.5, 25.65])
 
 
 def test_nothing_more_is_tried_when_the_time_is_up() -> None:

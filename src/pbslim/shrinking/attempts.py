@@ -135,11 +135,14 @@ class Attempts:
             try:
                 found = self._weights(wanted, found, wanted - had)
             except CheckError:
-                if self._kept:
+                if not self.tried:
+                    if wanted <= promise.snr:
+                        raise
+                    wanted = promise.snr  # nothing lies ahead of it
+                elif self._kept or wanted - had <= _MARGIN:
                     return
-                if self.tried or wanted <= promise.snr:
-                    raise
-                wanted = promise.snr  # nothing lies ahead of it
+                else:
+                    wanted = (had + wanted) / 2  # nothing is as fine as that
                 continue
             checked = self._attempt(found, wanted)
             if checked is None or self.proof is None:
