@@ -123,7 +123,7 @@ def test_variables_have_no_values(folder: Path) -> None:
 def test_only_a_saved_model_is_replaced_and_only_if_asked(folder: Path) -> None:
     pbslim.to_saved_model(DIGITS, folder / "m")
     graph = parse("x = Placeholder()\ny = Neg(x)\n-> y")[0]
-    with pytest.raises(PbslimError, match=r"a SavedModel is there; --force \(replace=True\) replaces it"):
+    with pytest.raises(PbslimError, match=r"a SavedModel is there; --force, or replace=True in Python, replaces it"):
         pbslim.to_saved_model(graph, folder / "m")
     assert content(folder / "m")[0] == DIGITS.read_bytes()
     (folder / "m" / "variables").mkdir()
