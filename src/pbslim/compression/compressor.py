@@ -166,9 +166,7 @@ class Compressor:
             CheckError: they would all have to stay as they are.
         """
         noise = found.noise * 10 ** (-decibels / 10)
-        self.best = self._some(
-            self._search().candidate(allocate(self.sensitivities, noise), noise), found.snr + decibels
-        )
+        self.best = self._some(self._search().at(noise), found.snr + decibels)
         return self.best
 
     def fit(self, nbytes: float) -> Candidate:
@@ -180,11 +178,11 @@ class Compressor:
         level = self._search().level_of(nbytes)
         if self._try_far(level):
             level = self._search().level_of(nbytes)
-        return self._search().at(level)
+        return self._search().at(10 ** (-level / 10))
 
     def coarsest(self) -> Candidate:
         """About the smallest weights that there are, however bad."""
-        return self._search().at(0.0)
+        return self._search().at(1.0)
 
     def _find(self, snr: float, start: Candidate | None, until: float) -> Candidate | None:
         tries = _Counter(self._tell, SEARCHING, _EXPECTED_TRIES)

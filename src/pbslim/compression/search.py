@@ -85,10 +85,9 @@ class Search:
             raise CheckError(f"weights cannot be made to fit {counted(round(nbytes), 'byte')}")
         return low
 
-    def at(self, level: float) -> Candidate:
-        """Weights with so many dB of signal to noise, as far as single weights tell what all of them do together."""
-        noise = 10 ** (-level / 10)
-        return self.candidate(allocate(self._sensitivities, noise), noise)
+    def at(self, noise: float, target: float = -math.inf) -> Candidate:
+        """Weights with so much noise, as far as single weights tell what all of them do together; see `candidate`."""
+        return self.candidate(allocate(self._sensitivities, noise), noise, target)
 
     def find(self, target: float, start: Candidate | None = None) -> Candidate | None:
         """The smallest candidate that was found of at least `target` dB; None if there is none.
@@ -102,8 +101,7 @@ class Search:
         push, last = 1.0, 0.0
         for _ in range(self._effort.tries):
             level = min(max(level, -_SILENT), _SILENT)  # where no step is left to choose it runs away
-            noise = 10 ** (-level / 10)
-            tried = self.candidate(allocate(self._sensitivities, noise), noise, target)
+            tried = self.at(10 ** (-level / 10), target)
             is_enough = self._on_try(tried)
             if tried.snr >= target:
                 good = tried if good is None or tried.bits <= good.bits else good
