@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,21 @@ def test_a_process_that_is_spared_runs_the_next_graph(tmp_path: Path) -> None:
         with pytest.raises(PbslimError, match="other"), setting.started(tmp_path / "none", "other") as program:
             program.wait()
         assert not spare  # what became of it nobody knows
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_process_of_which_no_more_is_asked_runs_the_next_graph(tmp_path: Path) -> None:
+    graphs = [parse(f"x = Placeholder(shape=[])\ny = {name}(x)\n-> y")[0] for name in ("Neg", "Square", "Abs")]
+    pbslim.save(graphs[2], tmp_path / "in.pb")
+    with spared() as spare:
+        setting = Setting("builtin", spare=spare)
+        with closing(setting.edited(graphs, "in.pb")) as programs:
+            first = next(programs)
+            assert next(programs) is first
+        assert spare == [first]
+        with setting.started(tmp_path / "in.pb", "in.pb") as program:
+            assert program is first
+            assert program.run({"x": np.full((), -3, np.float32)}, ["y"]) == [3]
 
 
 def test_an_engine_that_starts_at_once_needs_none_before(tmp_path: Path) -> None:

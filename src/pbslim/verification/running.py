@@ -101,7 +101,10 @@ class Setting:
                     program = stack.enter_context(self.started(path, label))
                 else:
                     program.load(path)
-                yield program
+                try:
+                    yield program
+                except GeneratorExit:  # enough of them; the process may run others
+                    return
 
     @contextmanager
     def started(self, path: Path, label: str, *, folding: bool = True, hint: str = "") -> Iterator[ProgramApart]:
