@@ -60,8 +60,9 @@ class Told(Attempts):
         checked = Verification([Comparison("y", (1,), 0.0, 1.0, snr=self.measured(wanted))])
         checked = self.verified(wanted) if self.verified else checked
         self.tried.append(Attempt(wanted, wanted, int(wanted * 100), checked, kept := self._keeps(checked)))
-        if kept and (self._kept is None or wanted * 100 < self._kept[1]):
-            self._kept = Compressed(Graph(), verification=checked), int(wanted * 100)
+        rank = self._rank(checked, int(wanted * 100))
+        if kept and (self._kept is None or rank < self._kept[1]):
+            self._kept = Compressed(Graph(), verification=checked), rank
         return checked
 
     def checked(self, number: int) -> Verification:
@@ -114,6 +115,36 @@ def test_no_looser_attempt_is_made_where_none_is_wanted() -> None:
     made = attempts(lambda wanted: wanted + 8, looser=0)
     made.best()
     assert [each.wanted for each in made.tried] == [20.5]
+
+
+def spread(measured: Callable[[float], float], width: Callable[[float], float]) -> Callable[[float], Verification]:
+    """What is measured, with an interval that reaches so many dB further down."""
+
+    def verified(wanted: float) -> Verification:
+        found, down = measured(wanted), width(wanted)
+        return Verification([Comparison("y", (1,), 0.0, 1.0, snr=found, snr_interval=(found - down, found + down))])
+
+    return verified
+
+
+@pytest.mark.parametrize(
+    ("width", "grace", "wanted", "best"),
+    [
+        (lambda _: 1.4, 1.0, [20.5], 20.5),  # other inputs may show a decibel less
+        (lambda _: 2.0, 1.0, [20.5, 21.3], 21.3),
+        (lambda _: 1.4, 0.0, [20.5, 21.7], 21.7),  # but not where the inputs are guesses
+        (lambda wanted: wanted - 10, 1.0, [20.5, 29.8], 20.5),  # what keeps the promise at least is better than nothing
+    ],
+)
+def test_what_other_inputs_may_show_counts_too(
+    width: Callable[[float], float], grace: float, wanted: list[float], best: float
+) -> None:
+    made = attempts(lambda _: 0, Searched(most=30.0), grace=grace)
+    made.verified = spread(lambda wanted: wanted, width)
+    found = made.best()
+    assert [each.wanted for each in made.tried][:2] == pytest.approx(wanted)
+    assert found.verification
+    assert found.verification.snr == pytest.approx(best)
 
 
 def deciding(measured: Callable[[float], float]) -> Callable[[float], Verification]:

@@ -15,7 +15,7 @@ from pbslim.engines.heap import give_back_freed_memory
 from pbslim.errors import CheckError, counted
 
 _AIM = 0.15  # dB above the target
-_NEAREST = 0.2  # of the way between two tries
+_NEAREST = 1 / 3  # of the way between two tries, as their measurements are off by chance
 _FINEST = 60.0  # dB
 _BISECTIONS = 10
 _SILENT = 200.0  # dB of an output that does not move at all

@@ -137,7 +137,7 @@ def _verdict_rows(result: ShrinkResult) -> list[tuple[str, str, str, str]]:
         return [("verdict", "", "not verified", "")] if result.not_verified else []
     rows = [("verdict", "", str(found.verdict), "")]
     if found.snr < math.inf:
-        rows.append(("SNR", "", f"{found.snr:.1f} dB", ""))
+        rows.append(("SNR", "", f"{found.snr:.1f} dB", verification.decibel_interval(found)))
     if found.agreement:
         agreed = found.agreement
         rows.append(("decisions", "", f"{agreed.share:.1%} equal", f"{agreed.low:.1%} to {agreed.high:.1%}"))

@@ -52,10 +52,10 @@ def summary(found: Verification) -> list[str]:
 
 def verdict_text(found: Verification) -> str:
     """The verdict with the figures that it rests on."""
-    figures = [] if found.snr == math.inf else [_decibels(found.snr)]
+    figures = [] if found.snr == math.inf else [f"{_decibels(found.snr)}{_within(decibel_interval(found))}"]
     agreement = found.agreement
     if agreement is not None:
-        figures.append(f"{agreement.share:.1%} of decisions agree (95 % interval {_interval(agreement)})")
+        figures.append(f"{agreement.share:.1%} of decisions agree{_within(_interval(agreement))}")
     return f"{found.verdict}" + (f": {', '.join(figures)}" if figures else "")
 
 
@@ -64,7 +64,12 @@ def content(found: Verification) -> dict[str, Any]:
     plain: dict[str, Any] = _plain(asdict(found))
     outputs = [each | {"agrees": not each["problem"]} for each in plain.pop("comparisons")]
     worst = [layer.name for layer in found.worst_layers(_WORST)]
-    figures = {"agrees": found.agrees, "snr": _plain(found.snr), "agreement": _plain_agreement(found.agreement)}
+    figures = {
+        "agrees": found.agrees,
+        "snr": _plain(found.snr),
+        "snr_interval": _plain(found.snr_interval),
+        "agreement": _plain_agreement(found.agreement),
+    }
     return {"verdict": str(found.verdict), **figures, "outputs": outputs, **plain, "worst_layers": worst} | {
         "verdict": str(found.verdict)
     }
@@ -127,6 +132,15 @@ def _decibels(snr: float) -> str:
 
 def _share(found: Agreement) -> str:
     return f"{found.share:.2%} ({_interval(found)})"
+
+
+def decibel_interval(found: Verification) -> str:
+    """The interval of the signal to noise of the worst output; empty where it is not known."""
+    return "{:.1f} to {:.1f} dB".format(*found.snr_interval) if found.snr_interval else ""
+
+
+def _within(interval: str) -> str:
+    return f" (95 % interval {interval})" if interval else ""
 
 
 def _interval(found: Agreement) -> str:

@@ -38,6 +38,7 @@ _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try 
 _STRUCTURE_TRIES, _UNUSED = 5, 0.02  # and the part of a size that may stay unused
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
 _LUCK = 2.0  # dB by which the inputs of the search may find weights worse than all others do
+_GRACE = 1.0  # dB by which the lower end of an interval may miss a promise
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Attempts:
         deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
         proving: seconds that the proofs are expected to take.
         looser: most attempts after one that keeps the promise by far; without any, steps towards it are larger.
+        grace: dB by which other inputs may show less than is promised, as the interval of a proof tells; less than what
+            is kept is shipped all the same where nothing better is found.
     """
 
     compressor: Compressor
@@ -105,8 +108,9 @@ class Attempts:
     deadline: float = math.inf
     proving: float = 0.0
     looser: int = 2
+    grace: float = _GRACE
     tried: list[Attempt] = field(default_factory=list)
-    _kept: tuple[Compressed, int] | None = None
+    _kept: tuple[Compressed, tuple[float, int]] | None = None
     _started: float = field(default_factory=time.perf_counter)
 
     def best(self) -> Compressed:
@@ -149,14 +153,15 @@ class Attempts:
                 return
             found = replace(found, rounded={})  # which takes memory, and no other search needs it
             had = wanted
-            short = _shortfall(checked, promise, unequal)
+            short = _shortfall(checked, promise, unequal, self.grace)
             if short:
                 failed = wanted if failed is None else max(failed, wanted)
                 unequal *= _GROWTH
             else:
-                kept, spare = wanted if kept is None else min(kept, wanted), checked.snr - promise.snr
+                kept, spare = wanted if kept is None else min(kept, wanted), self._spare(checked)
             if kept is None and not self._has_time():
-                self._last(found, wanted, short)
+                if self._kept is None:
+                    self._last(found, wanted, short)
                 return
             if kept is None:
                 wanted += short
@@ -224,11 +229,12 @@ class Attempts:
         checked = self._checked(graph, number, self.proof) if self.proof else None
         kept = self._keeps(checked)
         self.tried.append(Attempt(wanted, found.snr, size, checked, kept))
-        if kept and (self._kept is None or size < self._kept[1]):
+        rank = self._rank(checked, size)
+        if kept and (self._kept is None or rank < self._kept[1]):
             notes = [*self.compressor.samples.notes, *notes_of(self.files.inner)]
             if unseen := self.compressor.model.unseen:
                 notes.append(f"float16 at least, as nothing that is compared depends on them: {shortened(unseen)}")
-            self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), size
+            self._kept = Compressed(graph, self._plan(found, form), checked, notes=notes, attempts=self.tried), rank
         return checked
 
     def _checked(self, graph: Graph, number: int, proof: Proof) -> Verification:
@@ -240,7 +246,16 @@ class Attempts:
             return checked
         # No two sets of inputs agree to the decibel, and a result may suit those by chance on which it was chosen.
         other = verified(graph, self.files, proof, 0 if number else _ATTEMPTS)
-        return min(checked, other, key=lambda each: (self._keeps(each), each.snr))
+        return min(checked, other, key=lambda each: (self._keeps(each), self._spare(each)))
+
+    def _spare(self, checked: Verification) -> float:
+        """How many dB more there are than are needed, here and on other inputs; less than 0 where some are missing."""
+        promised = self.options.promise.snr
+        return min(checked.snr - promised, checked.snr_low + self.grace - promised)
+
+    def _rank(self, checked: Verification | None, size: int) -> tuple[float, int]:
+        """Less is better: first nothing is to be missing, then it is the size that counts."""
+        return max(-self._spare(checked), 0.0) if checked and self.options.promises else 0.0, size
 
     @property
     def _has_fresh_inputs(self) -> bool:
@@ -331,9 +346,13 @@ def verified(graph: Graph, files: Files, proof: Proof, attempt: int, samples: Sa
         return replace(proof.verify(trial, attempt, samples.tests), origin=samples.tests_origin)
 
 
-def _shortfall(found: Verification, promise: Promise, unequal: float) -> float:
-    """How many dB better the search must do to keep the promise; 0 when it is kept."""
-    missing = max(promise.snr - found.snr, 0.0)
+def _shortfall(found: Verification, promise: Promise, unequal: float, grace: float = math.inf) -> float:
+    """How many dB better the search must do to keep the promise; 0 when it is kept.
+
+    Args:
+        grace: how many dB less the interval for other inputs may reach down to; as far as it likes when not given.
+    """
+    missing = max(promise.snr - found.snr, promise.snr - grace - found.snr_low, 0.0)
     differing = any(
         each.agreement is not None and not each.is_ordered and each.agreement.high < promise.agreement
         for each in found.comparisons

@@ -342,9 +342,11 @@ def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Arr
     agreement = metrics.decisions(first, second, kind, samples)
     if kind is Kind.CODES or first.dtype.kind == "c":
         return replace(found, agreement=agreement)
+    ratio = metrics.signal_to_noise(first, second, kind)
     return replace(
         found,
-        snr=metrics.snr(first, second, kind),
+        snr=ratio.decibels,
+        snr_interval=(ratio.low, ratio.high) if first.ndim and len(first) == samples else None,
         cosine=metrics.cosine(first, second),
         agreement=agreement,
         top_five=metrics.top_five(first, second, kind, samples),

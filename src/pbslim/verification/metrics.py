@@ -96,29 +96,70 @@ def difference(first: Array, second: Array) -> Array:
     return np.where(np.isnan(found), np.inf, found)
 
 
+@dataclass(frozen=True)
+class Ratio:
+    """Signal to noise in dB.
+
+    Attributes:
+        decibels: infinite for equal values.
+        low, high: its 95 % confidence interval for other samples; the value itself where nothing is known of it.
+    """
+
+    decibels: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, signal: Array, noise: Array) -> Ratio:
+        """That of the sums of both, which hold one power for each sample.
+
+        A ratio of means has, to first order, the variance of the mean of ``s / mean(s) - e / mean(e)``: Cochran,
+        Sampling Techniques (1977), 6.3.
+        """
+        found = 10 * math.log10(signal.sum() / noise.sum())
+        if len(signal) < _FEW_SAMPLES:
+            return cls(found, found, found)
+        terms = signal / signal.mean() - noise / noise.mean()
+        spread = _TWO_SIDED_95 * 10 / math.log(10) * math.sqrt(terms.var(ddof=1) / len(terms))
+        return cls(found, found - spread, found + spread)
+
+
 def snr(first: Array, second: Array, kind: Kind = Kind.VALUES) -> float:
+    """Signal to noise in dB; see `signal_to_noise`."""
+    return signal_to_noise(first, second, kind).decibels
+
+
+def signal_to_noise(first: Array, second: Array, kind: Kind = Kind.VALUES) -> Ratio:
     """Signal to noise in dB: how the first varies with the samples, against how far the second is from it.
 
     ``10 log10(mean((r - mean over samples of r)^2) / mean(e^2))``; with fewer than four samples the mean over all
     elements takes the place of the mean over samples, and where nothing varies the power of `first` is the signal.
     A softmax does not see what all scores have in common, so that is taken away first.
     """
-    noise, total, power = 0.0, np.zeros(first.shape[1:]), 0.0
+    noise, power, total = [np.zeros(0)], [np.zeros(0)], np.zeros(first.shape[1:])
     for one, other in parts(first, second):
         finite = np.isfinite(one) & np.isfinite(other)
         if not np.array_equal(difference(one, other)[~finite], np.zeros(np.count_nonzero(~finite))):
-            return -math.inf
+            return Ratio(-math.inf, -math.inf, -math.inf)
         a, b = _exact(one, finite, kind), _exact(other, finite, kind)
-        noise += float(np.square(a - b).sum())
-        power += float(np.square(a).sum())
+        noise.append(_powers(a - b))
+        power.append(_powers(a))
         total += a.sum(0)
-    if noise == 0:
-        return math.inf
+    if not any(each.any() for each in noise):
+        return Ratio(math.inf, math.inf, math.inf)
     mean = total / len(first) if len(first) >= _FEW_SAMPLES else np.full(total.shape, total.sum() / first.size)
-    signal = 0.0
-    for one, other in parts(first, second):
-        signal += float(np.square(_exact(one, np.isfinite(one) & np.isfinite(other), kind) - mean).sum())
-    return 10 * math.log10((signal or power) / noise) if signal or power else -math.inf
+    signal = [
+        _powers(_exact(one, np.isfinite(one) & np.isfinite(other), kind) - mean) for one, other in parts(first, second)
+    ]
+    for powers in (signal, power):
+        if any(each.any() for each in powers):
+            return Ratio.of(np.concatenate(powers), np.concatenate(noise))
+    return Ratio(-math.inf, -math.inf, -math.inf)
+
+
+def _powers(values: Array) -> Array:
+    """The sum of squares of each sample."""
+    return np.asarray(np.square(values).reshape(len(values) if values.ndim else 1, -1).sum(1))
 
 
 def _exact(values: Array, finite: Array, kind: Kind) -> Array:

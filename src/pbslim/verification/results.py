@@ -23,6 +23,7 @@ class Comparison:
         mean_difference: the mean of the absolute differences; for other types the share of unequal elements.
         snr: signal to noise in dB, before a final softmax or sigmoid; infinite for equal values, None where there are
             no floats.
+        snr_interval: its 95 % confidence interval for other samples, None where it is not known.
         cosine: of the angle between all values of both graphs, None where there is none.
         agreement: equal decisions, None where the output makes none.
         top_five: how often the best class of the first graph is among the five best of the second.
@@ -45,6 +46,7 @@ class Comparison:
     is_rounding: bool = False
     is_ordered: bool = False
     is_numeric: bool = True
+    snr_interval: tuple[float, float] | None = None
 
     @property
     def size(self) -> int:
@@ -165,6 +167,18 @@ class Verification:
     def snr(self) -> float:
         """Signal to noise in dB of the worst output that counts; infinite when none differs."""
         return min((each.snr for each in self._judged() if each.snr is not None), default=math.inf)
+
+    @property
+    def snr_interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of `snr` for other samples, None where it is not known."""
+        found = [(each.snr, each.snr_interval) for each in self._judged() if each.snr is not None]
+        return min(found, key=lambda each: each[0], default=(math.inf, None))[1]
+
+    @property
+    def snr_low(self) -> float:
+        """The lowest end of the intervals of all outputs that count; of one without an interval the value itself."""
+        found = ((each.snr_interval or (each.snr,))[0] for each in self._judged())
+        return min((low for low in found if low is not None), default=math.inf)
 
     @property
     def agreement(self) -> Agreement | None:
