@@ -128,18 +128,17 @@ def spread(measured: Callable[[float], float], width: Callable[[float], float]) 
 
 
 @pytest.mark.parametrize(
-    ("width", "grace", "wanted", "best"),
+    ("width", "wanted", "best"),
     [
-        (lambda _: 1.4, 1.0, [20.5], 20.5),  # other inputs may show a decibel less
-        (lambda _: 2.0, 1.0, [20.5, 21.3], 21.3),
-        (lambda _: 1.4, 0.0, [20.5, 21.7], 21.7),  # but not where the inputs are guesses
-        (lambda wanted: wanted - 10, 1.0, [20.5, 29.8], 20.5),  # what keeps the promise at least is better than nothing
+        (lambda _: 1.9, [20.5], 20.5),  # other inputs may show a little less than is promised
+        (lambda _: 2.5, [20.5, 21.3], 21.3),
+        (lambda wanted: wanted - 10, [20.5, 29.3], 20.5),  # what keeps the promise at least is better than nothing
     ],
 )
 def test_what_other_inputs_may_show_counts_too(
-    width: Callable[[float], float], grace: float, wanted: list[float], best: float
+    width: Callable[[float], float], wanted: list[float], best: float
 ) -> None:
-    made = attempts(lambda _: 0, Searched(most=30.0), grace=grace)
+    made = attempts(lambda _: 0, Searched(most=30.0))
     made.verified = spread(lambda wanted: wanted, width)
     found = made.best()
     assert [each.wanted for each in made.tried][:2] == pytest.approx(wanted)

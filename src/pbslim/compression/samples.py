@@ -29,7 +29,6 @@ _MOST_GIVEN = 4  # times as many as would be generated
 _TOGETHER = 4  # probes that run at once where that spares to read a huge constant for each
 _PURPOSE = "calibration"
 _LEAST_TESTS, _VARIED_TESTS = 8, 32
-_VARIATIONS = "variations of the given inputs"
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,6 @@ class SampleSets:
     notes: Sequence[str] = ()
     tests: Batch | None = None
     tests_origin: str = ""
-
-    @property
-    def are_guesses(self) -> bool:
-        """Whether what proves a result is made up, or made of few inputs, so that real ones may well ask for more."""
-        return self.tests_origin == _VARIATIONS if self.tests else SIGNALS in self.origin
 
 
 def generated(graph: Graph, inputs: Sequence[str], effort: Effort = EFFORTS["normal"]) -> SampleSets:
@@ -117,7 +111,7 @@ def given(path: Path, graph: Graph, inputs: Sequence[str], effort: Effort = EFFO
             *_measured(graph, inputs, effort),
         ]
         searched += variations(searched, effort.validation, 2)
-        tested, tests_origin = variations(singles, _VARIED_TESTS, 3), _VARIATIONS
+        tested, tests_origin = variations(singles, _VARIED_TESTS, 3), "variations of the given inputs"
     sets = _sets(measured, Samples(searched, found.origin, found.notes), searched, effort, _together(graph, inputs))
     return replace(sets, tests=_joined(tested) if tested else None, tests_origin=tests_origin)
 

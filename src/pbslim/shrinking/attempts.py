@@ -38,7 +38,7 @@ _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try 
 _STRUCTURE_TRIES, _UNUSED = 5, 0.02  # and the part of a size that may stay unused
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
 _LUCK = 2.0  # dB by which the inputs of the search may find weights worse than all others do
-_GRACE = 1.0  # dB by which the lower end of an interval may miss a promise
+_GRACE = 1.5  # dB by which the lower end of an interval may miss a promise, as it is that of the worse of two sets
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,6 @@ class Attempts:
         deadline: of the clock `time.perf_counter`, after which nothing is begun that is not needed.
         proving: seconds that the proofs are expected to take.
         looser: most attempts after one that keeps the promise by far; without any, steps towards it are larger.
-        grace: dB by which other inputs may show less than is promised, as the interval of a proof tells; less than what
-            is kept is shipped all the same where nothing better is found.
     """
 
     compressor: Compressor
@@ -108,7 +106,6 @@ class Attempts:
     deadline: float = math.inf
     proving: float = 0.0
     looser: int = 2
-    grace: float = _GRACE
     tried: list[Attempt] = field(default_factory=list)
     _kept: tuple[Compressed, tuple[float, int]] | None = None
     _started: float = field(default_factory=time.perf_counter)
@@ -153,7 +150,7 @@ class Attempts:
                 return
             found = replace(found, rounded={})  # which takes memory, and no other search needs it
             had = wanted
-            short = _shortfall(checked, promise, unequal, self.grace)
+            short = _shortfall(checked, promise, unequal, _GRACE)
             if short:
                 failed = wanted if failed is None else max(failed, wanted)
                 unequal *= _GROWTH
@@ -251,10 +248,10 @@ class Attempts:
     def _spare(self, checked: Verification) -> float:
         """How many dB more there are than are needed, here and on other inputs; less than 0 where some are missing."""
         promised = self.options.promise.snr
-        return min(checked.snr - promised, checked.snr_low + self.grace - promised)
+        return min(checked.snr - promised, checked.snr_low + _GRACE - promised)
 
     def _rank(self, checked: Verification | None, size: int) -> tuple[float, int]:
-        """Less is better: first nothing is to be missing, then it is the size that counts."""
+        """Less is better: first nothing is to be missing, then the size counts."""
         return max(-self._spare(checked), 0.0) if checked and self.options.promises else 0.0, size
 
     @property

@@ -72,8 +72,6 @@ def compress(graph: Graph, files: Files, options: CompressionOptions, proof: Pro
     attempts = Attempts(compressor, forms, files, options, held, forecast.tell, deadline, proving)
     if has_huge_constant(graph):
         attempts.looser = 0  # each takes minutes
-    if samples.are_guesses:
-        attempts.grace = 0.0  # as inputs of users will differ more
     try:
         return attempts.best()
     except CheckError as error:
