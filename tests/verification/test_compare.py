@@ -57,6 +57,12 @@ def test_folding_is_float_rounding(tmp_path: Path) -> None:
     assert [each.is_rounding for each in found] == [True]
 
 
+def test_nothing_is_rounding_where_nobody_looks_for_it(tmp_path: Path) -> None:
+    pbslim.shrink(DIGITS, tmp_path / "o.pb", "optimize")
+    found = compare_files(DIGITS, tmp_path / "o.pb", rounding=False)
+    assert (found.verdict, found.agrees) == (Verdict.NEAR_LOSSLESS, False)
+
+
 @pytest.mark.slow
 def test_one_weight_is_a_real_difference_and_its_layer_is_named(one_weight: Path) -> None:
     found = pbslim.verify(DIGITS, one_weight, per_layer=True)

@@ -38,6 +38,7 @@ _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try 
 _STRUCTURE_TRIES, _UNUSED = 5, 0.02  # and the part of a size that may stay unused
 _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
 _LUCK = 2.0  # dB by which the inputs of the search may find weights worse than all others do
+_LIKE_ROUNDING = 60.0  # dB from which on a difference may be the rounding of floats
 _GRACE = 1.5  # dB by which the lower end of an interval may miss a promise, as it is that of the worse of two sets
 
 
@@ -223,7 +224,8 @@ class Attempts:
         """Write and verify a candidate, and remember the result if it is the smallest that keeps the promise."""
         number = len(self.tried)
         graph, size, form = self._smallest(found)
-        checked = self._checked(graph, number, self.proof) if self.proof else None
+        proof = replace(self.proof, rounding=found.snr > _LIKE_ROUNDING) if self.proof else None
+        checked = self._checked(graph, number, proof) if proof else None
         kept = self._keeps(checked)
         self.tried.append(Attempt(wanted, found.snr, size, checked, kept))
         rank = self._rank(checked, size)

@@ -50,6 +50,7 @@ class Proof:
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
         examples: how many samples of which decisions differ to keep.
         spare: processes for several proofs; see `pbslim.verification.running.spared`.
+        rounding: whether the rounding of floats may explain a difference, which takes a while to see.
         on_progress: called with the number of batches done, and of all.
     """
 
@@ -62,6 +63,7 @@ class Proof:
     cautious: bool = False
     examples: int = 0
     spare: list[ProgramApart] | None = None
+    rounding: bool = True
     on_progress: Callable[[int, int], None] | None = None
 
     @property
@@ -109,6 +111,7 @@ class Proof:
             cautious=self.cautious,
             examples=self.examples,
             spare=self.spare,
+            rounding=self.rounding,
             on_progress=self.on_progress,
         )
 

@@ -26,7 +26,7 @@ from pbslim.verification.metrics import Kind
 from pbslim.verification.outputs import Judged, how_to_judge, looks_like_shares, unsquashed
 from pbslim.verification.patience import Patience, likely_held
 from pbslim.verification.results import Accuracy, Comparison, Example, Layer, Verification, judged
-from pbslim.verification.rounding import rounding_levels
+from pbslim.verification.rounding import DRAWS, rounding_levels
 from pbslim.verification.running import (
     DEFAULT_TIMEOUT,
     Batch,
@@ -76,6 +76,7 @@ def compare_files(
     budget: float | None = None,
     cautious: bool = False,
     spare: list[ProgramApart] | None = None,
+    rounding: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Run both graphs on the same inputs and compare every output; see `pbslim.verify`.
@@ -88,6 +89,7 @@ def compare_files(
         budget: seconds after which no further inputs are tried.
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
         spare: processes for the graphs; see `pbslim.verification.running.spared`.
+        rounding: whether the rounding of floats may explain a difference.
         on_progress: called with the number of batches done, and of all.
 
     Raises:
@@ -108,7 +110,7 @@ def compare_files(
         patience = Patience(len(given.batches), budget, most_held, on_progress)
         runs = run_both(setting, sides, plan.fetches, given.batches, patience.is_over)
         tried = replace(given, batches=given.batches[: len(runs.sizes)])
-        found = _Found(setting, plan, sides, names, tried, runs, labels)
+        found = _Found(setting, plan, sides, names, tried, runs, labels, DRAWS if rounding else 0)
         result = found.verification(Demands(min_snr, min_agreement, rtol, atol, max_drop), metric)
         if max_growth is not None:
             before, after = (side.path.stat().st_size for side in sides)
@@ -171,6 +173,7 @@ class _Found:
     given: Samples
     runs: Runs
     labels: Array | None
+    draws: int
 
     def verification(self, demands: Demands, metric: Metric | None) -> Verification:
         """The result."""
@@ -248,7 +251,7 @@ class _Found:
         fetches = [each.tensor for each in self.plan.first]
         first = [self.runs.first[name] for name in fetches]
         second = [self.runs.second[each.tensor] for each in self.plan.second]
-        return rounding_levels(self.setting, self.sides[0], self.given.batches, fetches, first, second)
+        return rounding_levels(self.setting, self.sides[0], self.given.batches, fetches, first, second, self.draws)
 
     def _verdict(self, comparisons: list[Comparison], *, identical: bool) -> tuple[Verdict, list[str]]:
         verdict = _verdict(comparisons, identical=identical)

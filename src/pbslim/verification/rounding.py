@@ -30,9 +30,10 @@ A sum of n products in any order is off by less than about sqrt(n) units, which 
 summed in blocks.
 """
 
+DRAWS = 6
+"""How often noise is drawn."""
 
 _DISTURBED = (FLOAT, DOUBLE)  # a unit of half precision is a real difference in single precision
-_DRAWS = 6
 _CLEAR = 1000
 """A difference so many times the largest that noise has made is real."""
 _TRIED_BATCHES = 3
@@ -45,6 +46,7 @@ def rounding_levels(
     fetches: Sequence[str],
     first: Sequence[Sequence[Array]],
     second: Sequence[Sequence[Array]],
+    draws: int = DRAWS,
 ) -> tuple[list[float], list[float]]:
     """For each fetch how far noise takes it from its values in the first graph, and how far the second graph is.
 
@@ -53,11 +55,12 @@ def rounding_levels(
     Args:
         side: the first graph.
         first, second: for each fetch its values in both graphs, an array for each batch.
+        draws: how often noise is drawn at most; without any, rounding explains nothing.
     """
     apart = [[_distance(a, b) for a, b in zip(*pair, strict=True)] for pair in zip(first, second, strict=True)]
     largest = [max(distances) for distances in apart]
     levels = [0.0] * len(fetches)
-    seeds = range(_DRAWS)
+    seeds = range(draws)
     programs = setting.edited((disturbed_graph(side.graph, seed) for seed in seeds), str(side.path))
     with closing(programs):
         for seed in seeds:
