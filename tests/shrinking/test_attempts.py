@@ -132,7 +132,7 @@ def spread(measured: Callable[[float], float], width: Callable[[float], float]) 
     [
         (lambda _: 1.9, [20.5], 20.5),  # other inputs may show a little less than is promised
         (lambda _: 2.5, [20.5, 21.3], 21.3),
-        (lambda wanted: wanted - 10, [20.5, 29.3], 20.5),  # what keeps the promise at least is better than nothing
+        (lambda _: 20.0, [20.5, 22.3], 22.3),  # but much more than that is not asked for
     ],
 )
 def test_what_other_inputs_may_show_counts_too(
@@ -144,6 +144,14 @@ def test_what_other_inputs_may_show_counts_too(
     assert [each.wanted for each in made.tried][:2] == pytest.approx(wanted)
     assert found.verification
     assert found.verification.snr == pytest.approx(best)
+
+
+def test_what_keeps_the_promise_alone_is_better_than_nothing() -> None:
+    made = attempts(lambda _: 0, Searched(most=21.0))
+    made.verified = spread(lambda wanted: wanted, lambda _: 5.0)
+    found = made.best()
+    assert found.verification
+    assert found.verification.snr == pytest.approx(20.5)
 
 
 def deciding(measured: Callable[[float], float]) -> Callable[[float], Verification]:

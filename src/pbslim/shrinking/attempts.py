@@ -40,6 +40,7 @@ _GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more t
 _LUCK = 2.0  # dB by which the inputs of the search may find weights worse than all others do
 _LIKE_ROUNDING = 60.0  # dB from which on a difference may be the rounding of floats
 _GRACE = 1.5  # dB by which the lower end of an interval may miss a promise, as it is that of the worse of two sets
+_ENOUGH = 2.0  # dB above a promise that are enough, however wide the interval is
 
 
 @dataclass(frozen=True)
@@ -249,8 +250,7 @@ class Attempts:
 
     def _spare(self, checked: Verification) -> float:
         """How many dB more there are than are needed, here and on other inputs; less than 0 where some are missing."""
-        promised = self.options.promise.snr
-        return min(checked.snr - promised, checked.snr_low + _GRACE - promised)
+        return -_missing(checked, self.options.promise.snr, _GRACE)
 
     def _rank(self, checked: Verification | None, size: int) -> tuple[float, int]:
         """Less is better: first nothing is to be missing, then the size counts."""
@@ -345,13 +345,19 @@ def verified(graph: Graph, files: Files, proof: Proof, attempt: int, samples: Sa
         return replace(proof.verify(trial, attempt, samples.tests), origin=samples.tests_origin)
 
 
+def _missing(found: Verification, promised: float, grace: float) -> float:
+    """How many dB are missing, on the inputs of the proof or on others; less than 0 where there are some to spare."""
+    elsewhere = min(promised - grace - found.snr_low, promised + _ENOUGH - found.snr)
+    return max(promised - found.snr, elsewhere)
+
+
 def _shortfall(found: Verification, promise: Promise, unequal: float, grace: float = math.inf) -> float:
     """How many dB better the search must do to keep the promise; 0 when it is kept.
 
     Args:
         grace: how many dB less the interval for other inputs may reach down to; as far as it likes when not given.
     """
-    missing = max(promise.snr - found.snr, promise.snr - grace - found.snr_low, 0.0)
+    missing = max(_missing(found, promise.snr, grace), 0.0)
     differing = any(
         each.agreement is not None and not each.is_ordered and each.agreement.high < promise.agreement
         for each in found.comparisons
