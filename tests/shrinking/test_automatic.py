@@ -146,6 +146,16 @@ def test_a_size_is_met(tmp_path: Path) -> None:
     assert 25_000 < result.after.size <= 30_000
 
 
+def test_what_fits_is_proven_on_all_inputs_however_long_that_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pbslim.shrinking.proof._SECONDS", 0.0)
+    options = CompressionOptions(target_size=80_000, effort="least")
+    result = shrink(DIGITS, tmp_path / "out.pb", options=options, proof=Proof(samples=24))
+    assert result.verification
+    assert result.verification.samples == 24
+
+
 def test_a_size_in_a_zip_is_not_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def guessed(file: Path, *, exact: bool = False) -> ZipSize:
         return zipped_size(file, exact=True) if exact else ZipSize(1, exact=False)

@@ -92,8 +92,10 @@ def _too_hurried(options: CompressionOptions, asked: str, needed: float) -> Chec
 
 def _held(model: Model, options: CompressionOptions, proof: Proof | None) -> Proof | None:
     """How a result is proven: by what is promised, where no more is asked for."""
-    held = proof.demanding(options.promise) if proof and options.promises else proof
-    return replace(held, samples=_PROVEN_IF_NARROW * held.samples) if held and model.judge.is_narrow else held
+    if proof is None:
+        return None
+    held = proof.demanding(options.promise) if options.promises else replace(proof, patient=True)
+    return replace(held, samples=_PROVEN_IF_NARROW * held.samples) if model.judge.is_narrow else held
 
 
 def _affordable(

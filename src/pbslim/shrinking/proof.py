@@ -50,6 +50,7 @@ class Proof:
         cautious: give up on what takes far more time or memory than the size of the file makes likely.
         examples: how many samples of which decisions differ to keep.
         spare: processes for several proofs; see `pbslim.verification.running.spared`.
+        patient: try all inputs, however long that takes; else a result of which nothing is demanded gets a few seconds.
         rounding: whether the rounding of floats may explain a difference, which takes a while to see.
         on_progress: called with the number of batches done, and of all.
     """
@@ -63,6 +64,7 @@ class Proof:
     cautious: bool = False
     examples: int = 0
     spare: list[ProgramApart] | None = None
+    patient: bool = False
     rounding: bool = True
     on_progress: Callable[[int, int], None] | None = None
 
@@ -83,7 +85,7 @@ class Proof:
         return replace(self, min_snr=max(promise.snr, self.min_snr or promise.snr))
 
     def verify(self, files: Files, seed: int = 0, tests: Mapping[str, Array] | None = None) -> Verification:
-        """Compare the source with the result; after a few seconds no further inputs are tried.
+        """Compare the source with the result.
 
         Args:
             seed: another one gives other inputs.
@@ -107,7 +109,7 @@ class Proof:
             max_drop=self.max_drop,
             engine=self.engine,
             timeout=_MOST_SECONDS,
-            budget=None if self.evaluation or self.is_demanding else _SECONDS,
+            budget=None if self.evaluation or self.is_demanding or self.patient else _SECONDS,
             cautious=self.cautious,
             examples=self.examples,
             spare=self.spare,
