@@ -217,7 +217,13 @@ def test_where_not_even_that_is_kept_the_time_is_up() -> None:
     made = attempts(lambda _: 10, deadline=time.perf_counter())
     with pytest.raises(CheckError, match="ask for less"):
         made.best()
-    assert len(made.tried) == 2
+    assert len(made.tried) == 4
+
+
+def test_attempts_end_with_the_first_that_is_kept_when_the_time_is_up() -> None:
+    made = attempts(steps([(0, 15), (25, 19), (30, 21)]), deadline=time.perf_counter())
+    assert made.best().verification
+    assert [each.wanted for each in made.tried] == pytest.approx([20.5, 28.8, 33.1])
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,23 @@ def test_folding_is_float_rounding(tmp_path: Path) -> None:
     assert [each.is_rounding for each in found] == [True]
 
 
+def test_what_a_selection_chooses_from_is_named() -> None:
+    text = """
+        x = Placeholder(dtype='float', shape=[-1, 4])
+        w = Const([1, 1.1, 1.2, {}])
+        scores = Mul(x, w)
+        most = Const(2, dtype='int32')
+        best = TopKV2(scores, most)
+        y = Identity(best)
+        -> y
+    """
+    first, second = (parse(text.format(last))[0] for last in (1.3, 1.4))
+    (told,) = (note for note in pbslim.verify(first, second).notes if "selection" in note)
+    assert told.endswith("--outputs scores")
+    assert not any("selection" in note for note in pbslim.verify(first, second, outputs=["scores"]).notes)
+    assert not any("selection" in note for note in pbslim.verify(first, first).notes)
+
+
 def test_nothing_is_rounding_where_nobody_looks_for_it(tmp_path: Path) -> None:
     pbslim.shrink(DIGITS, tmp_path / "o.pb", "optimize")
     found = compare_files(DIGITS, tmp_path / "o.pb", rounding=False)

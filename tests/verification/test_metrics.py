@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from pbslim.verification import metrics
-from pbslim.verification.metrics import Kind, agreement, cosine, decisions, difference, signal_to_noise, snr, top_five
+from pbslim.verification.metrics import (
+    Kind,
+    Ratio,
+    agreement,
+    cosine,
+    decisions,
+    difference,
+    signal_to_noise,
+    snr,
+    top_five,
+)
 
 
 def _pair(shape: tuple[int, ...], noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -31,13 +41,25 @@ def test_the_interval_of_the_snr_holds_for_other_samples() -> None:
         first = random.standard_normal((60, 5)) * random.gamma(2, 0.5, (60, 1)) ** 0.5
         second = first + 0.1 * random.standard_normal((60, 5)) * random.gamma(1, 1, (60, 1)) ** 0.5
         found = signal_to_noise(first, second)
-        inside += found.low <= true <= found.high
+        assert found.interval
+        inside += found.interval[0] <= true <= found.interval[1]
     assert 0.88 < inside / count < 0.99
 
 
-def test_of_few_samples_nothing_is_known_but_their_snr() -> None:
-    found = signal_to_noise(*_pair((3, 50), 0.1))
-    assert found.low == found.decibels == found.high
+@pytest.mark.parametrize(("count", "known"), [(1, False), (7, False), (8, True)])
+def test_of_few_samples_nothing_is_known_but_their_snr(count: int, known: bool) -> None:
+    found = signal_to_noise(*_pair((count, 50), 0.1))
+    assert (found.interval is not None) is known
+
+
+def test_fewer_samples_make_the_interval_wider() -> None:
+    """By the quantile of Student's t for seven degrees of freedom, 2.365, and by fewer samples to take the mean of."""
+    signal, noise = np.tile([1.0, 3.0], 4), np.full(8, 0.01)
+    few, many = Ratio.of(signal, noise), Ratio.of(np.tile(signal, 1000), np.tile(noise, 1000))
+    assert few.interval
+    assert many.interval
+    widths = [high - low for low, high in (few.interval, many.interval)]
+    assert widths[0] / widths[1] == pytest.approx(2.365 / 1.960 * (1000 * 7999 / 8000 * 8 / 7) ** 0.5, rel=0.01)
 
 
 def test_a_constant_part_is_no_signal() -> None:

@@ -36,7 +36,10 @@ _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grow
 _FAR = 8.0  # dB for them where no attempt goes back
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
 _STRUCTURE_TRIES, _UNUSED = 5, 0.02  # and the part of a size that may stay unused
-_GENEROUS = 3.0  # dB beyond what was missing, where there is time for no more than one attempt
+_GENEROUS, _LAST = (
+    3.0,
+    3,
+)  # dB beyond what was missing where the time is up, and the attempts that are made all the same
 _LUCK = 2.0  # dB by which the inputs of the search may find weights worse than all others do
 _LIKE_ROUNDING = 60.0  # dB from which on a difference may be the rounding of floats
 _GRACE = 1.5  # dB by which the lower end of an interval may miss a promise, as it is that of the worse of two sets
@@ -160,7 +163,7 @@ class Attempts:
                 kept, spare = wanted if kept is None else min(kept, wanted), self._spare(checked)
             if kept is None and not self._has_time():
                 if self._kept is None:
-                    self._last(found, wanted, short)
+                    self._last(found, wanted, short, _LAST)
                 return
             if kept is None:
                 wanted += short
@@ -173,9 +176,14 @@ class Attempts:
             else:
                 return
 
-    def _last(self, found: Candidate, wanted: float, short: float) -> None:
-        """One attempt more that is to keep the promise in any case, if the weights of the one before can be finer."""
-        self._attempt(self.compressor.quieter(found, short + _GENEROUS), wanted + short + _GENEROUS)
+    def _last(self, found: Candidate, wanted: float, short: float, attempts: int = 1) -> None:
+        """So many attempts that are to keep the promise in any case, if the weights of the one before can be finer."""
+        for _ in range(attempts):
+            found, wanted = self.compressor.quieter(found, short + _GENEROUS), wanted + short + _GENEROUS
+            checked = self._attempt(found, wanted)
+            if checked is None or self._kept:
+                return
+            short = _shortfall(checked, self.options.promise, _FAR)
 
     def _weights(self, wanted: float, before: Candidate | None, finer: float) -> Candidate:
         """Weights of about `wanted` dB: after a first search, those `finer` dB than the ones before.

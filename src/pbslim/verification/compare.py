@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pbslim.engines.apart import ProgramApart
 from pbslim.errors import UsageError
+from pbslim.names import node_name
 from pbslim.verification import metrics
 from pbslim.verification.accuracy import accuracy, predicted
 from pbslim.verification.demands import Demands, growth, within
@@ -23,7 +24,7 @@ from pbslim.verification.feeds import DEFAULT_SAMPLES, Pixels, Samples
 from pbslim.verification.inputs import Inputs, find_ends
 from pbslim.verification.layers import find_layers
 from pbslim.verification.metrics import Kind
-from pbslim.verification.outputs import Judged, how_to_judge, looks_like_shares, unsquashed
+from pbslim.verification.outputs import Judged, before_selections, how_to_judge, looks_like_shares, unsquashed
 from pbslim.verification.patience import Patience, likely_held
 from pbslim.verification.results import Accuracy, Comparison, Example, Layer, Verification, judged
 from pbslim.verification.rounding import DRAWS, rounding_levels
@@ -196,7 +197,7 @@ class _Found:
             engine=self.plan.engine,
             samples=sum(self._sizes),
             origin=self.given.origin,
-            notes=[*self.given.notes, *notes],
+            notes=[*self.given.notes, *notes, *self._better_outputs(comparisons, verdict)],
             accuracy=right,
             metric=measured,
         )
@@ -265,6 +266,15 @@ class _Found:
         count = f"{len(changed)} constants differ, most" if len(changed) > 1 else "constant"
         text = f"{count} '{worst.name}' by {worst.share:.2g} of its largest value, though these inputs hardly show it"
         return Verdict.NEAR_LOSSLESS, [text]
+
+    def _better_outputs(self, comparisons: list[Comparison], verdict: Verdict) -> list[str]:
+        """What to compare where all that was compared comes after a selection and differs."""
+        if verdict.is_exact or not comparisons or not all(each.is_ordered for each in judged(comparisons)):
+            return []
+        first, second = (side.graph for side in self.sides)
+        names = [name for name in before_selections(first, self.plan.outputs) if node_name(name) in second]
+        better = f"; what it chooses from can be compared: --outputs {','.join(names)}" if names else ""
+        return [f"these outputs come after a selection, where a small difference may change the order{better}"]
 
     def _accuracy(self) -> Accuracy | None:
         if self.labels is None:
@@ -349,7 +359,7 @@ def _with_metrics(found: Comparison, how: Judged, output: Array, pair: tuple[Arr
     return replace(
         found,
         snr=ratio.decibels,
-        snr_interval=(ratio.low, ratio.high) if first.ndim and len(first) == samples else None,
+        snr_interval=ratio.interval if first.ndim and len(first) == samples else None,
         cosine=metrics.cosine(first, second),
         agreement=agreement,
         top_five=metrics.top_five(first, second, kind, samples),

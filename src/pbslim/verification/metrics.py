@@ -14,6 +14,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 _FEW_SAMPLES = 4
+_TELLING = 8  # samples from which on their spread says something
 _MANY_CLASSES = 6
 _PART = 1 << 20  # elements
 _TWO_SIDED_95 = 1.959964  # quantile of the normal distribution
@@ -102,12 +103,11 @@ class Ratio:
 
     Attributes:
         decibels: infinite for equal values.
-        low, high: its 95 % confidence interval for other samples; the value itself where nothing is known of it.
+        interval: the 95 % confidence interval of what very many samples would give; None for too few of them.
     """
 
     decibels: float
-    low: float
-    high: float
+    interval: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, signal: Array, noise: Array) -> Ratio:
@@ -117,11 +117,17 @@ class Ratio:
         Sampling Techniques (1977), 6.3.
         """
         found = 10 * math.log10(signal.sum() / noise.sum())
-        if len(signal) < _FEW_SAMPLES:
-            return cls(found, found, found)
+        if len(signal) < _TELLING:
+            return cls(found)
         terms = signal / signal.mean() - noise / noise.mean()
-        spread = _TWO_SIDED_95 * 10 / math.log(10) * math.sqrt(terms.var(ddof=1) / len(terms))
-        return cls(found, found - spread, found + spread)
+        spread = _quantile(len(terms) - 1) * 10 / math.log(10) * math.sqrt(terms.var(ddof=1) / len(terms))
+        return cls(found, (found - spread, found + spread))
+
+
+def _quantile(freedom: int) -> float:
+    """That of Student's t for 95 %, by the first terms of Abramowitz and Stegun (1964), 26.7.5."""
+    z = _TWO_SIDED_95
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
 def snr(first: Array, second: Array, kind: Kind = Kind.VALUES) -> float:
@@ -140,13 +146,13 @@ def signal_to_noise(first: Array, second: Array, kind: Kind = Kind.VALUES) -> Ra
     for one, other in parts(first, second):
         finite = np.isfinite(one) & np.isfinite(other)
         if not np.array_equal(difference(one, other)[~finite], np.zeros(np.count_nonzero(~finite))):
-            return Ratio(-math.inf, -math.inf, -math.inf)
+            return Ratio(-math.inf)
         a, b = _exact(one, finite, kind), _exact(other, finite, kind)
         noise.append(_powers(a - b))
         power.append(_powers(a))
         total += a.sum(0)
     if not any(each.any() for each in noise):
-        return Ratio(math.inf, math.inf, math.inf)
+        return Ratio(math.inf)
     mean = total / len(first) if len(first) >= _FEW_SAMPLES else np.full(total.shape, total.sum() / first.size)
     signal = [
         _powers(_exact(one, np.isfinite(one) & np.isfinite(other), kind) - mean) for one, other in parts(first, second)
@@ -154,7 +160,7 @@ def signal_to_noise(first: Array, second: Array, kind: Kind = Kind.VALUES) -> Ra
     for powers in (signal, power):
         if any(each.any() for each in powers):
             return Ratio.of(np.concatenate(powers), np.concatenate(noise))
-    return Ratio(-math.inf, -math.inf, -math.inf)
+    return Ratio(-math.inf)
 
 
 def _powers(values: Array) -> Array:

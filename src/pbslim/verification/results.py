@@ -23,7 +23,7 @@ class Comparison:
         mean_difference: the mean of the absolute differences; for other types the share of unequal elements.
         snr: signal to noise in dB, before a final softmax or sigmoid; infinite for equal values, None where there are
             no floats.
-        snr_interval: its 95 % confidence interval for other samples, None where it is not known.
+        snr_interval: the 95 % confidence interval of what very many samples would give, None where it is not known.
         cosine: of the angle between all values of both graphs, None where there is none.
         agreement: equal decisions, None where the output makes none.
         top_five: how often the best class of the first graph is among the five best of the second.
@@ -170,7 +170,7 @@ class Verification:
 
     @property
     def snr_interval(self) -> tuple[float, float] | None:
-        """The 95 % confidence interval of `snr` for other samples, None where it is not known."""
+        """The 95 % confidence interval of what very many samples would give, None where it is not known."""
         found = [(each.snr, each.snr_interval) for each in self._judged() if each.snr is not None]
         return min(found, key=lambda each: each[0], default=(math.inf, None))[1]
 
