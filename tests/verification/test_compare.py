@@ -170,6 +170,13 @@ def test_demands(one_weight: Path, demands: dict[str, Any], agrees: bool, reason
     assert agrees or reason in found.failures[0]
 
 
+def test_labels_that_fit_no_decision_do_not_count_as_kept(tmp_path: Path) -> None:
+    with np.load(EVAL) as arrays:
+        np.savez(tmp_path / "wrong.npz", input=arrays["input"], labels=arrays["labels"] + 100)
+    found = pbslim.verify(DIGITS, DIGITS, evaluation=tmp_path / "wrong.npz", max_drop=0.5)
+    assert found.failures == ["no label is what the first graph decides, so nothing says whether its accuracy drops"]
+
+
 def test_a_metric_of_ones_own(one_weight: Path) -> None:
     def mean(outputs: dict[str, Any]) -> float:
         return float(outputs["probabilities"].max(axis=1).mean())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from pbslim.kernels.checks import Array, check_products, checked_shape, require,
 from pbslim.kernels.layouts import channels_last, data_format_of, from_channels_last
 from pbslim.kernels.products import multiplied
 from pbslim.kernels.registry import Attributes, kernel
-from pbslim.kernels.windows import Windows, spatial_of
+from pbslim.kernels.windows import Box, Windows, spatial_of
 
 _BLOCK = 2**19  # elements of windows that are made at a time
 _TYPES = "T:half|bfloat16|float|double"
@@ -46,12 +48,12 @@ def _places(
     return places
 
 
-def _spread(windows: Array, result: Array, places: Windows) -> None:
-    """Add windows of the shape [batch, counts, sizes, channels] to where they lie in the result."""
+def _spread(result: Array, places: Windows, what: Callable[[tuple[int, ...], Box], Array]) -> None:
+    """Add to the result what the n-th elements of windows get, where they lie."""
     for element in np.ndindex(*places.sizes):
         pairs = [axis.inside(k) for axis, k in zip(places.axes, element, strict=True)]
         there = (slice(None), *(inside for _, inside in pairs))
-        result[there] += windows[(slice(None), *(windows_inside for windows_inside, _ in pairs), *element)]
+        result[there] += what(element, (slice(None), *(windows for windows, _ in pairs)))
 
 
 def _transposed(attrs: Attributes, sizes: Array, filters: Array, out_backprop: Array, data_format: str) -> Array:
@@ -72,14 +74,18 @@ def _transposed(attrs: Attributes, sizes: Array, filters: Array, out_backprop: A
         part = gradient[box]
         apart = part.reshape(*part.shape[:-1], groups, outer // groups)
         for group in range(groups):
-            windows = multiplied(apart[..., group, :].reshape(-1, outer // groups), matrices[group])
+            products = multiplied(apart[..., group, :].reshape(-1, outer // groups), matrices[group])
+            windows = products.reshape(*part.shape[:-1], *filters.shape[:-1])
             channels = slice(group * inner, (group + 1) * inner)
-            _spread(
-                windows.reshape(*part.shape[:-1], *filters.shape[:-1]),
-                result[box[0], ..., channels],
-                places.some(box),
-            )
+            _spread(result[box[0], ..., channels], places.some(box), partial(_taken, windows))
     return from_channels_last(result.astype(filters.dtype, copy=False), data_format)
+
+
+def _taken(windows: Array, element: tuple[int, ...], part: Box) -> Array:
+    """An element of some windows of the shape [batch, counts, sizes, channels]."""
+    index: tuple[slice | int, ...] = (*part, *element)
+    found: Array = windows[index]
+    return found
 
 
 @kernel("Conv2DBackpropInput", takes=f"int32 {_TYPES}|int32 {_TYPES}|int32")
@@ -104,8 +110,15 @@ def _transposed_depthwise(attrs: Attributes, sizes: Array, filters: Array, out_b
     wide = widened(filters)
     result = np.zeros(checked_shape(shape), wide.dtype)
     check_products(gradient.size * math.prod(filters.shape[:2]), wide.dtype)
-    for box in places.boxes(shape[0], _BLOCK // max(math.prod(filters.shape[:3]), 1)):
+    for box in places.boxes(shape[0], _BLOCK // max(channels * multiplier, 1)):
         part = gradient[box]
         apart = part.reshape(*part.shape[:-1], channels, multiplier)
-        _spread(np.einsum("nhwcm,ijcm->nhwijc", apart, wide), result[box[0]], places.some(box))
+        _spread(result[box[0]], places.some(box), partial(_filtered, apart, wide))
     return from_channels_last(result.astype(filters.dtype, copy=False), data_format)
+
+
+def _filtered(gradient: Array, filters: Array, element: tuple[int, ...], part: Box) -> Array:
+    """Some gradients [batch, counts, channels, multiplier] times an element of their filters."""
+    if gradient.shape[-1] == 1:
+        return np.asarray(gradient[part][..., 0] * filters[element][..., 0])
+    return np.asarray(np.einsum("nhwcm,cm->nhwc", gradient[part], filters[element]))

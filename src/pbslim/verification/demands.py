@@ -57,6 +57,9 @@ class Demands:
             found.append("the graphs differ by more than float rounding")
         if self.max_drop is None:
             return found
+        if accuracy and not accuracy.first.share:
+            found.append("no label is what the first graph decides, so nothing says whether its accuracy drops")
+            return found
         drop = accuracy.drop if accuracy else metric[0] - metric[1] if metric else 0.0
         if drop > self.max_drop:
             what = f"accuracy drops by {drop:.2%}" if accuracy else f"the metric drops by {drop:.6g}"
