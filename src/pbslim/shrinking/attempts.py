@@ -36,10 +36,8 @@ _UNEQUAL, _GROWTH = 1.5, 1.6  # dB for decisions that changed, and how that grow
 _FAR = 8.0  # dB for them where no attempt goes back
 _SPARE, _MARGIN = 2.0, 1.0  # dB above what is needed from which on another try is worth it, and dB to stay above it
 _STRUCTURE_TRIES, _UNUSED = 5, 0.02  # and the part of a size that may stay unused
-_GENEROUS, _LAST = (
-    3.0,
-    3,
-)  # dB beyond what was missing where the time is up, and the attempts that are made all the same
+_GENEROUS = 3.0  # dB beyond what was missing, where the time is up
+_LAST = 3  # attempts that are made then, until one is kept
 _LUCK = 2.0  # dB by which the inputs of the search may find weights worse than all others do
 _LIKE_ROUNDING = 60.0  # dB from which on a difference may be the rounding of floats
 _GRACE = 1.5  # dB by which the lower end of an interval may miss a promise, as it is that of the worse of two sets
