@@ -50,9 +50,9 @@ def _handed_back(
 
 
 def _shared_out(shares: Array, places: Windows) -> Array:
-    """The same where each element gets what its windows have, all alike: along one axis after the other.
+    """`_handed_back` where all elements of a window get the same share, along one axis after the other.
 
-    No element may lie in two windows: the order of a sum would be another one than TensorFlow's.
+    No element may lie in two windows: its sum would be taken in another order than TensorFlow's.
     """
     for number, axis in enumerate(places.axes, 1):
         result = np.zeros((*shares.shape[:number], axis.image, *shares.shape[number + 1 :]), shares.dtype)

@@ -175,7 +175,7 @@ class Attempts:
                 return
 
     def _last(self, found: Candidate, wanted: float, short: float, attempts: int = 1) -> None:
-        """So many attempts that are to keep the promise in any case, if the weights of the one before can be finer."""
+        """Up to so many more attempts, each with dB to spare for what the one before lacked, until one is kept."""
         for _ in range(attempts):
             found, wanted = self.compressor.quieter(found, short + _GENEROUS), wanted + short + _GENEROUS
             checked = self._attempt(found, wanted)
